@@ -1,0 +1,1 @@
+"""Walk a plan: skip what the store has, submit the rest, record."""

@@ -1,0 +1,115 @@
+"""Augmentation policies: which operations act on a batch, and with which strengths."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from ddspec.spec.base import Count, Fraction, NonNegative, Positive, SpecModel
+
+Operation = Literal["flip", "color", "crop", "scale", "rotate", "cutout"]
+
+
+class NoAugmentationSpec(SpecModel):
+    """Leave images as they are."""
+
+    kind: Literal["none"] = "none"
+
+
+class DsaSpec(SpecModel):
+    """Differentiable siamese augmentation (Zhao and Bilen, ICML 2021): one operation a call.
+
+    `flip` mirrors with probability one half; `color` is brightness, saturation and contrast at
+    once. Operations act on normalised images and fill with zero.
+    """
+
+    kind: Literal["dsa"]
+    operations: tuple[Operation, ...] = ("color", "crop", "cutout", "flip", "scale", "rotate")
+    scale: Annotated[float, Field(strict=True, ge=1)] = 1.2
+    """Both axes are scaled independently by a factor in [1 / scale, scale]."""
+    rotate: NonNegative = 15.0
+    """Largest angle, in degrees."""
+    crop: Fraction = 0.125
+    """Largest shift, as a fraction of the image side."""
+    cutout: Fraction = 0.5
+    """Side of the erased square, as a fraction of the image side."""
+    brightness: NonNegative = 1.0
+    saturation: NonNegative = 2.0
+    contrast: NonNegative = 0.5
+
+
+class IdcAugmentationSpec(SpecModel):
+    """IDC's order (Kim et al., ICML 2022, official code).
+
+    Flip, then colour, then exactly one of the listed crop, scale and rotate, then cutout. Colour
+    and cutout always act when they are listed.
+    """
+
+    kind: Literal["idc"]
+    operations: tuple[Operation, ...] = ("color", "crop", "cutout")
+    scale: Annotated[float, Field(strict=True, ge=1)] = 1.2
+    rotate: NonNegative = 15.0
+    crop: Fraction = 0.125
+    cutout: Fraction = 0.5
+    brightness: NonNegative = 1.0
+    saturation: NonNegative = 2.0
+    contrast: NonNegative = 0.5
+
+
+class ImageNetAugmentationSpec(SpecModel):
+    """Random resized crop, flip, colour jitter and PCA lighting, as IDC trains on ImageNet."""
+
+    kind: Literal["imagenet"]
+    min_area: Annotated[float, Field(strict=True, gt=0, le=1)] = 0.5
+    """Smallest area of the crop, as a fraction of the image."""
+    jitter: Fraction = 0.4
+    """Strength of brightness, contrast and saturation jitter."""
+    lighting: NonNegative = 0.1
+    """Standard deviation of the PCA noise of AlexNet."""
+
+
+AugmentationSpec = Annotated[
+    NoAugmentationSpec | DsaSpec | IdcAugmentationSpec | ImageNetAugmentationSpec,
+    Field(discriminator="kind"),
+]
+
+
+class SgdSpec(SpecModel):
+    """Stochastic gradient descent with momentum, as torch defines it (no dampening)."""
+
+    learning_rate: Positive = 0.01
+    momentum: Fraction = 0.9
+    weight_decay: NonNegative = 5e-4
+
+
+class StepDecaySpec(SpecModel):
+    """Multiply the learning rate by `factor` at each of the fractions of training."""
+
+    factor: Positive = 0.2
+    at: tuple[Fraction, ...] = (2 / 3, 5 / 6)
+
+
+class AugmentationSection(SpecModel):
+    """The policies used while distilling; the evaluation's belongs to its protocol."""
+
+    matching: AugmentationSpec = Field(default_factory=NoAugmentationSpec)
+    """Shared by the real and the synthetic batch of a class: one draw for all images."""
+    training: AugmentationSpec = Field(default_factory=NoAugmentationSpec)
+    """For network training on real data, drawn per image."""
+    cutmix: Fraction = 0.0
+    """Probability that a training batch is mixed by CutMix, box by Beta(1, 1)."""
+
+
+__all__ = [
+    "AugmentationSection",
+    "AugmentationSpec",
+    "Count",
+    "DsaSpec",
+    "IdcAugmentationSpec",
+    "ImageNetAugmentationSpec",
+    "NoAugmentationSpec",
+    "Operation",
+    "SgdSpec",
+    "StepDecaySpec",
+]

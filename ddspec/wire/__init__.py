@@ -1,0 +1,1 @@
+"""The contract between planner and runners: works, the schedule, jobs, events and results."""

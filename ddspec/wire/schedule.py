@@ -1,0 +1,100 @@
+"""The perturbation schedule: which pool member each outer loop starts from, and how it is varied.
+
+Every row is a function of (seed path, outer loop), drawn from SHA-256 in integers, so fewer loops
+are a prefix of more and every machine draws the same. Planner and runner both call this module.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+
+from pydantic import BaseModel, ConfigDict
+
+from ddspec.canon import Digest, Json, canonical, digest
+from ddspec.spec.method import (
+    FilterGaussianSpec,
+    FixedCoefficientSpec,
+    NoPerturbationSpec,
+    PerturbationSpec,
+    UniformCoefficientSpec,
+)
+
+Seed = tuple[int | str, ...]
+"""A path of names and numbers; the only way to randomness anywhere in ddspec."""
+
+NANO = 10**9
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleRow:
+    """One outer loop: the pool member, and for each direction its coefficient and seed."""
+
+    loop: int
+    member: int
+    coefficients: tuple[int, ...]
+    """Signed, in units of 1e-9 of a filter's norm."""
+    directions: tuple[int, ...]
+    """Seeds of the Gaussian directions, 63 bits each."""
+
+    def plain(self) -> list[Json]:
+        """Return the row as it is hashed and written."""
+        return [self.loop, self.member, list(self.coefficients), list(self.directions)]
+
+
+class Schedule(BaseModel):
+    """The law of a schedule; `rows` draws any part of it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    seed: Seed
+    members: int
+    perturbation: PerturbationSpec
+
+    def row(self, loop: int) -> ScheduleRow:
+        """Draw the row of one outer loop, counted from 0."""
+        match self.perturbation:
+            case NoPerturbationSpec():
+                coefficients: tuple[int, ...] = ()
+            case FilterGaussianSpec(
+                directions=count, coefficient=FixedCoefficientSpec(value=value)
+            ):
+                coefficients = (_nano(value),) * count
+            case FilterGaussianSpec(directions=count, coefficient=UniformCoefficientSpec() as law):
+                low, high = _nano(law.low), _nano(law.high)
+                coefficients = tuple(
+                    (low + self._draw(loop, "magnitude", i) % (high - low + 1))
+                    * (1 - 2 * (self._draw(loop, "sign", i) & 1))
+                    for i in range(count)
+                )
+        return ScheduleRow(
+            loop=loop,
+            member=self._draw(loop, "member", 0) % self.members,
+            coefficients=coefficients,
+            directions=tuple(
+                self._draw(loop, "direction", i) >> 1 for i in range(len(coefficients))
+            ),
+        )
+
+    def rows(self, start: int, stop: int) -> Iterator[ScheduleRow]:
+        """Draw the rows of outer loops start..stop-1."""
+        return (self.row(loop) for loop in range(start, stop))
+
+    def digest(self, start: int, stop: int) -> Digest:
+        """Return the digest of the rows start..stop-1."""
+        return digest([row.plain() for row in self.rows(start, stop)])
+
+    def _draw(self, loop: int, role: str, index: int) -> int:
+        """Return 64 uniform bits of the counter (seed, loop, role, index).
+
+        Reducing them modulo n is biased by less than n / 2^64.
+        """
+        path = canonical([*self.seed, loop, role, index])
+        return int.from_bytes(hashlib.sha256(path).digest()[:8], "big")
+
+
+def _nano(value: float) -> int:
+    """Return a decimal number in units of 1e-9, rounded half to even, without float arithmetic."""
+    return int((Decimal(repr(value)) * NANO).to_integral_value())

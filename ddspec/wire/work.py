@@ -1,0 +1,202 @@
+"""Works: what a stage asks of a runner, one class per kind.
+
+A work holds everything that can change the output, and nothing else. `revision` is raised whenever
+the numerics of a kind change; golden numeric tests force the bump.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ddspec.canon import Digest, Json
+from ddspec.spec.augmentation import (
+    AugmentationSpec,
+    SgdSpec,
+    StepDecaySpec,
+)
+from ddspec.spec.evaluate import ProtocolSpec
+from ddspec.spec.method import (
+    InitSpec,
+    InnerSpec,
+    MatcherSpec,
+    ParameterizationSpec,
+    UpdateSpec,
+)
+from ddspec.spec.network import NetworkSpec
+from ddspec.wire.schedule import Schedule, Seed
+
+Precision = Literal["float32", "float64", "tf32"]
+
+
+class WorkModel(BaseModel):
+    """Base of all works."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def identity(self) -> Json:
+        """Return what is hashed: all fields, defaults included, without those that are None."""
+        plain: Json = self.model_dump(mode="json", exclude_none=True)
+        return plain
+
+
+class SourceModel(BaseModel):
+    """Which images and labels: by content and rule, never by path."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    """`digits`, `mnist`, …, or `folder` for any class-per-folder tree."""
+    content: Digest
+    """Published checksum of a built-in set, or digest of the lock of a folder."""
+    classes: tuple[str, ...]
+    """Class names in label order (folder names for a folder)."""
+    size: int
+    channels: int
+    validation: float
+    """Fraction of each class of the training split that is held out for choices."""
+    holdout: float = 0.0
+    """Fraction of each class that is the test split, where the source has no split of its own."""
+    mean: tuple[float, ...] | None = None
+    """Published per-channel mean in [0, 1]; None is computed from the training split."""
+    std: tuple[float, ...] | None = None
+
+
+class PrepareWork(WorkModel):
+    """Decode one split of a dataset into a memory-mapped uint8 tensor.
+
+    Writes `images.npy` uint8 [N, C, H, W], `labels.npy` int64 [N], both ordered by class, then by
+    source order; and `dataset.json`. `train` leaves out what validation holds out.
+    """
+
+    kind: Literal["prepare"] = "prepare"
+    revision: Literal[1] = 1
+    source: SourceModel
+    split: Literal["train", "validation", "test"]
+
+
+class PretrainWork(WorkModel):
+    """Train one pool member on real data and record its parameters after `epochs` epochs.
+
+    Inputs: `train`. Writes `network.safetensors`.
+    """
+
+    kind: Literal["pretrain"] = "pretrain"
+    revision: Literal[1] = 1
+    network: NetworkSpec
+    epochs: int
+    batch: int
+    optimizer: SgdSpec
+    decay: StepDecaySpec | None
+    augmentation: AugmentationSpec
+    cutmix: float
+    seed: Seed
+    precision: Precision
+
+
+class ClassRange(BaseModel):
+    """A shard: classes start..stop-1 of all `of` classes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    start: int
+    stop: int
+    of: int
+
+
+class DistillWork(WorkModel):
+    """Run outer loops start..stop-1 and publish the synthetic set.
+
+    Inputs: `train`, `pool/0` … `pool/N-1`, and `previous` (the segment before) where start > 0.
+    Writes the files of a synthetic set and `state.safetensors`, where the next segment goes on.
+    """
+
+    kind: Literal["distill"] = "distill"
+    revision: Literal[1] = 1
+    network: NetworkSpec
+    images_per_class: int
+    classes: ClassRange | None = None
+    """The shard; None is all classes."""
+    start: int
+    stop: int
+    inner_steps: int
+    schedule: Schedule
+    schedule_digest: Digest
+    """Of the rows start..stop-1; the runner draws them again and compares."""
+    inner: InnerSpec
+    matcher: MatcherSpec
+    matching_augmentation: AugmentationSpec
+    training_augmentation: AugmentationSpec
+    cutmix: float
+    parameterization: ParameterizationSpec
+    init: InitSpec
+    update: UpdateSpec
+    """Its learning rate is the effective one: `scaling` is resolved to `none` by the planner."""
+    seed: Seed
+    """Root of the streams of draws; `init` draws under (*seed, "init")."""
+    precision: Precision
+
+
+class RandomSelection(BaseModel):
+    """Random real images of each class, without replacement."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["random"] = "random"
+
+
+class InitSelection(BaseModel):
+    """The synthetic set as it is before learning: the same draw as `distill` starts from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["init"] = "init"
+    parameterization: ParameterizationSpec
+    init: InitSpec
+
+
+Selection = Annotated[RandomSelection | InitSelection, Field(discriminator="kind")]
+
+
+class SelectWork(WorkModel):
+    """Choose a set instead of learning one. Inputs: `train`. Writes a synthetic set."""
+
+    kind: Literal["select"] = "select"
+    revision: Literal[1] = 1
+    selection: Selection
+    images_per_class: int
+    seed: Seed
+
+
+class MergeWork(WorkModel):
+    """Join class shards into the set that an unsharded distillation would have published.
+
+    Inputs: `shard/0` …. The output is published under the key of the unsharded stage.
+    """
+
+    kind: Literal["merge"] = "merge"
+    revision: Literal[1] = 1
+    shards: int
+
+
+class EvaluateWork(WorkModel):
+    """Train one freshly initialised network on a set and measure its accuracy on real images.
+
+    Inputs: `set` (a synthetic set, or a prepared split when `on_real`), `test` (a prepared split).
+    """
+
+    kind: Literal["evaluate"] = "evaluate"
+    revision: Literal[1] = 1
+    network: NetworkSpec
+    protocol: ProtocolSpec
+    """With `epochs` as a number, or `steps`."""
+    on_real: bool = False
+    seed: Seed
+    precision: Precision
+
+
+Work = Annotated[
+    PrepareWork | PretrainWork | DistillWork | SelectWork | MergeWork | EvaluateWork,
+    Field(discriminator="kind"),
+]

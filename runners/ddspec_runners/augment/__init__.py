@@ -1,0 +1,1 @@
+"""Augmentation: draws are explicit, application is pure and differentiable."""

@@ -1,0 +1,1 @@
+"""Datasets: readers, prepared splits, batch queues."""

@@ -1,0 +1,43 @@
+"""The seam of networks: parameters in, logits out, nothing mutated.
+
+Shape letters used throughout the runners: N images, C channels, H height, W width, K classes,
+D features, E ensemble members.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol, TypeAlias
+
+from torch import Generator, Tensor
+
+Params: TypeAlias = Mapping[str, Tensor]
+"""Parameter name to tensor, in the order of the forward pass."""
+
+
+class Network(Protocol):
+    """An architecture; its parameters live outside of it."""
+
+    def init(self, rng: Generator) -> dict[str, Tensor]:
+        """Return fresh float32 parameters on the CPU, drawn from `rng` alone."""
+        ...
+
+    def buffers(self) -> dict[str, Tensor]:
+        """Return the initial running statistics; empty for networks without batch norm."""
+        ...
+
+    def apply(self, params: Params, x: Tensor) -> Tensor:
+        """Return logits (N, K) for normalised images (N, C, H, W).
+
+        Batch norm, where there is any, uses the statistics of the batch. Differentiable twice in
+        `params` and `x`.
+        """
+        ...
+
+    def train_step(self, params: Params, buffers: Params, x: Tensor) -> tuple[Tensor, Params]:
+        """Return logits as `apply` does, and the running statistics moved by this batch."""
+        ...
+
+    def predict(self, params: Params, buffers: Params, x: Tensor) -> Tensor:
+        """Return logits (N, K) in evaluation mode, by the running statistics where there are any."""
+        ...

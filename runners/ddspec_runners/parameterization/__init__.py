@@ -1,0 +1,1 @@
+"""What is learned: images, or patches that decode to images."""

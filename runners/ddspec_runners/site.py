@@ -1,0 +1,115 @@
+"""Where one stage works: its inputs, its output, its checkpoint, and whom it tells of progress."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from ddspec.canon import Digest, Json
+
+CHECKPOINT = "checkpoint.safetensors"
+
+
+class StopRequested(Exception):
+    """SIGTERM came, and the work so far is in the checkpoint."""
+
+
+@dataclass(slots=True)
+class Site:
+    """One stage's view of the job's layout (see `ddspec.wire.job`).
+
+    A task reads `inputs`, calls `advance` after each unit of work and writes its files to `output`.
+    """
+
+    key: Digest
+    inputs: Mapping[str, Path]
+    """Input name (`train`, `pool/0`, `set`) to its folder."""
+    output: Path
+    scratch: Path
+    data: Path | None = None
+    """Root of the datasets (`--data`, DDSPEC_DATA), for `prepare` only."""
+    location: Mapping[str, str] = field(default_factory=dict)
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    threads: int = 1
+    stopping: Callable[[], bool] = lambda: False
+    """Whether the stage was asked to stop."""
+    emit: Callable[[int, int, str, Mapping[str, float]], None] = lambda *_: None
+    """Called with (done, total, unit, metrics) by `advance`."""
+    started: float = field(default_factory=time.monotonic)
+    seconds_before: float = 0.0
+    """Working time of earlier attempts, restored with the checkpoint."""
+    _saved: float = field(default_factory=time.monotonic)
+
+    @property
+    def seconds(self) -> float:
+        """Working time over all attempts that the checkpoint descends from."""
+        return self.seconds_before + time.monotonic() - self.started
+
+    def advance(
+        self,
+        done: int,
+        total: int,
+        unit: str,
+        *,
+        state: Callable[[], Mapping[str, Tensor]],
+        metrics: Mapping[str, float] | None = None,
+        every_s: float = 0.0,
+    ) -> None:
+        """Report that `done` of `total` units are finished, and save `state()` if it is due.
+
+        A checkpoint is written when `every_s` seconds have passed since the last one, and always
+        before `StopRequested` is raised because the job was asked to stop. The last unit writes
+        none: the output follows at once.
+        """
+        self.emit(done, total, unit, metrics or {})
+        stop = self.stopping()
+        if done < total and (stop or time.monotonic() - self._saved >= every_s):
+            self._save(done, state())
+        if stop and done < total:
+            raise StopRequested
+
+    def resume(self) -> tuple[int, dict[str, Tensor]] | None:
+        """Return (units done, state) of the last whole checkpoint of this key, if there is one.
+
+        A checkpoint that cannot be read, or that was made with another number of threads or on
+        another kind of device (float32 results would differ), is set aside and work starts anew.
+        """
+        path = self.scratch / CHECKPOINT
+        if not path.exists():
+            return None
+        try:
+            with safe_open(path, framework="pt") as file:
+                header = json.loads(file.metadata()["ddspec"])
+                state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except Exception as error:  # a damaged file raises whatever its reader stumbles on
+            path.rename(path.with_suffix(".damaged"))
+            print(f"checkpoint set aside, it cannot be read: {error}", flush=True)  # noqa: T201
+            return None
+        if header["engine"] != self._engine():
+            path.rename(path.with_suffix(".other-engine"))
+            return None
+        self.seconds_before = float(header["seconds"])
+        return int(header["done"]), state
+
+    def _save(self, done: int, state: Mapping[str, Tensor]) -> None:
+        header = {"done": done, "seconds": self.seconds, "engine": self._engine()}
+        path = self.scratch / CHECKPOINT
+        partial = path.with_suffix(".partial")
+        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
+        save_file(tensors, partial, metadata={"ddspec": json.dumps(header)})
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())
+        partial.replace(path)
+        self._saved = time.monotonic()
+
+    def _engine(self) -> Json:
+        return [torch.__version__, self.device.type, self.threads]
