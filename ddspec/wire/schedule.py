@@ -15,11 +15,9 @@ from pydantic import BaseModel, ConfigDict
 
 from ddspec.canon import Digest, Json, canonical, digest
 from ddspec.spec.method import (
-    FilterGaussianSpec,
     FixedCoefficientSpec,
     NoPerturbationSpec,
     PerturbationSpec,
-    UniformCoefficientSpec,
 )
 
 Seed = tuple[int | str, ...]
@@ -55,20 +53,7 @@ class Schedule(BaseModel):
 
     def row(self, loop: int) -> ScheduleRow:
         """Draw the row of one outer loop, counted from 0."""
-        match self.perturbation:
-            case NoPerturbationSpec():
-                coefficients: tuple[int, ...] = ()
-            case FilterGaussianSpec(
-                directions=count, coefficient=FixedCoefficientSpec(value=value)
-            ):
-                coefficients = (_nano(value),) * count
-            case FilterGaussianSpec(directions=count, coefficient=UniformCoefficientSpec() as law):
-                low, high = _nano(law.low), _nano(law.high)
-                coefficients = tuple(
-                    (low + self._draw(loop, "magnitude", i) % (high - low + 1))
-                    * (1 - 2 * (self._draw(loop, "sign", i) & 1))
-                    for i in range(count)
-                )
+        coefficients = self._coefficients(loop)
         return ScheduleRow(
             loop=loop,
             member=self._draw(loop, "member", 0) % self.members,
@@ -85,6 +70,19 @@ class Schedule(BaseModel):
     def digest(self, start: int, stop: int) -> Digest:
         """Return the digest of the rows start..stop-1."""
         return digest([row.plain() for row in self.rows(start, stop)])
+
+    def _coefficients(self, loop: int) -> tuple[int, ...]:
+        if isinstance(self.perturbation, NoPerturbationSpec):
+            return ()
+        count, law = self.perturbation.directions, self.perturbation.coefficient
+        if isinstance(law, FixedCoefficientSpec):
+            return (_nano(law.value),) * count
+        low, high = _nano(law.low), _nano(law.high)
+        return tuple(
+            (low + self._draw(loop, "magnitude", i) % (high - low + 1))
+            * (1 - 2 * (self._draw(loop, "sign", i) & 1))
+            for i in range(count)
+        )
 
     def _draw(self, loop: int, role: str, index: int) -> int:
         """Return 64 uniform bits of the counter (seed, loop, role, index).

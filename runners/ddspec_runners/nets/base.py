@@ -39,5 +39,5 @@ class Network(Protocol):
         ...
 
     def predict(self, params: Params, buffers: Params, x: Tensor) -> Tensor:
-        """Return logits (N, K) in evaluation mode, by the running statistics where there are any."""
+        """Return logits (N, K) in evaluation mode, by running statistics where there are any."""
         ...
