@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -92,7 +93,7 @@ class Site:
                 state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except Exception as error:  # a damaged file raises whatever its reader stumbles on
             path.rename(path.with_suffix(".damaged"))
-            print(f"checkpoint set aside, it cannot be read: {error}", flush=True)  # noqa: T201
+            print(f"checkpoint set aside, it cannot be read: {error}", file=sys.stderr, flush=True)
             return None
         if header["engine"] != self._engine():
             path.rename(path.with_suffix(".other-engine"))
