@@ -1,0 +1,148 @@
+"""Files of a stage, each written whole or not at all; and the folder of a synthetic set."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from PIL import Image
+from pydantic import ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from ddspec.canon import Json
+from ddspec_runners.card import Card
+from ddspec_runners.faults import BadData
+from ddspec_runners.grid import grid_of
+
+TENSORS, CARD, GRID = "synthetic.safetensors", "card.json", "grid.png"
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """Yield a path beside `path` to write to; it becomes `path`, durably, if the block succeeds."""
+    partial = path.with_name(path.name + ".partial")
+    try:
+        yield partial
+        sync(partial)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    """Force a file or a folder to disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_json(path: Path, value: Json) -> None:
+    """Write indented JSON; NaN and infinities raise ValueError."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    with atomic(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def write_tensors(
+    path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None
+) -> None:
+    """Write safetensors; equal tensors and at most one entry of metadata give equal bytes."""
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    with atomic(path) as partial:
+        save_file(plain, partial, metadata=dict(metadata) if metadata else None)
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Return the tensors and the metadata of a safetensors file; raises BadData if damaged."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return tensors, dict(file.metadata() or {})
+    except (OSError, SafetensorError) as error:
+        raise BadData(f"{path} cannot be read as safetensors: {error}") from error
+
+
+def write_png(path: Path, image: Image.Image) -> None:
+    """Write a PNG."""
+    with atomic(path) as partial:
+        image.save(partial, format="PNG")
+
+
+@dataclass(frozen=True, slots=True)
+class SyntheticSet:
+    """A synthetic set as it is stored."""
+
+    images: Tensor
+    """The learned tensor (K', n, C, H, W), in the space that the card names."""
+    labels: Tensor
+    """int64 (K', n), in the numbering of all classes."""
+    card: Card
+
+
+def write_synthetic_set(folder: Path, images: Tensor, labels: Tensor, card: Card) -> None:
+    """Write `synthetic.safetensors` (with the card inside), `card.json` and `grid.png`.
+
+    Args:
+        folder: An existing folder.
+        images: The learned tensor (K', n, C, H, W), stored exactly; float32 or float64.
+        labels: int64 (K', n), global labels.
+        card: Of these images; raises ValueError where the two disagree.
+    """
+    problem = _disagreement(images, labels, card)
+    if problem:
+        raise ValueError(problem)
+    metadata = {"ddspec": card.model_dump_json()}
+    write_tensors(folder / TENSORS, {"images": images, "labels": labels}, metadata)
+    write_json(folder / CARD, card.model_dump(mode="json"))
+    write_png(folder / GRID, grid_of(card.space.to_pixel(images.detach().cpu())))
+
+
+def read_synthetic_set(path: Path) -> SyntheticSet:
+    """Return the set in a folder, or in a `synthetic.safetensors` alone.
+
+    Raises BadData, naming the file, where it is missing, damaged, foreign or contradicts its card.
+    """
+    file = path / TENSORS if path.is_dir() else path
+    if not file.is_file():
+        raise BadData(f"there is no synthetic set at {path}: {file.name} is missing")
+    tensors, metadata = read_tensors(file)
+    if "ddspec" not in metadata or set(tensors) != {"images", "labels"}:
+        raise BadData(f"{file} was not written by ddspec: it has no card or other tensors")
+    try:
+        card = Card.model_validate_json(metadata["ddspec"])
+    except ValidationError as error:
+        raise BadData(f"the card inside {file} is not one that this version reads: {error}") from (
+            error
+        )
+    problem = _disagreement(tensors["images"], tensors["labels"], card)
+    if problem:
+        raise BadData(f"{file} contradicts its card: {problem}")
+    return SyntheticSet(tensors["images"], tensors["labels"], card)
+
+
+def labels_of(card: Card) -> Tensor:
+    """Return the hard labels (K', n) of a set: each class's number, repeated."""
+    rows = torch.arange(card.covers.start, card.covers.stop).unsqueeze(1)
+    return rows.repeat(1, card.images_per_class)
+
+
+def _disagreement(images: Tensor, labels: Tensor, card: Card) -> str:
+    if tuple(images.shape) != card.shape:
+        return f"images are {tuple(images.shape)}, the card says {card.shape}"
+    if images.dtype not in (torch.float32, torch.float64):
+        return f"images are {images.dtype}, neither float32 nor float64"
+    if not torch.equal(labels.cpu(), labels_of(card)):
+        return "labels are not those of the classes that the card covers"
+    if not bool(images.isfinite().all()):
+        return "images hold NaN or infinite values"
+    return ""

@@ -1,0 +1,110 @@
+"""The card of a synthetic set: everything needed to use it without the run that made it."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from ddspec.canon import Digest
+from ddspec.spec.evaluate import ProtocolSpec
+from ddspec.spec.method import ParameterizationSpec
+from ddspec.wire.schedule import Seed
+from ddspec.wire.work import ClassRange
+from ddspec_runners.data.prepared import DatasetCard
+from ddspec_runners.parameterization.space import Space
+
+
+class CardModel(BaseModel):
+    """Base of the parts of a card."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DatasetOfCard(CardModel):
+    """Where the set comes from, and what its accuracy is measured on."""
+
+    name: str
+    content: Digest
+    test_split: str
+    """How the test split is defined."""
+
+
+class Provenance(CardModel):
+    """Which stage made the set."""
+
+    key: Digest
+    kind: Literal["distill", "select"]
+    seed: Seed
+
+
+class Card(CardModel):
+    """What a synthetic set needs to be used; the images are `images` [K', n, C, H, W]."""
+
+    format: Literal["ddspec.card/1"] = "ddspec.card/1"
+    parameterization: ParameterizationSpec
+    """Value space of the stored tensor (`space`), and how it decodes (`kind`, `factor`)."""
+    mean: tuple[float, ...]
+    """Per channel in [0, 1]: normalised = (pixel - mean) / std."""
+    std: tuple[float, ...]
+    size: int
+    """Side of a decoded image in pixels."""
+    channels: int
+    classes: tuple[str, ...]
+    """All classes of the dataset, in label order."""
+    covers: ClassRange
+    """Those that this set holds; a shard holds a part."""
+    images_per_class: int
+    """Stored images a class; each decodes to one or more training images."""
+    labels: Literal["hard"] = "hard"
+    learned_lr: None = None
+    """No learning rate was learned with the images."""
+    protocol: ProtocolSpec | None = None
+    """How to train on the set, where it is known."""
+    dataset: DatasetOfCard
+    provenance: Provenance
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if not len(self.mean) == len(self.std) == self.channels:
+            raise ValueError("`mean` and `std` must have one value a channel")
+        if not 0 <= self.covers.start < self.covers.stop <= self.covers.of == len(self.classes):
+            raise ValueError("`covers` must be a range of `classes`")
+        return self
+
+    @property
+    def shape(self) -> tuple[int, int, int, int, int]:
+        """Shape of the stored tensor, (K', n, C, H, W)."""
+        held = self.covers.stop - self.covers.start
+        return held, self.images_per_class, self.channels, self.size, self.size
+
+    @property
+    def space(self) -> Space:
+        """The value space of the stored tensor."""
+        return Space(self.parameterization.space, self.mean, self.std)
+
+
+def make_card(
+    dataset: DatasetCard,
+    *,
+    parameterization: ParameterizationSpec,
+    images_per_class: int,
+    provenance: Provenance,
+    covers: ClassRange | None = None,
+) -> Card:
+    """Return the card of a set made from a prepared training split; by default of all classes."""
+    everything = ClassRange(start=0, stop=len(dataset.classes), of=len(dataset.classes))
+    return Card(
+        parameterization=parameterization,
+        mean=dataset.mean,
+        std=dataset.std,
+        size=dataset.size,
+        channels=dataset.channels,
+        classes=dataset.classes,
+        covers=covers or everything,
+        images_per_class=images_per_class,
+        dataset=DatasetOfCard(
+            name=dataset.name, content=dataset.content, test_split=dataset.test_split
+        ),
+        provenance=provenance,
+    )
