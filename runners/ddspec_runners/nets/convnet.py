@@ -1,0 +1,89 @@
+"""The field's ConvNet: blocks of convolution, norm, ReLU and average pooling, and a linear layer.
+
+Zhao et al., "Dataset Condensation with Gradient Matching", ICLR 2021, section 4; after Gidaris and
+Komodakis, CVPR 2018. Sizes and order follow the code that the methods of this family share.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch.nn.functional as F
+from torch import Generator, Tensor
+
+from ddspec.errors import DdspecError, Exit
+from ddspec.spec.network import ConvNetSpec
+from ddspec_runners.nets.base import Params
+from ddspec_runners.nets.layered import LayeredNetwork
+from ddspec_runners.nets.layers import (
+    GROUPS,
+    Statistics,
+    affine,
+    conv,
+    linear,
+    norm_buffers,
+    norm_parameters,
+    normalise,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ConvNet(LayeredNetwork):
+    """Depth blocks of constant width, each halving the map, then all features to a linear layer.
+
+    Kernels are 3x3 with a bias; images of one channel and 28 px are padded by 3 in the first
+    convolution, so that their maps have 32 px. Odd sides lose their last row when pooled.
+
+    Raises:
+        DdspecError: the images are too small for the depth, or the width has no 4 equal groups.
+    """
+
+    spec: ConvNetSpec
+    channels: int
+    size: int
+    """Side of the images, pixels."""
+    classes: int
+
+    def __post_init__(self) -> None:
+        if self.size >> self.spec.depth == 0:
+            raise DdspecError(
+                f"a ConvNet of depth {self.spec.depth} halves its maps {self.spec.depth} times, "
+                f"which leaves nothing of {self.size} px",
+                exit=Exit.INVALID,
+                hint=f"use a depth of at most {self.size.bit_length() - 1}",
+            )
+        if self.spec.norm == "group" and self.spec.width % GROUPS:
+            raise DdspecError(
+                f"a width of {self.spec.width} cannot be split into {GROUPS} equal groups",
+                exit=Exit.INVALID,
+                hint=f"use a width divisible by {GROUPS}, or another norm",
+            )
+
+    def init(self, rng: Generator) -> dict[str, Tensor]:
+        """Draw parameters by torch's default laws; norms start at scale one and shift zero."""
+        params: dict[str, Tensor] = {}
+        side, fan_in = self.size + 2 * (self._padding(0) - 1), self.channels
+        width = self.spec.width
+        for depth in range(self.spec.depth):
+            params |= affine(f"block{depth}.conv", (width, fan_in, 3, 3), rng)
+            params |= norm_parameters(self.spec.norm, f"block{depth}.norm", (width, side, side))
+            side, fan_in = side // 2, width
+        return params | affine("classifier", (self.classes, width * side * side), rng)
+
+    def buffers(self) -> dict[str, Tensor]:
+        """Return the initial running statistics; empty for every norm but `batch`."""
+        buffers: dict[str, Tensor] = {}
+        for depth in range(self.spec.depth):
+            buffers |= norm_buffers(self.spec.norm, f"block{depth}.norm", self.spec.width)
+        return buffers
+
+    def forward(self, params: Params, x: Tensor, statistics: Statistics) -> Tensor:
+        """Return logits (N, K) for images (N, C, H, W)."""
+        for depth in range(self.spec.depth):
+            x = conv(f"block{depth}.conv", params, x, padding=self._padding(depth))
+            x = normalise(self.spec.norm, f"block{depth}.norm", params, x, statistics)
+            x = F.avg_pool2d(F.relu(x), 2)
+        return linear("classifier", params, x.flatten(1))
+
+    def _padding(self, depth: int) -> int:
+        return 3 if depth == 0 and self.channels == 1 and self.size == 28 else 1

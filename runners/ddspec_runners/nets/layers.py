@@ -1,0 +1,106 @@
+"""Layers as functions of named parameters: initial values, and the forward pass."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor
+
+from ddspec.spec.network import Norm
+from ddspec_runners.nets.base import Params
+
+GROUPS = 4
+"""Groups of the `group` norm."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """Which statistics batch norm uses; the other norms ignore it."""
+
+    running: Params | None
+    training: bool
+    """Whether to use those of the batch; `running`, where given, is then moved in place."""
+
+
+BATCH = Statistics(running=None, training=True)
+"""Statistics of the batch, leaving no trace."""
+
+
+def uniform(shape: tuple[int, ...], bound: float, rng: Generator) -> Tensor:
+    """Draw float32 values uniformly from [-bound, bound)."""
+    return torch.empty(shape, dtype=torch.float32).uniform_(-bound, bound, generator=rng)
+
+
+def he_normal(shape: tuple[int, ...], rng: Generator) -> Tensor:
+    """Draw kernels (O, I, h, w) from a normal with variance 2 / fan-out, where fan-out is O h w.
+
+    Source: He et al., "Delving Deep into Rectifiers", ICCV 2015, section 2.2 (backward form).
+    """
+    fan_out = shape[0] * math.prod(shape[2:])
+    std = math.sqrt(2.0 / fan_out)
+    return torch.empty(shape, dtype=torch.float32).normal_(0.0, std, generator=rng)
+
+
+def affine(name: str, shape: tuple[int, ...], rng: Generator) -> dict[str, Tensor]:
+    """Draw weight `shape` and bias of a convolution or linear layer, as torch does by default.
+
+    Both are uniform within 1 / sqrt(fan-in): Kaiming's uniform law with a = sqrt(5) comes to that.
+    """
+    bound = 1.0 / math.sqrt(math.prod(shape[1:]))
+    return {
+        f"{name}.weight": uniform(shape, bound, rng),
+        f"{name}.bias": uniform(shape[:1], bound, rng),
+    }
+
+
+def norm_parameters(norm: Norm, name: str, shape: tuple[int, int, int]) -> dict[str, Tensor]:
+    """Return scale one and shift zero of a norm over maps of `shape` (C, H, W)."""
+    if norm == "none":
+        return {}
+    extent = shape if norm == "layer" else shape[:1]
+    return {f"{name}.weight": torch.ones(extent), f"{name}.bias": torch.zeros(extent)}
+
+
+def norm_buffers(norm: Norm, name: str, channels: int) -> dict[str, Tensor]:
+    """Return running mean zero and variance one, (C,) each, for batch norm; nothing otherwise."""
+    if norm != "batch":
+        return {}
+    return {
+        f"{name}.running_mean": torch.zeros(channels),
+        f"{name}.running_var": torch.ones(channels),
+    }
+
+
+def conv(name: str, params: Params, x: Tensor, *, padding: int = 1) -> Tensor:
+    """Convolve (N, I, H, W) at stride 1 with kernels (O, I, h, w), and bias if any."""
+    return F.conv2d(x, params[f"{name}.weight"], params.get(f"{name}.bias"), padding=padding)
+
+
+def linear(name: str, params: Params, x: Tensor) -> Tensor:
+    """Map features (N, D) to logits (N, K)."""
+    return F.linear(x, params[f"{name}.weight"], params[f"{name}.bias"])
+
+
+def normalise(norm: Norm, name: str, params: Params, x: Tensor, statistics: Statistics) -> Tensor:
+    """Normalise maps (N, C, H, W) with affine parameters, eps 1e-5.
+
+    `instance` is per image and channel, `group` per image and quarter of the channels, `layer` per
+    image (scale and shift for every element), `batch` per channel with momentum 0.1.
+    """
+    if norm == "none":
+        return x
+    weight, bias = params[f"{name}.weight"], params[f"{name}.bias"]
+    match norm:
+        case "instance":
+            return F.group_norm(x, x.shape[1], weight, bias)
+        case "group":
+            return F.group_norm(x, GROUPS, weight, bias)
+        case "layer":
+            return F.layer_norm(x, x.shape[1:], weight, bias)
+        case "batch":
+            running = statistics.running or {}
+            mean, var = running.get(f"{name}.running_mean"), running.get(f"{name}.running_var")
+            return F.batch_norm(x, mean, var, weight, bias, training=statistics.training)

@@ -1,0 +1,156 @@
+"""Architectures of torchvision as pure functions, freshly initialised."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Generator, Tensor, nn
+from torch.func import functional_call
+
+from ddspec.errors import DdspecError, Exit
+from ddspec.spec.network import TorchvisionSpec
+from ddspec_runners.nets.base import Params
+from ddspec_runners.nets.layers import affine, he_normal, uniform
+
+LEAST_SIZE = 32
+"""Pixels. Both architectures divide the side by 32."""
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """What ddspec has to know of an architecture, besides its forward pass."""
+
+    options: Mapping[str, float]
+    """Given to torchvision's constructor."""
+    stem: str
+    """Name of the first convolution."""
+    classifier: Callable[[str, nn.Linear, Generator], dict[str, Tensor]]
+    """Draws weight and bias of the last layer by torchvision's law for this architecture."""
+
+
+def _torch_law(name: str, layer: nn.Linear, rng: Generator) -> dict[str, Tensor]:
+    return affine(name, (layer.out_features, layer.in_features), rng)
+
+
+def _fan_out_law(name: str, layer: nn.Linear, rng: Generator) -> dict[str, Tensor]:
+    shape, bound = (layer.out_features, layer.in_features), 1.0 / math.sqrt(layer.out_features)
+    bias = torch.zeros(layer.out_features)
+    return {f"{name}.weight": uniform(shape, bound, rng), f"{name}.bias": bias}
+
+
+ARCHITECTURES: Mapping[str, Architecture] = {
+    "resnet18": Architecture({}, "conv1", _torch_law),
+    "efficientnet_b0": Architecture(
+        {"dropout": 0.0, "stochastic_depth_prob": 0.0}, "features.0.0", _fan_out_law
+    ),
+}
+
+
+class TorchvisionNetwork:
+    """One architecture of torchvision behind the seam `Network`.
+
+    Its modules hold no numbers (they live on torch's `meta` device); every call is given its own.
+    Parameters and running statistics keep torchvision's names. Initial values follow
+    torchvision's laws, drawn from a named generator instead of the global one.
+
+    Stated difference: EfficientNet's dropout and stochastic depth (0.2 each in its paper) are off,
+    since their masks would come from the global generator.
+
+    Images of another number of channels than 3 get a first convolution of that many.
+
+    Raises:
+        DdspecError: the images are smaller than 32 px.
+    """
+
+    def __init__(self, spec: TorchvisionSpec, *, channels: int, size: int, classes: int) -> None:
+        if size < LEAST_SIZE:
+            raise DdspecError(
+                f"{spec.model} needs images of at least {LEAST_SIZE} px, these have {size}",
+                exit=Exit.INVALID,
+                hint="evaluate on a ConvNet, or on ResNetAP-10 with a smaller stem",
+            )
+        self._architecture = ARCHITECTURES[spec.model]
+        self._batch = _modules(spec.model, channels, classes, "batch")
+        self._tracking = _modules(spec.model, channels, classes, "tracking")
+        self._running = _modules(spec.model, channels, classes, "running")
+
+    def init(self, rng: Generator) -> dict[str, Tensor]:
+        """Draw parameters module by module; norms start at scale one and shift zero."""
+        params: dict[str, Tensor] = {}
+        for name, module in self._batch.named_modules():
+            match module:
+                case nn.Conv2d():
+                    params |= _convolution(name, module, rng)
+                case nn.Linear():
+                    params |= self._architecture.classifier(name, module, rng)
+                case nn.BatchNorm2d():
+                    params[f"{name}.weight"] = torch.ones(module.num_features)
+                    params[f"{name}.bias"] = torch.zeros(module.num_features)
+                case _:
+                    pass  # containers, activations and pooling have no parameters
+        return params
+
+    def buffers(self) -> dict[str, Tensor]:
+        """Return running means of zero and variances of one for every batch norm."""
+        return {
+            name: (torch.zeros if name.endswith("mean") else torch.ones)(buffer.shape)
+            for name, buffer in self._tracking.named_buffers()
+        }
+
+    def apply(self, params: Params, x: Tensor) -> Tensor:
+        """Return logits (N, K) by the statistics of the batch."""
+        return _call(self._batch, params, x)
+
+    def train_step(self, params: Params, buffers: Params, x: Tensor) -> tuple[Tensor, Params]:
+        """Return logits as `apply` does, and the running statistics moved by this batch."""
+        moved = {name: buffer.clone() for name, buffer in buffers.items()}
+        return _call(self._tracking, {**params, **moved}, x), moved
+
+    def predict(self, params: Params, buffers: Params, x: Tensor) -> Tensor:
+        """Return logits (N, K) by running statistics."""
+        return _call(self._running, {**params, **buffers}, x)
+
+
+def _call(modules: nn.Module, tensors: Params, x: Tensor) -> Tensor:
+    # strict: a tensor that is missing would otherwise be looked for on the meta device
+    logits: Tensor = functional_call(modules, dict(tensors), (x,), strict=True)
+    return logits
+
+
+def _convolution(name: str, layer: nn.Conv2d, rng: Generator) -> dict[str, Tensor]:
+    weight = {f"{name}.weight": he_normal(tuple(layer.weight.shape), rng)}
+    bias = {} if layer.bias is None else {f"{name}.bias": torch.zeros(layer.out_channels)}
+    return weight | bias
+
+
+def _modules(
+    model: str, channels: int, classes: int, statistics: Literal["batch", "tracking", "running"]
+) -> nn.Module:
+    """Build the modules without numbers, with batch norms in one of their three states."""
+    import torchvision.models  # half a second that the other networks need not pay
+
+    architecture = ARCHITECTURES[model]
+    with torch.device("meta"):
+        build = torchvision.models.get_model_builder(model)
+        modules: nn.Module = build(weights=None, num_classes=classes, **architecture.options)
+        _set_channels(modules, architecture.stem, channels)
+    for module in modules.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            # the count of batches is used with a cumulative average only, which neither net has
+            module.num_batches_tracked = None
+            if statistics == "batch":
+                module.track_running_stats = False
+                module.running_mean = module.running_var = None
+    return modules.train(statistics != "running").requires_grad_(False)
+
+
+def _set_channels(modules: nn.Module, stem: str, channels: int) -> None:
+    """Give the first convolution another number of input channels, in modules just built."""
+    layer = modules.get_submodule(stem)
+    shape = layer.get_parameter("weight").shape
+    if shape[1] != channels:
+        layer.weight = nn.Parameter(torch.empty(shape[0], channels, *shape[2:]))
