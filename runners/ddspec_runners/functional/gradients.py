@@ -1,0 +1,55 @@
+"""Gradients of the cross-entropy in the parameters, and of a loss in the images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ddspec_runners.nets.base import Network, Params
+
+
+def watched(params: Params, names: tuple[str, ...]) -> dict[str, Tensor]:
+    """Return the same parameters, those in `names` as fresh leaves that record gradients."""
+    return {
+        name: value.detach().requires_grad_() if name in names else value.detach()
+        for name, value in params.items()
+    }
+
+
+def parameter_gradient(
+    network: Network, leaves: Params, names: tuple[str, ...], images: Tensor, label: int
+) -> tuple[Tensor, ...]:
+    """Return the gradient of the mean cross-entropy of one class, as constants.
+
+    `leaves` comes from `watched`; `images` is (N, C, H, W), normalised.
+    """
+    return torch.autograd.grad(
+        _class_loss(network, leaves, images, label), [leaves[name] for name in names]
+    )
+
+
+def differentiable_gradient(
+    network: Network, leaves: Params, names: tuple[str, ...], images: Tensor, label: int
+) -> tuple[Tensor, ...]:
+    """Return the same gradient as a differentiable function of `images`."""
+    return torch.autograd.grad(
+        _class_loss(network, leaves, images, label),
+        [leaves[name] for name in names],
+        create_graph=True,
+    )
+
+
+def image_gradient(loss: Callable[[Tensor], Tensor], images: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the values of `loss` at `images`, and the gradient of their sum, both detached."""
+    leaf = images.detach().requires_grad_()
+    values = loss(leaf)
+    (gradient,) = torch.autograd.grad(values.sum(), leaf)
+    return values.detach(), gradient
+
+
+def _class_loss(network: Network, params: Params, images: Tensor, label: int) -> Tensor:
+    target = torch.full((len(images),), label, device=images.device)
+    return F.cross_entropy(network.apply(params, images), target)

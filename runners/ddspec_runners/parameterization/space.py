@@ -1,0 +1,56 @@
+"""Spaces of the learned tensor: pixels in [0, 1], or normalised by mean and deviation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """A value space, with the per-channel statistics of the training split in [0, 1]."""
+
+    kind: Literal["pixel", "normalised"]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def from_pixel(self, images: Tensor) -> Tensor:
+        """Return images (..., C, H, W) with values in [0, 1], in this space."""
+        if self.kind == "pixel":
+            return images
+        return (images - _column(self.mean, images)) / _column(self.std, images)
+
+    def to_pixel(self, images: Tensor) -> Tensor:
+        """Return images (..., C, H, W) of this space as pixels; nothing is clamped."""
+        if self.kind == "pixel":
+            return images
+        return images * _column(self.std, images) + _column(self.mean, images)
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """Return images (..., C, H, W) of this space, normalised by mean and deviation."""
+        if self.kind == "normalised":
+            return images
+        return (images - _column(self.mean, images)) / _column(self.std, images)
+
+    def clamp(self, images: Tensor) -> Tensor:
+        """Return images (..., C, H, W) limited to what [0, 1] is in this space."""
+        if self.kind == "pixel":
+            return images.clamp(0, 1)
+        low, high = images.new_zeros(()), images.new_ones(())
+        return images.clamp(self._channels(low, images), self._channels(high, images))
+
+    def level(self, value: float, images: Tensor) -> Tensor:
+        """Return the pixel value `value` in this space, as (C, 1, 1) in the dtype of `images`."""
+        return self._channels(images.new_tensor(value), images)
+
+    def _channels(self, value: Tensor, images: Tensor) -> Tensor:
+        return self.from_pixel(value.expand(images.shape[-3], 1, 1))
+
+
+def _column(values: Sequence[float], like: Tensor) -> Tensor:
+    """Return per-channel values as (C, 1, 1)."""
+    return torch.tensor(values, dtype=like.dtype, device=like.device)[:, None, None]
