@@ -1,0 +1,42 @@
+"""How errors look: problems of a person's documents, and bugs of our own.
+
+Written without rich, whose import costs more than the rest of a short command.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterable, Mapping
+from typing import TextIO
+
+from ddspec.errors import Diagnostic
+
+RED, BOLD, PLAIN = "\x1b[31m", "\x1b[1m", "\x1b[0m"
+
+
+def wants_colour(stream: TextIO, environ: Mapping[str, str]) -> bool:
+    """Return whether a stream is a terminal whose owner did not set NO_COLOR."""
+    return not environ.get("NO_COLOR") and stream.isatty()
+
+
+def render_errors(diagnostics: Iterable[Diagnostic], *, colour: bool = False) -> str:
+    """Return all problems of one document, in their order, one block each.
+
+    Colour only repeats what the words and the caret say.
+    """
+    return "\n".join(_block(str(diagnostic), colour=colour) for diagnostic in diagnostics)
+
+
+def render_bug(error: BaseException, *, command: str, versions: str) -> str:
+    """Return the report of a bug: what ran, with which versions, and the traceback."""
+    trace = "".join(traceback.format_exception(error))
+    return f"ddspec stopped because of a bug in ddspec.\n\n{command}\n{versions}\n\n{trace}"
+
+
+def _block(text: str, *, colour: bool) -> str:
+    head, *rest = text.split("\n")
+    if not colour:
+        return "\n".join([f"error: {head}", *rest])
+    lines = [f"{RED}{BOLD}error:{PLAIN} {BOLD}{head}{PLAIN}"]
+    lines += [f"{RED}{line}{PLAIN}" if line.rstrip().endswith("^") else line for line in rest]
+    return "\n".join(lines)

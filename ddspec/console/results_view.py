@@ -1,0 +1,99 @@
+"""The table at the end of a run: accuracies, wall time, and where the images are.
+
+Plain text, because `ddspec run` with everything in the store prints only this, and importing rich
+would cost it more than its own work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ddspec.console.durations import duration
+from ddspec.run.scores import Score, gain
+
+
+@dataclass(frozen=True, slots=True)
+class StageLine:
+    """What the table says of one stage."""
+
+    label: str
+    state: str
+    seconds: float | None
+    """Wall time of the work over all attempts; None where it is not known."""
+
+
+def render_results(
+    title: str, scores: Sequence[Score], stages: Iterable[StageLine], files: Mapping[str, str]
+) -> str:
+    """Return the final table; `files` names paths by what lies there. At most 100 columns.
+
+    Accuracies are printed in percent with their standard deviation, differences in points with
+    their standard error.
+    """
+    blocks = [[title], *_accuracy_blocks(scores), _stage_block(tuple(stages)), _file_block(files)]
+    return "\n\n".join("\n".join(block) for block in blocks if block)
+
+
+def _accuracy_blocks(scores: Sequence[Score]) -> list[list[str]]:
+    """Return one block a network and protocol, in the order of the distilled set's evaluations."""
+    asked = dict.fromkeys((score.network, score.protocol, score.on) for score in scores)
+    return [
+        _accuracy_block(place, [s for s in scores if (s.network, s.protocol, s.on) == place])
+        for place in asked
+    ]
+
+
+def _accuracy_block(place: tuple[str, str, str], scores: Sequence[Score]) -> list[str]:
+    network, protocol, on = place
+    learned = next((score for score in scores if score.set == "distilled"), None)
+    return [
+        f" {network} by protocol {protocol}, on the {on} split",
+        f" {'set':<12}{'accuracy':>9} {'std':>9} {'networks':>10}   distilled is ahead by",
+        *(_accuracy_row(score, learned) for score in scores),
+    ]
+
+
+def _accuracy_row(score: Score, learned: Score | None) -> str:
+    spread = "-" if score.std is None else f"± {100 * score.std:.1f}"
+    count = str(len(score.accuracies))
+    if len(score.accuracies) < score.planned:
+        count += f" of {score.planned}"
+    ahead = "" if learned is None or learned is score else _ahead(learned, score)
+    return f" {score.set:<12}{100 * score.mean:>7.1f} % {spread:>9} {count:>10}   {ahead}".rstrip()
+
+
+def _ahead(learned: Score, other: Score) -> str:
+    found = gain(learned, other)
+    points = f"{100 * found.difference:+.1f}"
+    if found.standard_error is None:
+        return f"{points} points"
+    return f"{points} points, standard error {100 * found.standard_error:.1f}"
+
+
+def _stage_block(stages: Sequence[StageLine]) -> list[str]:
+    head = f" {'stage':<12}{'n':>4}{'wall time':>12}   state"
+    groups: dict[str, list[StageLine]] = {}
+    for stage in stages:
+        groups.setdefault(stage.label.split("/")[0], []).append(stage)
+    return [head, *(_stage_row(kind, members) for kind, members in groups.items())]
+
+
+def _stage_row(kind: str, members: Sequence[StageLine]) -> str:
+    known = [stage.seconds for stage in members if stage.seconds is not None]
+    total = duration(sum(known)) if known else "-"
+    return f" {kind:<12}{len(members):>4}{total:>12}   {count_states(members)}"
+
+
+def count_states(stages: Iterable[StageLine]) -> str:
+    """Return how many stages are in each state, in the order of first appearance."""
+    counts: dict[str, int] = {}
+    for stage in stages:
+        counts[stage.state] = counts.get(stage.state, 0) + 1
+    if len(counts) == 1:
+        return next(iter(counts))
+    return ", ".join(f"{count} {state}" for state, count in counts.items())
+
+
+def _file_block(files: Mapping[str, str]) -> list[str]:
+    return [f" {name:<12}{path}" for name, path in files.items()]

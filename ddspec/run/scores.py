@@ -1,0 +1,111 @@
+"""Accuracies of a plan's evaluations, gathered per set, network and protocol. Pure."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+from ddspec.canon import Digest, Json
+from ddspec.plan.ir import Stage
+from ddspec.wire.work import EvaluateWork
+
+SETS = ("distilled", "random", "init", "full")
+"""In the order of tables: what was made, then what it is compared with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Test accuracies, as fractions, of the networks trained on one set under one protocol."""
+
+    set: str
+    network: str
+    protocol: str
+    on: str
+    """The split of real images that was predicted: `test` or `validation`."""
+    accuracies: tuple[float, ...]
+    """One a repeat, in their order."""
+    planned: int
+    """Repeats that the plan asks for."""
+
+    @property
+    def mean(self) -> float:
+        """Return the mean accuracy over repeats."""
+        return statistics.fmean(self.accuracies)
+
+    @property
+    def std(self) -> float | None:
+        """Return the sample standard deviation (n - 1) over repeats; one repeat has none."""
+        return statistics.stdev(self.accuracies) if len(self.accuracies) > 1 else None
+
+    @property
+    def standard_error(self) -> float | None:
+        """Return the standard error of the mean; one repeat has none."""
+        return None if self.std is None else self.std / math.sqrt(len(self.accuracies))
+
+    def plain(self) -> dict[str, Json]:
+        """Return the score as it is printed with `--json`."""
+        return {
+            "set": self.set,
+            "network": self.network,
+            "protocol": self.protocol,
+            "on": self.on,
+            "accuracy_mean": self.mean,
+            "accuracy_std": self.std,
+            "repeats": len(self.accuracies),
+            "repeats_planned": self.planned,
+            "accuracies": list(self.accuracies),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """How far one mean accuracy is ahead of another, both as fractions."""
+
+    difference: float
+    standard_error: float | None
+    """Of the difference of two independent means; None where either has a single repeat."""
+
+
+def gain(ahead: Score, behind: Score) -> Gain:
+    """Return the difference of two means and its standard error."""
+    errors = (ahead.standard_error, behind.standard_error)
+    error = None if None in errors else math.hypot(*(e for e in errors if e is not None))
+    return Gain(ahead.mean - behind.mean, error)
+
+
+def scores(
+    stages: Iterable[Stage], metrics: Mapping[Digest, Mapping[str, JsonValue]]
+) -> tuple[Score, ...]:
+    """Gather the accuracies of evaluations that have one; sets in the order of `SETS`.
+
+    `metrics` holds the figures of finished stages by key. A set without a finished evaluation has
+    no score.
+    """
+    groups: dict[tuple[str, str, str, str], list[Stage]] = {}
+    for stage in stages:
+        if isinstance(stage.work, EvaluateWork):
+            groups.setdefault(_group(stage, stage.work), []).append(stage)
+    found = [
+        Score(*group, accuracies=accuracies, planned=len(members))
+        for group, members in groups.items()
+        if (accuracies := _accuracies(members, metrics))
+    ]
+    return tuple(sorted(found, key=lambda score: SETS.index(score.set)))
+
+
+def _group(stage: Stage, work: EvaluateWork) -> tuple[str, str, str, str]:
+    """Return set, network, protocol and split; the label is `evaluate[/SET]/NETWORK/REPEAT`."""
+    *prefix, network, _ = stage.label.split("/")
+    on = stage.upstream["test"].removeprefix("prepare/")
+    return (prefix[1] if len(prefix) > 1 else SETS[0], network, work.protocol.name, on)
+
+
+def _accuracies(
+    stages: Iterable[Stage], metrics: Mapping[Digest, Mapping[str, JsonValue]]
+) -> tuple[float, ...]:
+    values = (metrics.get(stage.key or "", {}).get("accuracy") for stage in stages)
+    return tuple(value for value in values if isinstance(value, float))

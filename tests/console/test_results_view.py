@@ -1,0 +1,88 @@
+"""The final table says what was learned, what it cost and where it lies."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from ddspec.console.durations import duration
+from ddspec.console.errors_view import render_errors, wants_colour
+from ddspec.console.results_view import StageLine, render_results
+from ddspec.errors import Diagnostic, Place
+from ddspec.run.scores import Score
+
+
+def score(set: str, *accuracies: float, planned: int | None = None) -> Score:
+    count = len(accuracies) if planned is None else planned
+    return Score(set, "convnet2-w32", "digits-1000", "test", accuracies, planned=count)
+
+
+def test_the_table_shows_scores_times_and_paths() -> None:
+    scores = [
+        score("distilled", 0.89, 0.91),
+        score("random", 0.6, 0.8, planned=3),
+        score("full", 0.99),
+    ]
+    stages = [
+        StageLine("prepare/train", "done", 0.1),
+        StageLine("prepare/test", "done", 0.2),
+        StageLine("pool/0", "done", 1.0),
+        StageLine("pool/1", "in store", 64.0),
+        StageLine("distill", "failed", None),
+    ]
+
+    text = render_results("digits: 10 classes x 1 image", scores, stages, {"images": "a/grid.png"})
+
+    assert text.split("\n") == [
+        "digits: 10 classes x 1 image",
+        "",
+        " convnet2-w32 by protocol digits-1000, on the test split",
+        " set          accuracy       std   networks   distilled is ahead by",
+        " distilled      90.0 %     ± 1.4          2",
+        " random         70.0 %    ± 14.1     2 of 3   +20.0 points, standard error 10.0",
+        " full           99.0 %         -          1   -9.0 points",
+        "",
+        " stage          n   wall time   state",
+        " prepare        2       0.3 s   done",
+        " pool           2    1 m 05 s   1 done, 1 in store",
+        " distill        1           -   failed",
+        "",
+        " images      a/grid.png",
+    ]
+
+
+SPANS = {0.04: "0.0 s", 9.94: "9.9 s", 9.96: "10 s", 59.4: "59 s", 59.6: "1 m 00 s"}
+LONG_SPANS = {3599.6: "1 h 00 m", 27_600: "7 h 40 m", 86_399: "1 d 0 h", 187_200: "2 d 4 h"}
+
+
+@pytest.mark.parametrize(("seconds", "text"), [*SPANS.items(), *LONG_SPANS.items()])
+def test_a_span_never_shows_a_full_smaller_unit(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_an_error_keeps_its_words_without_colour() -> None:
+    problem = Diagnostic("unknown key `x`", Place("a.yaml", 2, 3, "  x: 1"), hint="did you mean y")
+
+    plain = render_errors([problem])
+    coloured = render_errors([problem], colour=True)
+
+    assert plain.split("\n") == [
+        "error: a.yaml:2:3: unknown key `x`",
+        "  2 |   x: 1",
+        "    |   ^",
+        "  hint: did you mean y",
+    ]
+    for code in ("\x1b[31m", "\x1b[1m", "\x1b[0m"):
+        coloured = coloured.replace(code, "")
+    assert coloured == plain
+
+
+def test_only_a_terminal_without_no_color_is_coloured() -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    assert wants_colour(Terminal(), {})
+    assert not wants_colour(Terminal(), {"NO_COLOR": "1"})
+    assert not wants_colour(io.StringIO(), {})

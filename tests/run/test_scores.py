@@ -1,0 +1,82 @@
+"""Accuracies are gathered per set, network and protocol, and compared with their errors."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from ddspec.plan.ir import Stage
+from ddspec.run.scores import Score, gain, scores
+from ddspec.spec.evaluate import ProtocolSpec
+from ddspec.spec.network import ConvNetSpec
+from ddspec.wire.work import EvaluateWork
+
+
+def evaluation(label: str, protocol: str = "brief") -> Stage:
+    return Stage(
+        label=label,
+        work=EvaluateWork(
+            network=ConvNetSpec(kind="convnet"),
+            protocol=ProtocolSpec(name=protocol, steps=1),
+            seed=(0, label),
+            precision="float32",
+        ),
+        upstream={"set": "distill", "test": "prepare/test"},
+        inputs={},
+        key=label,
+    )
+
+
+def score(*accuracies: float, set: str = "distilled") -> Score:
+    return Score(set, "convnet3", "brief", "test", accuracies, planned=len(accuracies))
+
+
+def test_repeats_of_one_set_make_one_score() -> None:
+    stages = [evaluation("evaluate/convnet3/0"), evaluation("evaluate/convnet3/1")]
+    metrics = {"evaluate/convnet3/0": {"accuracy": 0.5}, "evaluate/convnet3/1": {"accuracy": 0.7}}
+
+    (found,) = scores(stages, metrics)
+
+    assert (found.set, found.network, found.protocol) == ("distilled", "convnet3", "brief")
+    assert found.mean == pytest.approx(0.6)
+    assert found.std == pytest.approx(math.sqrt(0.02))  # two values, each 0.1 from the mean
+    assert found.standard_error == pytest.approx(0.1)
+
+
+def test_sets_come_in_the_order_of_the_table() -> None:
+    labels = [f"evaluate/{name}/convnet3/0" for name in ("full", "init", "random")]
+    stages = [evaluation(label) for label in [*labels, "evaluate/convnet3/0"]]
+
+    found = scores(stages, {stage.label: {"accuracy": 0.5} for stage in stages})
+
+    assert [score.set for score in found] == ["distilled", "random", "init", "full"]
+
+
+def test_an_unfinished_evaluation_is_counted_as_planned_only() -> None:
+    stages = [evaluation("evaluate/convnet3/0"), evaluation("evaluate/convnet3/1")]
+
+    (found,) = scores(stages, {"evaluate/convnet3/1": {"accuracy": 0.7}})
+
+    assert (found.accuracies, found.planned) == ((0.7,), 2)
+
+
+def test_a_set_without_a_finished_evaluation_has_no_score() -> None:
+    assert scores([evaluation("evaluate/convnet3/0")], {}) == ()
+
+
+def test_one_repeat_has_no_deviation() -> None:
+    assert score(0.5).std is None
+    assert score(0.5).plain()["accuracy_std"] is None
+
+
+def test_the_error_of_a_difference_joins_both_errors() -> None:
+    found = gain(score(0.8, 0.9, 1.0), score(0.4, 0.6))
+
+    assert found.difference == pytest.approx(0.4)
+    # standard errors 0.1 / sqrt 3 and (0.1 sqrt 2) / sqrt 2
+    assert found.standard_error == pytest.approx(math.sqrt(0.01 / 3 + 0.01))
+
+
+def test_a_difference_with_a_single_repeat_has_no_error() -> None:
+    assert gain(score(0.8, 0.9), score(0.4)).standard_error is None
