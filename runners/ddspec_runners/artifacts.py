@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from ddspec.canon import Json
@@ -48,7 +48,11 @@ def sync(path: Path) -> None:
 
 def write_json(path: Path, value: Json) -> None:
     """Write indented JSON; NaN and infinities raise ValueError."""
-    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text."""
     with atomic(path) as partial:
         partial.write_text(text, encoding="utf-8")
 
@@ -59,7 +63,8 @@ def write_tensors(
     """Write safetensors; equal tensors and at most one entry of metadata give equal bytes."""
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with atomic(path) as partial:
-        save_file(plain, partial, metadata=dict(metadata) if metadata else None)
+        # written by Python, so that a full disk is an OSError with its number
+        partial.write_bytes(save(plain, metadata=dict(metadata) if metadata else None))
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -123,11 +123,11 @@ class PreparedSplit:
     ) -> Tensor:
         """Return images (n, C, H, W) in pixel space, byte / 255 in [0, 1]."""
         if self.held is not None:
-            where = indices.to(self.held.device) if isinstance(indices, Tensor) else indices
-            chosen = self.held[where]
+            chosen = self.held[_on(indices, self.held.device)]
+        elif isinstance(indices, Tensor):
+            chosen = torch.from_numpy(self.images[indices.cpu().numpy()])
         else:
-            where = indices.cpu().numpy() if isinstance(indices, Tensor) else indices
-            chosen = torch.from_numpy(self.images[where])
+            chosen = torch.from_numpy(self.images[indices])
         return chosen.to(device or chosen.device).to(dtype) / 255
 
     def normalise(self, pixels: Tensor) -> Tensor:
@@ -175,3 +175,7 @@ class Queue:
 
 def _channels(values: tuple[float, ...], like: Tensor) -> Tensor:
     return torch.tensor(values, dtype=like.dtype, device=like.device).view(-1, 1, 1)
+
+
+def _on(indices: Tensor | slice, device: torch.device) -> Tensor | slice:
+    return indices.to(device) if isinstance(indices, Tensor) else indices

@@ -1,0 +1,70 @@
+"""One image file to one square of bytes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from ddspec_runners.data.corpus import Bytes
+
+MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+"""Channels to Pillow's mode."""
+MAX_PIXELS = 100_000_000
+"""Larger images are refused before they are decompressed (a bomb of 1 MB can hold gigabytes)."""
+DEEP = frozenset({"I", "I;16", "I;16B", "I;16L", "I;16N"})
+"""Grey modes of 16 bits; older versions of Pillow open such files as `I`."""
+
+
+class Undecodable(Exception):
+    """An image file that is damaged, foreign or too large."""
+
+
+def decode_image(path: Path, *, size: int, channels: int) -> Bytes:
+    """Return an image as uint8 (C, size, size).
+
+    EXIF orientation is applied. `channels` 1 is luminance (ITU-R 601), 3 drops alpha, 4 keeps it
+    or makes it opaque; 16 bits become 8 by value / 257. Then the short side is resized to `size`
+    (bilinear, antialiased) and the centre is kept. Raises Undecodable with the reason.
+    """
+    try:
+        with Image.open(path) as opened:
+            if opened.width * opened.height > MAX_PIXELS:
+                raise Undecodable(f"{opened.width} x {opened.height} px is more than is read")
+            image = _in_mode(ImageOps.exif_transpose(opened), MODES[channels])
+        pixels = np.asarray(_square(image, size))
+    except Undecodable:
+        raise
+    except Exception as error:  # a damaged file raises whatever its decoder stumbles on
+        raise Undecodable(f"{type(error).__name__}: {error}") from error
+    return pixels.reshape(size, size, channels).transpose(2, 0, 1)
+
+
+def _in_mode(image: Image.Image, mode: str) -> Image.Image:
+    if image.mode == "F":
+        raise Undecodable("floating-point pixels have no defined range")
+    if image.mode in DEEP:
+        levels = np.asarray(image).astype(np.int64).clip(0, 65_535)
+        image = Image.fromarray(np.rint(levels / 257).astype(np.uint8))
+    if image.mode == "P" or "transparency" in image.info:
+        image = image.convert("RGBA")
+    return image.convert(mode)
+
+
+def _square(image: Image.Image, size: int) -> Image.Image:
+    """Resize the short side and keep the centre, in one step that never builds the long side."""
+    width, height = image.size
+    if width == height == size:
+        return image
+    short = min(width, height)
+    # the sides after resizing, rounded down as torchvision's Resize does
+    wide, high = (max(size, size * side // short) for side in (width, height))
+    left, top = (round((side - size) / 2) for side in (wide, high))
+    box = (
+        left * width / wide,
+        top * height / high,
+        min(width, (left + size) * width / wide),
+        min(height, (top + size) * height / high),
+    )
+    return image.resize((size, size), Image.Resampling.BILINEAR, box=box)
