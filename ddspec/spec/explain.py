@@ -1,0 +1,191 @@
+"""From a parsed document to a validated model, or every problem with its place and a way out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from ddspec.errors import DdspecError, Diagnostic, Exit, Place
+from ddspec.spec.nodes import Document, Node
+from ddspec.spec.shapes import Resolved, Shapes
+from ddspec.spec.source import visible
+
+M = TypeVar("M", bound=BaseModel)
+MAX_SHOWN = 40
+"""Longest value that a message repeats, in characters."""
+
+
+def validate(document: Document, model: type[M], *, extra: Sequence[Diagnostic] = ()) -> M:
+    """Return the model that a document describes.
+
+    `extra` are problems that a caller found in the same document. Raises `DdspecError` (invalid)
+    with every problem of the document at once, sorted by position.
+    """
+    problems, made = [*document.problems, *extra], None
+    try:
+        made = model.model_validate(document.root.value)
+    except ValidationError as error:
+        details = error.errors(include_url=False)
+        problems += _explained(document, Shapes(model), details)
+    if problems or made is None:
+        raise DdspecError(in_order(problems), exit=Exit.INVALID)
+    return made
+
+
+def in_order(problems: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """Return diagnostics without repetition, sorted by line and column."""
+    once = dict.fromkeys(problems)
+    return sorted(once, key=lambda one: _position(one.place))
+
+
+def _position(place: Place | None) -> tuple[int, int]:
+    return (place.line, place.column) if place else (0, 0)
+
+
+def _explained(
+    document: Document, shapes: Shapes, details: Iterable[ErrorDetails]
+) -> list[Diagnostic]:
+    found = [(detail, shapes.resolve(detail["loc"])) for detail in details]
+    kept = [(detail, at) for detail, at in found if _speaks(document, detail, at)]
+    return [_Explainer(document, shapes, detail, at).diagnostic() for detail, at in kept]
+
+
+def _speaks(document: Document, detail: ErrorDetails, at: Resolved) -> bool:
+    """Tell whether an error says something that is not already said better elsewhere.
+
+    Of a choice between a scalar and a section, only the side that was written counts; what was
+    already refused as YAML is not judged again, and nor is what holds it.
+    """
+    node = document.find(*at.path)
+    if node is not None and not node.sound:
+        return False
+    if node is None:
+        return True
+    section = isinstance(node.value, dict)
+    if at.scalar_branch:
+        return not section
+    if detail["type"] == "too_short":  # items that are refused are not counted either
+        return not node.value
+    return section or not _beside_a_scalar(detail, at)
+
+
+def _beside_a_scalar(detail: ErrorDetails, at: Resolved) -> bool:
+    """Tell whether a section was expected by one member of a union and a scalar was given."""
+    is_member = bool(at.path) and detail["loc"][-1] != at.path[-1]
+    return is_member and detail["type"] in {"model_type", "dict_type", "model_attributes_type"}
+
+
+class _Explainer:
+    """Puts one validation error into words."""
+
+    def __init__(
+        self, document: Document, shapes: Shapes, detail: ErrorDetails, at: Resolved
+    ) -> None:
+        self.document, self.shapes, self.detail, self.at = document, shapes, detail, at
+        self.name = _name(at.path) or "the document"
+
+    def diagnostic(self) -> Diagnostic:
+        match self.detail["type"]:
+            case "extra_forbidden":
+                return self._unknown_key()
+            case "missing":
+                return self._missing(str(self.at.path[-1]), self.at.path[:-1])
+            case "union_tag_not_found":
+                return self._missing(self._tag(), self.at.path)
+            case "union_tag_invalid":
+                return self._unknown_tag()
+            case "value_error":
+                error = self.detail.get("ctx", {}).get("error", self.detail["msg"])
+                return Diagnostic(str(error), self.document.place(*self.at.path))
+            case _:
+                return self._unfit()
+
+    def _unknown_key(self) -> Diagnostic:
+        key, keys = str(self.at.path[-1]), self.shapes.keys(self.at.parent)
+        message = f"unknown key `{_short(key)}`{self._inside(self.at.path[:-1])}"
+        hint = _did_you_mean(key, keys) or f"the keys here are {_listed(keys)}"
+        return Diagnostic(message, self.document.key_place(*self.at.path), hint)
+
+    def _missing(self, key: str, section: tuple[str | int, ...]) -> Diagnostic:
+        message = f"missing key `{key}`{self._inside(section)}"
+        shape = self.at.shape
+        if self.detail["type"] == "union_tag_not_found" and shape is not None:
+            hint = f"`{key}` is one of {_listed(shape['discriminator']['mapping'])}"
+        else:
+            hint = f"`{key}` must be {self.shapes.words(shape)}" if shape is not None else ""
+        return Diagnostic(message, self.document.place(*section), hint)
+
+    def _unknown_tag(self) -> Diagnostic:
+        tag = self._tag()
+        shape = self.at.shape or {}
+        known = tuple(shape.get("discriminator", {}).get("mapping", ()))
+        path = (*self.at.path, tag)
+        found = self._found(self.document.find(*path))
+        message = f"`{tag}` must be one of {_listed(known)}, not {found}"
+        return Diagnostic(
+            message, self.document.place(*path), _did_you_mean(found.strip("`"), known)
+        )
+
+    def _unfit(self) -> Diagnostic:
+        node = self.document.find(*self.at.path)
+        found = self._found(node)
+        place = self.document.place(*self.at.path)
+        if self.at.shape is None:
+            return Diagnostic(f"`{self.name}` cannot be {found}", place)
+        wanted = self.shapes.words(self.at.shape, node.value if node else None)
+        choices = self.shapes.choices(self.at.shape)
+        subject = f"`{self.name}`" if self.at.path else self.name
+        message = f"{subject} must be {wanted}, not {found}"
+        hint = _did_you_mean(found.strip("`"), choices) or self._unquote(node)
+        return Diagnostic(message, place, hint)
+
+    def _unquote(self, node: Node | None) -> str:
+        """Return the way out where a number was written as text."""
+        shape = self.at.shape
+        if node is None or shape is None or not isinstance(node.value, str):
+            return ""
+        numeric = any(m.get("type") in {"integer", "number"} for m in self.shapes.members(shape))
+        quoted = self.document.text(node)[:1] in {"'", '"'}
+        return "write the number without quotes" if numeric and quoted else ""
+
+    def _tag(self) -> str:
+        return str(self.detail.get("ctx", {}).get("discriminator", "'kind'")).strip("'")
+
+    def _inside(self, section: tuple[str | int, ...]) -> str:
+        return f" in `{_name(section)}`" if section else ""
+
+    def _found(self, node: Node | None) -> str:
+        """Return the offending value as it was written."""
+        match node.value if node else None:
+            case dict():
+                return "a section"
+            case list() as items:
+                return "a list" if items else "an empty one"
+            case _:
+                written = self.document.text(node).strip() if node else ""
+                return f"`{_short(written)}`" if written else "nothing"
+
+
+def _name(path: tuple[str | int, ...]) -> str:
+    """Return the last key of a path, with the index below it: `networks[0]`."""
+    keys = [index for index, step in enumerate(path) if isinstance(step, str)]
+    tail = path[keys[-1] :] if keys else path
+    return "".join(_short(step) if isinstance(step, str) else f"[{step}]" for step in tail)
+
+
+def _short(text: str) -> str:
+    shown = visible(text[: MAX_SHOWN + 1])
+    return shown if len(text) <= MAX_SHOWN else shown[: MAX_SHOWN - 1] + "…"
+
+
+def _did_you_mean(word: str, known: Sequence[str]) -> str:
+    close = get_close_matches(word, known, n=1, cutoff=0.6)
+    return f"did you mean `{close[0]}`?" if close else ""
+
+
+def _listed(words: Iterable[str]) -> str:
+    return ", ".join(f"`{word}`" for word in words)
