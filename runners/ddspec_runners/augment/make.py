@@ -1,0 +1,59 @@
+"""From an augmentation's spec to its policy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import assert_never
+
+from ddspec.errors import DdspecError, Exit
+from ddspec.spec.augmentation import (
+    AugmentationSpec,
+    DsaSpec,
+    IdcAugmentationSpec,
+    ImageNetAugmentationSpec,
+    NoAugmentationSpec,
+)
+from ddspec_runners.augment.base import Policy
+from ddspec_runners.augment.dsa import Dsa
+from ddspec_runners.augment.idc import Idc
+from ddspec_runners.augment.imagenet import ImageNet
+from ddspec_runners.augment.none import Identity
+
+
+def make_policy(
+    spec: AugmentationSpec,
+    *,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+) -> Policy:
+    """Return the policy of a spec.
+
+    `mean` and `std` are those that the images were normalised with, one for each channel. Only
+    `imagenet` needs them; it raises DdspecError unless they describe three channels, because its
+    grey and its lighting are defined for red, green and blue.
+    """
+    match spec:
+        case NoAugmentationSpec():
+            return Identity()
+        case DsaSpec():
+            return Dsa(spec)
+        case IdcAugmentationSpec():
+            return Idc(spec)
+        case ImageNetAugmentationSpec():
+            return _imagenet(spec, mean, std)
+        case _:
+            assert_never(spec)
+
+
+def _imagenet(
+    spec: ImageNetAugmentationSpec, mean: Sequence[float] | None, std: Sequence[float] | None
+) -> ImageNet:
+    if mean is None or std is None:
+        raise ValueError("the imagenet policy acts on pixel values: give mean and std")
+    if len(mean) != 3 or len(std) != 3:
+        raise DdspecError(
+            f"augmentation `imagenet` needs images of 3 channels, these have {len(mean)}",
+            exit=Exit.INVALID,
+            hint="use `kind: dsa` or `kind: idc` for this dataset",
+        )
+    return ImageNet(spec, tuple(mean), tuple(std))
