@@ -9,3 +9,7 @@ class BadJob(Exception):
 
 class BadData(Exception):
     """The data are missing, damaged, or not the ones that the plan names (65)."""
+
+
+class Diverged(Exception):
+    """Numbers stopped being finite: the settings ask for steps that are too large (1)."""

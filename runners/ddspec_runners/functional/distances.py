@@ -36,7 +36,8 @@ def cosine(a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:
 def _rows_apart(p: Tensor, q: Tensor) -> Tensor:
     p, q = p.flatten(1), q.flatten(1)
     norms = torch.linalg.vector_norm(p, dim=1) * torch.linalg.vector_norm(q, dim=1)
-    return (1 - (p * q).sum(1) / (norms + COSINE_EPSILON)).sum()
+    apart: Tensor = 1 - (p * q).sum(1) / (norms + COSINE_EPSILON)
+    return apart.sum()
 
 
 def _total(terms: Sequence[Tensor]) -> Tensor:

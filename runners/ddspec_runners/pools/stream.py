@@ -1,0 +1,62 @@
+"""The stream of networks of distillation: picked, perturbed, trained on real images.
+
+It is never handed the synthetic set, so it is the same for every shard and could run ahead. This
+is the lockstep form: a network moves when the next one is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ddspec.spec.method import FrozenInnerSpec, InnerSpec, OnRealInnerSpec
+from ddspec.wire.schedule import Schedule, Seed
+from ddspec_runners.data.prepared import Queue
+from ddspec_runners.functional.params import copied, zeros
+from ddspec_runners.functional.sgd import sgd_step_in_place
+from ddspec_runners.nets.base import Params
+from ddspec_runners.pools.perturb import perturb
+from ddspec_runners.pools.recorded import RecordedPool
+from ddspec_runners.pools.training import RealTraining
+from ddspec_runners.rng import generator
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkStream:
+    """Networks of any outer loop, by a schedule over a pool."""
+
+    pool: RecordedPool
+    schedule: Schedule
+    inner: InnerSpec
+    inner_steps: int
+    training: RealTraining
+    seed: Seed
+
+    def window(self, outer: int) -> Iterator[Params]:
+        """Yield the parameters that each inner step of an outer loop (from 0) matches on.
+
+        The first are the schedule's pool member, perturbed, its momentum at rest; each further
+        one has taken `inner.steps` more SGD steps on real images. Yielded values never change.
+        """
+        row = self.schedule.row(outer)
+        start = perturb(self.pool.member(row.member), row)
+        match self.inner:
+            case FrozenInnerSpec():
+                yield from [start] * self.inner_steps
+            case OnRealInnerSpec():
+                yield from self._trained(start, self.inner, outer)
+
+    def _trained(self, start: Params, spec: OnRealInnerSpec, outer: int) -> Iterator[Params]:
+        yield start
+        split = self.training.split
+        queue = Queue((*self.seed, "network"), len(split), spec.batch)
+        params, momentum = copied(start), zeros(start)
+        for inner in range(self.inner_steps - 1):
+            for step in range(spec.steps):
+                t = (outer * self.inner_steps + inner) * spec.steps + step
+                rng = generator(*self.seed, "network-augment", outer, inner, step)
+                slope = self.training.slope(params, queue.indices(t), rng)
+                sgd_step_in_place(
+                    params, momentum, slope.gradient, spec.optimizer, spec.optimizer.learning_rate
+                )
+            yield copied(params)

@@ -1,0 +1,83 @@
+"""One training step's gradient on real images: batch, augmentation, CutMix, cross-entropy.
+
+Shared by the recording of pool members and by the stream of networks inside distillation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+
+from ddspec_runners.augment import cutmix
+from ddspec_runners.augment.base import Policy
+from ddspec_runners.data.prepared import PreparedSplit
+from ddspec_runners.nets.base import Network, Params
+
+RESIDENT_BYTES = 8 * 2**30
+"""Splits up to this size are held in an accelerator's memory; larger ones are read by batch."""
+
+
+def nearby(split: PreparedSplit, device: torch.device) -> PreparedSplit:
+    """Return the split with its bytes on the device if there is room, for repeated gathers."""
+    if device.type == "cpu" or split.images.nbytes > RESIDENT_BYTES:
+        return split
+    return split.resident(device)
+
+
+@dataclass(frozen=True, slots=True)
+class Slope:
+    """What one batch says: the gradient in every parameter, and how good the network was."""
+
+    gradient: dict[str, Tensor]
+    buffers: Params | None
+    """Running statistics moved by the batch, where they were given."""
+    loss: Tensor
+    """Mean over the batch, a scalar."""
+    correct: Tensor
+    """How many images are classified as their own label, whatever was mixed into them; scalar."""
+
+
+@dataclass(frozen=True, slots=True)
+class RealTraining:
+    """How networks are trained on real images of all classes."""
+
+    network: Network
+    split: PreparedSplit
+    policy: Policy
+    cutmix: float
+    """Probability that a batch is mixed."""
+
+    def slope(
+        self, params: Params, indices: Tensor, rng: Generator, buffers: Params | None = None
+    ) -> Slope:
+        """Return the gradient on the batch `indices` (b,), augmented by draws from `rng` alone.
+
+        Images take the type and device of the parameters. Augmentation is drawn per image, then
+        CutMix for the batch. Without `buffers` no running statistics are kept.
+        """
+        leaves = {name: value.detach().requires_grad_() for name, value in params.items()}
+        example = next(iter(leaves.values()))
+        images = self.split.gather(indices, dtype=example.dtype, device=example.device)
+        labels = self.split.labels[indices].to(example.device)
+        size = images.shape[-1]
+        images = self.policy.apply(images, self.policy.draw(len(images), size, rng, shared=False))
+        mix = cutmix.draw(len(images), size, rng, self.cutmix)
+        images, targets = cutmix.apply(images, labels, mix)
+        logits, moved = self._forward(leaves, buffers, images)
+        loss = targets.loss(logits)
+        grads = torch.autograd.grad(loss, list(leaves.values()))
+        return Slope(
+            gradient=dict(zip(leaves, grads, strict=True)),
+            buffers=moved,
+            loss=loss.detach(),
+            correct=(logits.detach().argmax(1) == labels).sum(),
+        )
+
+    def _forward(
+        self, leaves: Params, buffers: Params | None, images: Tensor
+    ) -> tuple[Tensor, Params | None]:
+        if buffers is None:
+            return self.network.apply(leaves, images), None
+        return self.network.train_step(leaves, buffers, images)
