@@ -7,24 +7,14 @@ would cost it more than its own work.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from ddspec.console.durations import duration
+from ddspec.run.outcome import StageOutcome
 from ddspec.run.scores import Score, gain
 
 
-@dataclass(frozen=True, slots=True)
-class StageLine:
-    """What the table says of one stage."""
-
-    label: str
-    state: str
-    seconds: float | None
-    """Wall time of the work over all attempts; None where it is not known."""
-
-
 def render_results(
-    title: str, scores: Sequence[Score], stages: Iterable[StageLine], files: Mapping[str, str]
+    title: str, scores: Sequence[Score], stages: Iterable[StageOutcome], files: Mapping[str, str]
 ) -> str:
     """Return the final table; `files` names paths by what lies there. At most 100 columns.
 
@@ -71,21 +61,21 @@ def _ahead(learned: Score, other: Score) -> str:
     return f"{points} points, standard error {100 * found.standard_error:.1f}"
 
 
-def _stage_block(stages: Sequence[StageLine]) -> list[str]:
+def _stage_block(stages: Sequence[StageOutcome]) -> list[str]:
     head = f" {'stage':<12}{'n':>4}{'wall time':>12}   state"
-    groups: dict[str, list[StageLine]] = {}
+    groups: dict[str, list[StageOutcome]] = {}
     for stage in stages:
         groups.setdefault(stage.label.split("/")[0], []).append(stage)
     return [head, *(_stage_row(kind, members) for kind, members in groups.items())]
 
 
-def _stage_row(kind: str, members: Sequence[StageLine]) -> str:
+def _stage_row(kind: str, members: Sequence[StageOutcome]) -> str:
     known = [stage.seconds for stage in members if stage.seconds is not None]
     total = duration(sum(known)) if known else "-"
     return f" {kind:<12}{len(members):>4}{total:>12}   {count_states(members)}"
 
 
-def count_states(stages: Iterable[StageLine]) -> str:
+def count_states(stages: Iterable[StageOutcome]) -> str:
     """Return how many stages are in each state, in the order of first appearance."""
     counts: dict[str, int] = {}
     for stage in stages:

@@ -8,14 +8,19 @@ import pytest
 
 from ddspec.console.durations import duration
 from ddspec.console.errors_view import render_errors, wants_colour
-from ddspec.console.results_view import StageLine, render_results
+from ddspec.console.results_view import render_results
 from ddspec.errors import Diagnostic, Place
+from ddspec.run.outcome import StageOutcome, StageState
 from ddspec.run.scores import Score
 
 
 def score(set: str, *accuracies: float, planned: int | None = None) -> Score:
     count = len(accuracies) if planned is None else planned
     return Score(set, "convnet2-w32", "digits-1000", "test", accuracies, planned=count)
+
+
+def stage(label: str, state: StageState, seconds: float | None) -> StageOutcome:
+    return StageOutcome(label, "0" * 64, label.split("/")[0], state, seconds, {})
 
 
 def test_the_table_shows_scores_times_and_paths() -> None:
@@ -25,11 +30,11 @@ def test_the_table_shows_scores_times_and_paths() -> None:
         score("full", 0.99),
     ]
     stages = [
-        StageLine("prepare/train", "done", 0.1),
-        StageLine("prepare/test", "done", 0.2),
-        StageLine("pool/0", "done", 1.0),
-        StageLine("pool/1", "in store", 64.0),
-        StageLine("distill", "failed", None),
+        stage("prepare/train", "done", 0.1),
+        stage("prepare/test", "done", 0.2),
+        stage("pool/0", "done", 1.0),
+        stage("pool/1", "in store", 64.0),
+        stage("distill", "failed", None),
     ]
 
     text = render_results("digits: 10 classes x 1 image", scores, stages, {"images": "a/grid.png"})

@@ -1,0 +1,154 @@
+"""Moving bars on a terminal: one row per group of stages, with time left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+from rich.text import Text
+
+from ddspec.console.run_view import describe, how_far
+from ddspec.run.events import (
+    RunEvent,
+    RunStarted,
+    Sink,
+    StageBlocked,
+    StageDone,
+    StageFailed,
+    StageInterrupted,
+    StageProgress,
+    StageStarted,
+    StageSubmitted,
+)
+
+PACE_S = 600.0
+"""Time left follows the pace of the last ten minutes: outer loops may take minutes each."""
+
+Move = StageSubmitted | StageStarted | StageProgress | StageDone
+"""Events that a row shows by itself; the others are lines above the rows."""
+
+
+@contextmanager
+def live_run() -> Iterator[Sink]:
+    """Yield a sink that keeps rows up to date until the context ends; they stay on screen."""
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=28),
+        TextColumn("{task.fields[count]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(compact=True),
+        TextColumn("{task.fields[detail]}"),
+        console=Console(stderr=True),
+        speed_estimate_period=PACE_S,
+    ) as progress:
+        yield LiveView(progress)
+
+
+@contextmanager
+def live_download(name: str) -> Iterator[Callable[[int, int], None]]:
+    """Yield a function of bytes received and bytes expected (0 is unknown)."""
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=28),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(compact=True),
+        console=Console(stderr=True),
+    ) as progress:
+        task = progress.add_task(name, total=None)
+        yield lambda received, expected: progress.update(
+            task, completed=received, total=expected or None
+        )
+
+
+class LiveView:
+    """Gathers the stages that differ by a number alone into one row."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._rows: dict[str, TaskID] = {}
+        self._parts: dict[str, dict[str, float]] = {}
+
+    def __call__(self, event: RunEvent) -> None:
+        """Move the row of the event's stage, or print a line above the rows."""
+        match event:
+            case RunStarted():
+                self._open(event.needed)
+            case StageDone():
+                self._move(event.label, 1.0, "")
+            case StageProgress():
+                part = event.done / event.total if event.total else 0.0
+                self._move(event.label, part, f"{_number(event.label)}{how_far(event)}")
+            case StageStarted():
+                self._move(event.label, 0.0, "")
+            case StageSubmitted():
+                pass
+            case StageFailed() | StageBlocked() | StageInterrupted():
+                self._say(event)
+                self._stop(event.label)
+            case _:
+                self._say(event)
+
+    def _open(self, labels: tuple[str, ...]) -> None:
+        for label in labels:
+            self._parts.setdefault(group_of(label), {})[label] = 0.0
+        for group in self._parts:
+            self._add_row(group)
+
+    def _add_row(self, group: str) -> TaskID:
+        count = _count(self._parts[group])
+        row = self._progress.add_task(group, total=None, start=False, count=count, detail="")
+        self._rows[group] = row
+        return row
+
+    def _move(self, label: str, part: float, detail: str) -> None:
+        """Set how much of one stage is done; a stage may turn out to be needed only later."""
+        group = group_of(label)
+        parts = self._parts.setdefault(group, {})
+        parts[label] = part
+        row = self._rows.get(group)
+        if row is None:
+            row = self._add_row(group)
+        if self._progress.tasks[row].start_time is None:
+            self._progress.start_task(row)
+        self._progress.update(
+            row,
+            total=len(parts),
+            completed=sum(parts.values()),
+            count=_count(parts),
+            detail=detail,
+        )
+
+    def _stop(self, label: str) -> None:
+        row = self._rows.get(group_of(label))
+        if row is not None:
+            self._progress.stop_task(row)
+
+    def _say(self, event: RunEvent) -> None:
+        if line := describe(event):
+            self._progress.console.print(Text(line))
+
+
+def group_of(label: str) -> str:
+    """Return what the labels of one row share: `pool/3` and `pool/0` are of `pool`."""
+    return "/".join(part for part in label.split("/") if not part.isdigit())
+
+
+def _number(label: str) -> str:
+    numbers = [part for part in label.split("/") if part.isdigit()]
+    return f"{numbers[-1]}: " if numbers else ""
+
+
+def _count(parts: dict[str, float]) -> str:
+    return f"{sum(part >= 1 for part in parts.values())}/{len(parts)}"

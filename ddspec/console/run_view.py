@@ -1,0 +1,131 @@
+"""What a run tells while it lasts: one line per change of state, and now and then how far it is.
+
+For logs and pipes; `ddspec.console.live_view` is for terminals. Written without rich, which is not
+worth its import where nothing moves.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
+from ddspec.console.durations import duration
+from ddspec.run.events import (
+    ObjectDamaged,
+    RunEvent,
+    RunStarted,
+    Sink,
+    StageAdopted,
+    StageBlocked,
+    StageDone,
+    StageFailed,
+    StageInterrupted,
+    StageProgress,
+    StageRetried,
+    StageStarted,
+    StageSubmitted,
+    StageWaiting,
+    StopRequested,
+)
+
+PROGRESS_EVERY_S = 30.0
+"""A line of progress per stage at most this often, by the stage's own working time."""
+
+
+def watch_run(say: Callable[[str], None], *, live: bool) -> AbstractContextManager[Sink]:
+    """Return a context whose value takes the events of a run and shows them.
+
+    `live` draws moving bars on the terminal of stderr; otherwise `say` gets whole lines.
+    """
+    if live:
+        from ddspec.console.live_view import live_run
+
+        return live_run()
+    return nullcontext(PlainView(say))
+
+
+class PlainView:
+    """Turns events into lines."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._said_at: dict[str, float] = {}
+
+    def __call__(self, event: RunEvent) -> None:
+        """Say what happened, or keep quiet where a line would only repeat."""
+        if isinstance(event, StageProgress):
+            self._progress(event)
+        elif line := describe(event):
+            self._say(line)
+
+    def _progress(self, event: StageProgress) -> None:
+        """Speak of a stage every half minute; what is finished is said by another event."""
+        said = self._said_at.setdefault(event.label, event.seconds)
+        if event.done < event.total and event.seconds - said >= PROGRESS_EVERY_S:
+            self._said_at[event.label] = event.seconds
+            self._say(f"{event.label}: {how_far(event)}, {time_left(event)} left")
+
+
+def describe(event: RunEvent) -> str:
+    """Return one line for a change of state, empty where there is nothing to tell."""
+    match event:
+        case RunStarted():
+            others = f", {event.not_needed} not needed" if event.not_needed else ""
+            stages = "stage" if len(event.needed) == 1 else "stages"
+            return f"{len(event.needed)} {stages} to run, {event.in_store} in store{others}"
+        case ObjectDamaged():
+            return f"{event.label}: stored output is damaged and made again: {event.problem}"
+        case StageAdopted():
+            return f"{event.label}: taken over from an earlier run"
+        case StageWaiting(reachable=True):
+            return f"{event.label}: waiting, {event.owner} works on it"
+        case StageWaiting():
+            return f"{event.label}: waiting for {event.owner}, unreachable; `--steal` takes it"
+        case StageStarted():
+            return f"{event.label}: started"
+        case StageRetried():
+            return f"{event.label}: try {event.retry + 1}, {event.reason}"
+        case StageDone():
+            return f"{event.label}: done in {duration(event.seconds)}{_figures(event.metrics)}"
+        case StageFailed():
+            return f"{event.label}: failed: {event.reason}"
+        case StageBlocked():
+            return f"{event.label}: not run, {event.by} failed"
+        case StageInterrupted():
+            return f"{event.label}: stopped, its checkpoint is kept"
+        case StopRequested(force=False):
+            return "stopping: checkpoints are written; Ctrl-C again ends the jobs at once"
+        case StopRequested():
+            return "ending the jobs now"
+        case StageSubmitted() | StageProgress():
+            return ""
+
+
+def how_far(event: StageProgress) -> str:
+    """Return how much of a stage is done: `12 of 40 outer loops`."""
+    return f"{event.done} of {event.total} {event.unit}"
+
+
+def time_left(event: StageProgress) -> str:
+    """Return how long the rest of a stage takes at the pace so far."""
+    if not event.done:
+        return "?"
+    return duration(event.seconds * (event.total - event.done) / event.done)
+
+
+def _figures(metrics: Mapping[str, object]) -> str:
+    accuracy = metrics.get("accuracy")
+    return f", accuracy {100 * accuracy:.1f} %" if isinstance(accuracy, float) else ""
+
+
+@contextmanager
+def download_progress(name: str) -> Iterator[Callable[[int, int], None]]:
+    """Yield a function of bytes received and expected; it moves a bar on a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda received, expected: None
+        return
+    from ddspec.console.live_view import live_download
+
+    with live_download(name) as advance:
+        yield advance

@@ -1,0 +1,167 @@
+"""A run tells what changes: in lines to a log, in rows on a terminal."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+from rich.progress import Progress, TextColumn
+
+from ddspec.console.live_view import LiveView, group_of
+from ddspec.console.run_view import PlainView, describe, time_left
+from ddspec.run.events import (
+    ObjectDamaged,
+    RunEvent,
+    RunStarted,
+    StageAdopted,
+    StageBlocked,
+    StageDone,
+    StageFailed,
+    StageInterrupted,
+    StageProgress,
+    StageRetried,
+    StageStarted,
+    StageSubmitted,
+    StageWaiting,
+    StopRequested,
+)
+
+KEY = "0" * 64
+
+
+def progress(done: int, seconds: float, label: str = "distill") -> StageProgress:
+    return StageProgress(label, KEY, done, 40, "outer loops", seconds)
+
+
+LINES: dict[str, tuple[RunEvent, str]] = {
+    "start": (RunStarted(("distill",), 3, 0), "1 stage to run, 3 in store"),
+    "start that needs less": (RunStarted((), 1, 6), "0 stages to run, 1 in store, 6 not needed"),
+    "damage": (
+        ObjectDamaged("pool/0", KEY, "network.safetensors is cut short"),
+        "pool/0: stored output is damaged and made again: network.safetensors is cut short",
+    ),
+    "submission": (StageSubmitted("pool/0", KEY, "1"), ""),
+    "adoption": (StageAdopted("pool/0", KEY, "1"), "pool/0: taken over from an earlier run"),
+    "waiting": (
+        StageWaiting("pool/0", KEY, "process 7", reachable=True),
+        "pool/0: waiting, process 7 works on it",
+    ),
+    "waiting in vain": (
+        StageWaiting("pool/0", KEY, "host b", reachable=False),
+        "pool/0: waiting for host b, unreachable; `--steal` takes it",
+    ),
+    "beginning": (StageStarted("pool/0", KEY), "pool/0: started"),
+    "retry": (StageRetried("pool/0", KEY, 1, "exit 75"), "pool/0: try 2, exit 75"),
+    "end": (StageDone("pool/0", KEY, 3.21, {}), "pool/0: done in 3.2 s"),
+    "end of an evaluation": (
+        StageDone("evaluate/c/0", KEY, 61, {"accuracy": 0.9012}),
+        "evaluate/c/0: done in 1 m 01 s, accuracy 90.1 %",
+    ),
+    "failure": (StageFailed("pool/0", KEY, "no room"), "pool/0: failed: no room"),
+    "blocking": (StageBlocked("distill", KEY, "pool/0"), "distill: not run, pool/0 failed"),
+    "interruption": (
+        StageInterrupted("distill", KEY),
+        "distill: stopped, its checkpoint is kept",
+    ),
+    "stop": (
+        StopRequested(force=False),
+        "stopping: checkpoints are written; Ctrl-C again ends the jobs at once",
+    ),
+    "forced stop": (StopRequested(force=True), "ending the jobs now"),
+}
+
+
+@pytest.mark.parametrize(("event", "line"), LINES.values(), ids=LINES)
+def test_each_change_has_its_line(event: RunEvent, line: str) -> None:
+    assert describe(event) == line
+
+
+def test_progress_is_told_every_half_minute_of_work() -> None:
+    lines: list[str] = []
+    view = PlainView(lines.append)
+
+    for loop in range(1, 41):
+        view(progress(loop, seconds=4.0 * loop))
+
+    assert lines == [
+        "distill: 9 of 40 outer loops, 2 m 04 s left",
+        "distill: 17 of 40 outer loops, 1 m 32 s left",
+        "distill: 25 of 40 outer loops, 1 m 00 s left",
+        "distill: 33 of 40 outer loops, 28 s left",
+    ]
+
+
+def test_before_the_first_unit_nobody_knows_the_time_left() -> None:
+    assert time_left(progress(0, seconds=3.0)) == "?"
+
+
+def drawn(*events: RunEvent) -> tuple[list[tuple[str, str, str]], list[str]]:
+    """Return the rows (name, count, detail) after some events, and the lines above them."""
+    screen = io.StringIO()
+    console = Console(file=screen, width=100, force_terminal=False)
+    rows = Progress(TextColumn(""), console=console, auto_refresh=False)
+    view = LiveView(rows)
+    for event in events:
+        view(event)
+    shown = [(t.description, t.fields["count"], t.fields["detail"]) for t in rows.tasks]
+    return shown, screen.getvalue().splitlines()
+
+
+def test_stages_that_differ_by_a_number_share_a_row() -> None:
+    rows, lines = drawn(
+        RunStarted(("pool/0", "pool/1", "distill"), 0, 0),
+        StageStarted("pool/1", KEY),
+        StageDone("pool/1", KEY, 1.0, {}),
+        progress(12, seconds=3.0),
+    )
+
+    assert rows == [("pool", "1/2", ""), ("distill", "0/1", "12 of 40 outer loops")]
+    assert lines == []
+
+
+def test_a_row_is_as_far_as_its_stages_together() -> None:
+    progress_bars = Progress(TextColumn(""), console=Console(file=io.StringIO()))
+    view = LiveView(progress_bars)
+    view(RunStarted(("evaluate/c/0", "evaluate/c/1"), 0, 0))
+    view(StageDone("evaluate/c/0", KEY, 1.0, {}))
+    view(progress(10, 1.0, label="evaluate/c/1"))
+
+    (row,) = progress_bars.tasks
+
+    assert (row.completed, row.total) == (1.25, 2)
+    assert row.fields["detail"] == "1: 10 of 40 outer loops"
+
+
+def test_what_goes_wrong_is_a_line_above_the_rows() -> None:
+    rows, lines = drawn(
+        RunStarted(("pool/0", "distill"), 0, 0),
+        StageStarted("pool/0", KEY),
+        StageFailed("pool/0", KEY, "[bold] is not markup here"),
+        StageBlocked("distill", KEY, "pool/0"),
+    )
+
+    assert rows == [("pool", "0/1", ""), ("distill", "0/1", "")]
+    assert lines == [
+        "pool/0: failed: [bold] is not markup here",
+        "distill: not run, pool/0 failed",
+    ]
+
+
+def test_a_stage_that_is_needed_only_later_gets_a_row() -> None:
+    rows, _ = drawn(RunStarted((), 1, 0), StageStarted("pool/0", KEY))
+
+    assert rows == [("pool", "0/1", "")]
+
+
+GROUPS = {
+    "pool/3": "pool",
+    "distill/2/to-100": "distill/to-100",
+    "evaluate/random/convnet2-w32/7": "evaluate/random/convnet2-w32",
+    "merge": "merge",
+}
+
+
+@pytest.mark.parametrize(("label", "group"), GROUPS.items())
+def test_a_row_is_named_without_the_numbers(label: str, group: str) -> None:
+    assert group_of(label) == group
