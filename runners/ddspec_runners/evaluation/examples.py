@@ -1,0 +1,125 @@
+"""What an evaluation trains on: a decoded synthetic set, or real images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from ddspec_runners.artifacts import SyntheticSet, read_synthetic_set
+from ddspec_runners.data.prepared import PreparedSplit
+from ddspec_runners.faults import BadJob
+from ddspec_runners.parameterization.make import decode_set, make_parameterization
+
+RESIDENT_BYTES = 512 * 2**20
+"""Real images up to this size are normalised once and kept; more are read batch by batch."""
+
+
+class Examples(Protocol):
+    """Normalised images with hard labels, in an order of their own."""
+
+    def __len__(self) -> int: ...
+
+    def batch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
+        """Return images (b, C, H, W) and labels (b,) at `indices`, int64 on the CPU."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Resident:
+    """Examples that lie normalised in the memory of a device."""
+
+    images: Tensor
+    """(N, C, H, W), normalised."""
+    labels: Tensor
+    """int64 (N,), on the same device."""
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def batch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the images and labels at `indices`."""
+        where = indices.to(self.labels.device)
+        return self.images[where], self.labels[where]
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """Real images that are too many to keep as floats; the same numbers, batch by batch."""
+
+    split: PreparedSplit
+    dtype: torch.dtype
+    device: torch.device
+
+    def __len__(self) -> int:
+        return len(self.split)
+
+    def batch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the images and labels at `indices`."""
+        images = self.split.gather(indices, dtype=self.dtype, device=self.device)
+        return images, self.split.labels[indices].to(self.device)
+
+
+def real_examples(split: PreparedSplit, *, dtype: torch.dtype, device: torch.device) -> Examples:
+    """Return a prepared split as examples."""
+    if split.images.size * dtype.itemsize > RESIDENT_BYTES:
+        return Mapped(split, dtype, device)
+    images = split.gather(slice(None), dtype=dtype, device=device)
+    return Resident(images, split.labels.to(device))
+
+
+def synthetic_examples(
+    stored: SyntheticSet, *, dtype: torch.dtype, device: torch.device
+) -> Resident:
+    """Return a synthetic set as examples: decoded class by class, then normalised."""
+    card = stored.card
+    parameterization = make_parameterization(card.parameterization, mean=card.mean, std=card.std)
+    per_class = card.images_per_class * parameterization.views
+    classes, _, *shape = card.shape
+    images = torch.empty((classes, per_class, *shape), dtype=dtype, device=device)
+    labels = torch.empty((classes, per_class), dtype=torch.int64, device=device)
+    for row in range(classes):
+        learned = stored.images[row : row + 1].to(device=device, dtype=dtype)
+        images[row], labels[row] = decode_set(
+            parameterization, learned, stored.labels[row : row + 1].to(device)
+        )
+    return Resident(images.flatten(0, 1), labels.flatten())
+
+
+def examples_for(
+    folder: Path,
+    test: PreparedSplit,
+    *,
+    on_real: bool,
+    dtype: torch.dtype,
+    device: torch.device,
+) -> Examples:
+    """Return the examples in `folder`; raises BadJob where they do not belong to `test`."""
+    if on_real:
+        split = PreparedSplit.open(folder)
+        _same_task(split, test)
+        return real_examples(split, dtype=dtype, device=device)
+    stored = read_synthetic_set(folder)
+    _same_task(stored.card, test)
+    if stored.card.covers.start or stored.card.covers.stop != stored.card.covers.of:
+        raise BadJob("a shard of a set cannot be evaluated before it is merged")
+    return synthetic_examples(stored, dtype=dtype, device=device)
+
+
+class _Described(Protocol):
+    @property
+    def classes(self) -> tuple[str, ...]: ...
+    @property
+    def mean(self) -> tuple[float, ...]: ...
+    @property
+    def std(self) -> tuple[float, ...]: ...
+
+
+def _same_task(trained: _Described, test: PreparedSplit) -> None:
+    if trained.classes != test.classes:
+        raise BadJob("the set and the test split have other classes or another order of them")
+    if (trained.mean, trained.std) != (test.mean, test.std):
+        raise BadJob("the set and the test split are normalised by other values")

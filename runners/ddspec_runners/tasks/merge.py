@@ -1,0 +1,87 @@
+"""Join class shards into what one unsharded distillation publishes, byte for byte."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from pydantic import JsonValue
+from torch import Tensor
+
+from ddspec.wire.work import ClassRange, MergeWork
+from ddspec_runners.artifacts import (
+    SyntheticSet,
+    read_synthetic_set,
+    read_tensors,
+    write_synthetic_set,
+    write_tensors,
+)
+from ddspec_runners.card import Card
+from ddspec_runners.faults import BadData, BadJob
+from ddspec_runners.site import Site
+
+STATE = "state.safetensors"
+
+
+def run(work: MergeWork, site: Site) -> Mapping[str, JsonValue]:
+    """Write the joined set and its state under the key of this stage.
+
+    Raises BadJob where an input is missing, and BadData where the shards do not cover all classes
+    exactly once or were not distilled alike.
+    """
+    folders = _folders(work, site)
+    shards = [read_synthetic_set(folder) for folder in folders]
+    card = joined_card([shard.card for shard in shards], site.key)
+    images = torch.cat([shard.images for shard in shards])
+    labels = torch.cat([shard.labels for shard in shards])
+    state, metadata = _joined_state(folders, shards)
+    write_tensors(site.output / STATE, state, metadata)
+    write_synthetic_set(site.output, images, labels, card)
+    return {"images": images.shape[0] * images.shape[1], "shards": work.shards}
+
+
+def joined_card(cards: Sequence[Card], key: str) -> Card:
+    """Return the card of the whole; raises BadData unless the cards differ in their range alone."""
+    first = cards[0]
+    covered = [label for card in cards for label in range(card.covers.start, card.covers.stop)]
+    if covered != list(range(first.covers.of)):
+        ranges = ", ".join(f"{card.covers.start}-{card.covers.stop - 1}" for card in cards)
+        raise BadData(f"the shards cover classes {ranges} of {first.covers.of}, not each once")
+    whole = ClassRange(start=0, stop=first.covers.of, of=first.covers.of)
+    joined = [
+        card.model_copy(
+            update={
+                "covers": whole,
+                "provenance": card.provenance.model_copy(update={"key": key}),
+            }
+        )
+        for card in cards
+    ]
+    for index, card in enumerate(joined):
+        if card != joined[0]:
+            raise BadData(f"shard {index} was not distilled as shard 0 was: their cards differ")
+    return joined[0]
+
+
+def _folders(work: MergeWork, site: Site) -> list[Path]:
+    names = [f"shard/{index}" for index in range(work.shards)]
+    missing = [name for name in names if name not in site.inputs]
+    if missing:
+        raise BadJob(f"the inputs lack {', '.join(missing)}")
+    return [site.inputs[name] for name in names]
+
+
+def _joined_state(
+    folders: Sequence[Path], shards: Sequence[SyntheticSet]
+) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Join every tensor of the states along its first axis, the class."""
+    read = [read_tensors(folder / STATE) for folder in folders]
+    names, metadata = set(read[0][0]), read[0][1]
+    for index, ((tensors, header), shard) in enumerate(zip(read, shards, strict=True)):
+        if set(tensors) != names or header != metadata:
+            raise BadData(f"the state of shard {index} is not of the same kind as that of shard 0")
+        if any(len(tensor) != len(shard.images) for tensor in tensors.values()):
+            raise BadData(f"the state of shard {index} has other classes than its images")
+    joined = {name: torch.cat([tensors[name] for tensors, _ in read]) for name in read[0][0]}
+    return joined, metadata
