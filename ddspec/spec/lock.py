@@ -1,0 +1,269 @@
+"""The lock of a folder of images: what its content is, for those who do not have it.
+
+`ddspec lock` writes `NAME.lock.yaml` beside `NAME.yaml` where the data are; it is committed, so
+that a plan made without the data is the plan made with them, and changed images change what is
+reused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Annotated, Literal, Self, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from ddspec.canon import Digest, digest
+from ddspec.errors import DdspecError, Diagnostic, Exit
+from ddspec.spec.explain import validate
+from ddspec.spec.nodes import compose
+from ddspec.spec.source import read_source, visible
+
+LOCK_FORMAT: Literal["ddspec.lock/1"] = "ddspec.lock/1"
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"})
+"""What counts as an image, in lower case."""
+
+Split: TypeAlias = Literal["train", "test"]
+
+_Sha256 = Annotated[str, Field(strict=True, pattern=r"^[0-9a-f]{64}$")]
+_Number = Annotated[int, Field(strict=True, ge=0)]
+
+
+class _LockModel(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class LockedClass(_LockModel):
+    """The images of one class in one split."""
+
+    images: Annotated[int, Field(strict=True, ge=1)]
+    digest: _Sha256
+    """Of the canonical JSON of [file name, SHA-256 of its bytes], sorted by file name."""
+
+
+class Lock(_LockModel):
+    """The content of a folder dataset; no paths, times or machines."""
+
+    format: Literal["ddspec.lock/1"] = LOCK_FORMAT
+    kind: Literal["folder", "imagenet100"]
+    ignored: _Number = 0
+    """Files that are not images by their suffix; no part of the content."""
+    splits: Mapping[Split, Mapping[str, LockedClass]]
+    """By split and class folder; without `test` the spec's holdout defines it."""
+    digest: _Sha256
+    """Of `splits`: what identifies the dataset."""
+
+    @model_validator(mode="after")
+    def _trainable(self) -> Self:
+        if not self.splits.get("train"):
+            raise ValueError("`splits` has no classes under `train`")
+        return self
+
+    def images(self, split: Split) -> dict[str, int]:
+        """Return the number of images of each class of a split, classes sorted by code point."""
+        return {name: self.splits[split][name].images for name in sorted(self.splits[split])}
+
+
+def content_of(lock: Lock) -> Digest:
+    """Return the digest that stands for the images of a locked dataset."""
+    return lock.digest
+
+
+def digest_of_class(files: Iterable[tuple[str, Digest]]) -> Digest:
+    """Return the digest of a class from its file names and the SHA-256 of each file's bytes."""
+    return digest([list(file) for file in sorted(files)])
+
+
+def digest_of_splits(splits: Mapping[Split, Mapping[str, LockedClass]]) -> Digest:
+    """Return the digest of a dataset from those of its classes."""
+    return digest(
+        {
+            split: {name: [one.images, one.digest] for name, one in classes.items()}
+            for split, classes in splits.items()
+        }
+    )
+
+
+def lock_path(spec: Path) -> Path:
+    """Return where the lock of a spec lies: `specs/x.lock.yaml` for `specs/x.yaml`."""
+    return spec.with_name(f"{spec.stem}.lock.yaml")
+
+
+def class_folders(folder: Path) -> tuple[str, ...]:
+    """Return the names of the class folders of a split, sorted by code point."""
+    with os.scandir(folder) as entries:
+        return tuple(sorted(e.name for e in entries if e.is_dir() and not e.name.startswith(".")))
+
+
+def image_files(folder: Path) -> tuple[str, ...]:
+    """Return the names of the images right inside a class folder, sorted by code point."""
+    return tuple(name for name in _files(folder) if Path(name).suffix.lower() in IMAGE_SUFFIXES)
+
+
+def scan_folder(
+    root: Path,
+    classes: Sequence[str] | None,
+    splits: Mapping[Split, str],
+    *,
+    kind: Literal["folder", "imagenet100"] = "folder",
+    threads: int = 1,
+    advance: Callable[[int, int], None] = lambda done, total: None,
+) -> Lock:
+    """Read every image under `root` and return the lock of its content.
+
+    `splits` maps `train` and `test` to subfolders of `root`; `classes` are the class folders, by
+    default all of `train`. `advance` is told how many files of how many were read. Raises
+    `DdspecError` (unable) that names every class without images and every symbolic link that
+    leaves `root`.
+    """
+    try:
+        names = tuple(classes) if classes is not None else _all_classes(root / splits["train"])
+        folders = [
+            (split, name, root / at / name) for split, at in splits.items() for name in names
+        ]
+        found = {(split, name): image_files(_present(at)) for split, name, at in folders}
+        _refuse(_unusable(root.resolve(), folders, found))
+        paths = [at / file for split, name, at in folders for file in found[split, name]]
+        sums = dict(zip(paths, _hashed(paths, threads, advance), strict=True))
+        ignored = sum(len(_files(at)) for *_, at in folders) - len(paths)
+    except OSError as error:
+        where = visible(str(error.filename or root))
+        raise DdspecError(
+            f"`{where}` cannot be read: {error.strerror}", exit=Exit.UNABLE
+        ) from error
+    locked: dict[Split, dict[str, LockedClass]] = {split: {} for split in splits}
+    for split, name, at in folders:
+        files = [(file, sums[at / file]) for file in found[split, name]]
+        locked[split][name] = LockedClass(images=len(files), digest=digest_of_class(files))
+    return Lock(kind=kind, ignored=ignored, splits=locked, digest=digest_of_splits(locked))
+
+
+def read_lock(path: Path) -> Lock:
+    """Read a lock; raises `DdspecError` (invalid) with the place where it is damaged or edited."""
+    document = compose(read_source(path, sections=("format", "kind", "splits", "digest")))
+    lock = validate(document, Lock)
+    if digest_of_splits(lock.splits) != lock.digest:
+        problem = Diagnostic(
+            "the digest does not follow from the classes below: this lock was edited or damaged",
+            document.place("digest"),
+            "write it again with `ddspec lock`",
+        )
+        raise DdspecError([problem], exit=Exit.INVALID)
+    return lock
+
+
+def write_lock(path: Path, lock: Lock) -> None:
+    """Write a lock, whole or not at all; the same lock gives the same bytes everywhere."""
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write("\n".join([*_lines(lock), ""]))
+            file.flush()
+            os.fsync(file.fileno())
+        # mkstemp makes files for their owner alone; this one is to be committed
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _lines(lock: Lock) -> Iterator[str]:
+    yield "# Content of a dataset, written by `ddspec lock`. Commit it; never edit it."
+    yield f"format: {lock.format}"
+    yield f"kind: {lock.kind}"
+    yield f'digest: "{lock.digest}"'
+    yield f"ignored: {lock.ignored}"
+    yield "splits:"
+    for split in sorted(lock.splits, reverse=True):  # train, then test
+        yield f"  {split}:"
+        for name, one in sorted(lock.splits[split].items()):
+            yield f'    {_quoted(name)}: {{images: {one.images}, digest: "{one.digest}"}}'
+
+
+def _quoted(name: str) -> str:
+    """Return any folder name as a double-quoted scalar of YAML, on one line."""
+    plain = json.dumps(name, ensure_ascii=False)
+    return "".join(c if c.isprintable() else f"\\U{ord(c):08X}" for c in plain)
+
+
+def _all_classes(train: Path) -> tuple[str, ...]:
+    names = class_folders(_present(train))
+    if not names:
+        _refuse([f"`{visible(str(train))}` holds no class folders"])
+    return names
+
+
+def _present(folder: Path) -> Path:
+    if not folder.is_dir():
+        _refuse([f"`{visible(str(folder))}` is not a folder"])
+    return folder
+
+
+def _files(folder: Path) -> tuple[str, ...]:
+    with os.scandir(folder) as entries:
+        return tuple(sorted(e.name for e in entries if not e.name.startswith(".") and e.is_file()))
+
+
+def _unusable(
+    root: Path,
+    folders: Iterable[tuple[Split, str, Path]],
+    found: Mapping[tuple[Split, str], Sequence[str]],
+) -> Iterator[str]:
+    for split, name, at in folders:
+        files = found[split, name]
+        if not files:
+            yield f"class `{visible(name)}` has no images in {split}: `{visible(str(at))}`"
+        if not at.resolve().is_relative_to(root):
+            yield f"`{visible(str(at))}` leads out of the data folder"
+            continue
+        for path in (at / file for file in files):
+            if not _is_utf8(path.name):
+                yield f"the name of `{visible(str(path))}` is not UTF-8"
+            if path.is_symlink() and not path.resolve().is_relative_to(root):
+                yield f"`{visible(str(path))}` leads out of the data folder"
+
+
+def _is_utf8(name: str) -> bool:
+    """Tell whether a file name can be hashed; others reach Python with surrogates in them."""
+    return not any("\ud800" <= char <= "\udfff" for char in name)
+
+
+def _hashed(
+    paths: Sequence[Path], threads: int, advance: Callable[[int, int], None]
+) -> Iterator[Digest]:
+    with ThreadPoolExecutor(threads) as pool:
+        for done, one in enumerate(pool.map(_sha256, paths), 1):
+            advance(done, len(paths))
+            yield one
+
+
+def _sha256(path: Path) -> Digest:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _refuse(problems: Iterable[str]) -> None:
+    if found := [Diagnostic(problem) for problem in problems]:
+        raise DdspecError(found, exit=Exit.UNABLE)
+
+
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "Lock",
+    "LockedClass",
+    "class_folders",
+    "content_of",
+    "digest_of_class",
+    "digest_of_splits",
+    "image_files",
+    "lock_path",
+    "read_lock",
+    "scan_folder",
+    "write_lock",
+]
