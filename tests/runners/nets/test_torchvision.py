@@ -1,0 +1,84 @@
+"""Networks of torchvision against torchvision itself."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+import torchvision.models
+from torch import Tensor, nn
+
+from ddspec.errors import DdspecError
+from ddspec.spec.network import TorchvisionSpec
+from ddspec_runners.nets.torchvision import ARCHITECTURES, TorchvisionNetwork
+from ddspec_runners.rng import generator
+
+MODELS = sorted(ARCHITECTURES)
+
+
+def make(model: str, *, channels: int = 3, size: int = 64) -> TorchvisionNetwork:
+    spec = TorchvisionSpec.model_validate({"kind": "torchvision", "model": model})
+    return TorchvisionNetwork(spec, channels=channels, size=size, classes=7)
+
+
+def original(model: str) -> nn.Module:
+    """Build torchvision's module; its values come from the global generator, put back after."""
+    with torch.random.fork_rng():
+        options = {"stochastic_depth_prob": 0.0, "dropout": 0.0} if "efficient" in model else {}
+        build = torchvision.models.get_model_builder(model)
+        modules: nn.Module = build(weights=None, num_classes=7, **options)
+        return modules
+
+
+def doubled(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.double() for name, tensor in tensors.items()}
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_training_and_predicting_are_those_of_torchvision(model: str) -> None:
+    network, modules = make(model), original(model).double()
+    params = doubled(network.init(generator("init")))
+    buffers = doubled(network.buffers())
+    modules.load_state_dict({**params, **buffers}, strict=False)
+    x = torch.randn((2, 3, 64, 64), generator=generator("x"), dtype=torch.float64)
+
+    logits, moved = network.train_step(params, buffers, x)
+
+    # the same operations on the same numbers
+    torch.testing.assert_close(logits, modules.train()(x), rtol=1e-12, atol=1e-12)
+    state = modules.state_dict()
+    assert set(params) | set(moved) == {n for n in state if not n.endswith("tracked")}
+    assert all(buffer.equal(state[name]) for name, buffer in moved.items())
+    predicted = network.predict(params, moved, x)
+    torch.testing.assert_close(predicted, modules.eval()(x), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_initial_values_follow_the_law_of_torchvision(model: str) -> None:
+    params, theirs = make(model).init(generator("a")), dict(original(model).named_parameters())
+
+    for name, p in params.items():
+        expected = theirs[name].detach()
+        assert p.shape == expected.shape
+        if expected.min() == expected.max():
+            assert p.equal(expected), name
+        elif p.numel() > 1000:
+            # two samples of one law: deviations differ by std / sqrt(n) (normal): 6 of them
+            tolerance = 6 * expected.std().item() / math.sqrt(p.numel())
+            assert p.std().item() == pytest.approx(expected.std().item(), abs=tolerance), name
+
+
+def test_grey_images_get_a_first_convolution_of_one_channel() -> None:
+    network = make("resnet18", channels=1)
+    params = network.init(generator("a"))
+
+    logits = network.predict(params, network.buffers(), torch.zeros(1, 1, 64, 64))
+
+    assert params["conv1.weight"].shape == (64, 1, 7, 7)
+    assert logits.shape == (1, 7)
+
+
+def test_images_too_small_are_refused() -> None:
+    with pytest.raises(DdspecError, match="at least 32 px, these have 28"):
+        make("resnet18", size=28)
