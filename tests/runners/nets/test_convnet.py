@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ddspec.errors import DdspecError, Exit
 from ddspec.spec.network import ConvNetSpec, Norm
+from ddspec_runners.nets.base import Params
 from ddspec_runners.nets.convnet import ConvNet
 from ddspec_runners.rng import generator
 
@@ -31,13 +32,17 @@ def double_params(network: ConvNet) -> dict[str, Tensor]:
 
 
 def reference_norm(norm: Norm, channels: int, side: int) -> nn.Module:
-    return {
-        "instance": lambda: nn.GroupNorm(channels, channels),
-        "group": lambda: nn.GroupNorm(4, channels),
-        "layer": lambda: nn.LayerNorm([channels, side, side]),
-        "batch": lambda: nn.BatchNorm2d(channels),
-        "none": nn.Identity,
-    }[norm]()
+    match norm:
+        case "instance":
+            return nn.GroupNorm(channels, channels)
+        case "group":
+            return nn.GroupNorm(4, channels)
+        case "layer":
+            return nn.LayerNorm([channels, side, side])
+        case "batch":
+            return nn.BatchNorm2d(channels)
+        case "none":
+            return nn.Identity()
 
 
 def reference(network: ConvNet, params: dict[str, Tensor]) -> nn.Module:
@@ -87,7 +92,7 @@ def test_running_statistics_move_and_serve_as_those_of_the_modules() -> None:
     network = NETWORKS["batch"]
     params = double_params(network)
     modules = reference(network, params)
-    buffers = {name: buffer.double() for name, buffer in network.buffers().items()}
+    buffers: Params = {name: buffer.double() for name, buffer in network.buffers().items()}
     x = torch.randn((3, 5, 3, 8, 8), generator=generator("x"), dtype=torch.float64)
 
     for batch in x:

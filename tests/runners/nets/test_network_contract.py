@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ddspec.spec.network import ConvNetSpec, NetworkSpec, ResNetApSpec, TorchvisionSpec
+from ddspec_runners.functional.params import cast
 from ddspec_runners.nets.base import Network
 from ddspec_runners.nets.make import make_network
 from ddspec_runners.rng import generator
@@ -188,7 +189,10 @@ def test_an_ensemble_is_the_same_networks_one_by_one(name: str) -> None:
     stacked = {name: torch.stack([m[name] for m in members]) for name in members[0]}
 
     def gradient(params: dict[str, Tensor]) -> dict[str, Tensor]:
-        return torch.func.grad(lambda p: F.cross_entropy(network.apply(p, x), y))(params)
+        grads: dict[str, Tensor] = torch.func.grad(
+            lambda p: F.cross_entropy(network.apply(p, x), y)
+        )(params)
+        return grads
 
     together = torch.func.vmap(gradient)(stacked)
     alone = [gradient(member) for member in members]
@@ -196,3 +200,18 @@ def test_an_ensemble_is_the_same_networks_one_by_one(name: str) -> None:
     for key, grads in together.items():
         expected = torch.stack([grad[key] for grad in alone])
         torch.testing.assert_close(grads, expected, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", CASES)
+def test_a_network_works_where_its_parameters_are(name: str) -> None:
+    network, params, buffers = start(CASES[name])
+    x, cuda = CASES[name].images(), torch.device("cuda")
+
+    logits, moved = network.train_step(
+        cast(params, device=cuda), cast(buffers, device=cuda), x.to(cuda)
+    )
+
+    # float64 on both devices, summed in another order
+    torch.testing.assert_close(logits.cpu(), network.apply(params, x), rtol=1e-9, atol=1e-9)
+    assert {buffer.device.type for buffer in moved.values()} <= {"cuda"}
