@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
-from pathlib import Path
-
 import numpy as np
 
 from ddspec_runners.data.corpus import ArrayPart, Bytes
@@ -16,15 +12,10 @@ UNSIGNED_BYTES = 8
 
 
 def parse_idx(content: bytes, *, dimensions: int, name: str) -> Bytes:
-    """Return the array of an IDX file of unsigned bytes, gzipped or plain.
+    """Return the array of an IDX file of unsigned bytes.
 
     Raises BadData, naming the file, where the header is foreign or the length is not its product.
     """
-    if content[:2] == b"\x1f\x8b":
-        try:
-            content = gzip.decompress(content)
-        except (OSError, EOFError, zlib.error) as error:
-            raise BadData(f"{name} is damaged: {error}") from error
     start = 4 + 4 * dimensions
     if len(content) < start or content[:4] != bytes([0, 0, UNSIGNED_BYTES, dimensions]):
         raise BadData(f"{name} is not an IDX file of unsigned bytes in {dimensions} dimensions")
@@ -44,11 +35,3 @@ def idx_part(images: bytes, labels: bytes, *, name: str, classes: int) -> ArrayP
     if len(numbers) and numbers.max() >= classes:
         raise BadData(f"{name} has label {numbers.max()}, but only {classes} classes")
     return ArrayPart(pixels[:, None], numbers)
-
-
-def find_idx(folder: Path, name: str) -> Path:
-    """Return the plain file if it is there, else the gzipped one; raises BadData."""
-    for path in (folder / name, folder / f"{name}.gz"):
-        if path.is_file():
-            return path
-    raise BadData(f"{folder / name} is missing, and so is its .gz")

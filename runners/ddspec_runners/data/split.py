@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ddspec.canon import canonical
+from ddspec.spec.facts import held_out
 from ddspec.wire.work import SourceModel
 from ddspec_runners.data.corpus import Indices
 from ddspec_runners.faults import BadJob
@@ -56,7 +57,7 @@ def _of_class(labels: Indices, source: SourceModel, label: int) -> Splits:
 
 def _first(members: Indices, fraction: float, role: str, name: str, label: int) -> Indices:
     """Return the first round(fraction x n) members by hash, in source order."""
-    count = min(round(fraction * len(members)), len(members) - 1)
+    count = held_out(len(members), fraction)
 
     def rank(index: int) -> bytes:
         return hashlib.sha256(canonical([role, name, label, index])).digest()
