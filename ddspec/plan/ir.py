@@ -47,11 +47,11 @@ class DataFacts:
     """Empty where only a lock can tell."""
     size: int
     channels: int
-    train: int | None
+    train: int | None = None
     """Images of the training split, without those held out for choices."""
-    validation: int | None
-    test: int | None
-    smallest_class: int | None
+    validation: int | None = None
+    test: int | None = None
+    smallest_class: int | None = None
     """Training images of the smallest class, without those held out."""
     holdout: float = 0.0
     mean: tuple[float, ...] | None = None

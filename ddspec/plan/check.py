@@ -1,0 +1,179 @@
+"""Rules between sections: what no single section of a spec can know to be wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from difflib import get_close_matches
+
+from ddspec.plan.check_networks import network_findings
+from ddspec.plan.findings import Finding, Path, Places, Report, error, located, note, nowhere
+from ddspec.plan.ir import DataFacts
+from ddspec.plan.works import factor_of, networks_of
+from ddspec.presets.protocols import PROTOCOLS
+from ddspec.spec.augmentation import AugmentationSpec, ImageNetAugmentationSpec
+from ddspec.spec.dataset import FolderDatasetSpec
+from ddspec.spec.experiment import Experiment
+from ddspec.spec.method import FilterGaussianSpec, FixedCoefficientSpec, MultiFormationSpec
+from ddspec.spec.network import network_name
+
+FEWEST_DRAWS = 10
+"""Random sets spread by several points over draws; fewer of them make a poor baseline."""
+FEWEST_REPEATS = 5
+SMALLEST_IMAGENET_CROP = 64
+"""A random resized crop of half the area leaves smaller images next to nothing."""
+
+
+def check(experiment: Experiment, data: DataFacts, places: Places = nowhere) -> Report:
+    """Return every violated rule of an experiment, located."""
+    return located((found for rule in RULES for found in rule(experiment, data)), places)
+
+
+def _protocol(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
+    protocol, path = experiment.evaluate.protocol, ("evaluate", "protocol")
+    if isinstance(protocol, str):
+        if protocol not in PROTOCOLS:
+            close = get_close_matches(protocol, PROTOCOLS, n=1)
+            known = ", ".join(f"`{name}`" for name in PROTOCOLS)
+            hint = f"did you mean `{close[0]}`?" if close else f"known are {known}"
+            yield error(1, path, f"no protocol is called `{protocol}`", hint)
+        return
+    if (protocol.epochs is None) == (protocol.steps is None):
+        yield error(2, path, "a protocol has `epochs` or `steps`, exactly one of them")
+    yield from _augmentation(protocol.augmentation, (*path, "augmentation"), data)
+
+
+def _augmentations(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
+    section = experiment.augmentation
+    yield from _augmentation(section.matching, ("augmentation", "matching"), data)
+    yield from _augmentation(section.training, ("augmentation", "training"), data)
+    for index, policy in enumerate(experiment.pool.vary.augmentation):
+        yield from _augmentation(policy, ("pool", "vary", "augmentation", index), data)
+    protocol = experiment.evaluate.protocol
+    if isinstance(protocol, str) and protocol in PROTOCOLS:
+        yield from _augmentation(PROTOCOLS[protocol]().augmentation, ("evaluate", "protocol"), data)
+
+
+def _augmentation(policy: AugmentationSpec, path: Path, data: DataFacts) -> Iterator[Finding]:
+    if not isinstance(policy, ImageNetAugmentationSpec):
+        return
+    if data.channels != 3:
+        yield error(
+            9, path, f"`imagenet` augmentation is for 3 channels, these images have {data.channels}"
+        )
+    elif data.size < SMALLEST_IMAGENET_CROP:
+        yield note(9, path, f"`imagenet` augmentation on images of {data.size} pixels", "use `idc`")
+
+
+def _splits(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
+    dataset = experiment.dataset
+    if experiment.evaluate.on == "validation" and not dataset.validation:
+        yield error(
+            13,
+            ("evaluate", "on"),
+            "evaluation on `validation`, but nothing is held out",
+            "set `dataset.validation`, for example to 0.1",
+        )
+    if isinstance(dataset, FolderDatasetSpec) and (dataset.test is None) != bool(dataset.holdout):
+        message = (
+            "no test split: `test` is null and `holdout` is 0"
+            if dataset.test is None
+            else "two test splits: `test` names a folder, so `holdout` must be 0"
+        )
+        yield error(17, ("dataset", "holdout" if dataset.holdout else "test"), message)
+    if data.smallest_class == 0:
+        yield error(19, ("dataset", "validation"), "a class is left without a training image")
+
+
+def _budget(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
+    wanted = experiment.budget.images_per_class
+    if experiment.init.kind == "mix":
+        wanted *= factor_of(experiment) ** 2
+    elif experiment.init.kind == "noise" and not experiment.evaluate.baselines.random:
+        return
+    if data.smallest_class is not None and wanted > data.smallest_class:
+        yield error(
+            8,
+            ("budget", "images_per_class"),
+            f"{wanted} real images a class are needed to start from or to compare with, "
+            f"the smallest class has {data.smallest_class}",
+        )
+
+
+def _parameterization(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
+    shape = experiment.parameterization
+    if isinstance(shape, MultiFormationSpec):
+        if shape.factor > data.size:
+            yield error(
+                11,
+                ("parameterization", "factor"),
+                f"{shape.factor} cells a side do not fit into {data.size} pixels",
+            )
+    elif experiment.init.kind == "mix":
+        yield error(
+            12,
+            ("init", "kind"),
+            "`mix` fills the cells of multi-formation images, these have none",
+            "use `real`, or `parameterization: {kind: multi_formation}`",
+        )
+
+
+def _shards(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
+    shards = experiment.resources.shards
+    if data.classes and shards > len(data.classes):
+        yield error(10, ("resources", "shards"), f"{shards} shards of {len(data.classes)} classes")
+
+
+def _perturbation(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
+    perturbation = experiment.perturbation
+    if not isinstance(perturbation, FilterGaussianSpec):
+        return
+    law = perturbation.coefficient
+    largest = law.value if isinstance(law, FixedCoefficientSpec) else law.high
+    path = ("perturbation", "coefficient")
+    if largest == 0:
+        yield note(16, path, "all coefficients are 0: nothing is perturbed", "use `kind: none`")
+
+
+def _baselines(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
+    evaluate = experiment.evaluate
+    path = ("evaluate", "baselines", "random")
+    if evaluate.baselines.random == 0:
+        yield note(14, path, "without the random baseline nothing shows that learning helped")
+    elif evaluate.baselines.random < FEWEST_DRAWS:
+        yield note(
+            14,
+            path,
+            f"random sets spread widely: {evaluate.baselines.random} draws are few, "
+            f"{FEWEST_DRAWS} would do",
+        )
+    if evaluate.repeats < FEWEST_REPEATS:
+        yield note(
+            21,
+            ("evaluate", "repeats"),
+            f"{evaluate.repeats} repeats cannot tell 1 point apart, {FEWEST_REPEATS} can",
+        )
+
+
+def _expectations(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
+    judges = [network_name(network) for network in networks_of(experiment)]
+    for index, expected in enumerate(experiment.expect):
+        if expected.network is not None and expected.network not in judges:
+            close = get_close_matches(expected.network, judges, n=1)
+            hint = f"did you mean `{close[0]}`?" if close else f"evaluated are {', '.join(judges)}"
+            path = ("expect", index, "network")
+            yield error(15, path, f"`{expected.network}` is not evaluated", hint)
+
+
+RULES: tuple[Callable[[Experiment, DataFacts], Iterator[Finding]], ...] = (
+    network_findings,
+    _splits,
+    _budget,
+    _parameterization,
+    _perturbation,
+    _augmentations,
+    _protocol,
+    _shards,
+    _baselines,
+    _expectations,
+)
+"""Numbers are never used again: DDS001 to DDS021 are taken."""

@@ -1,0 +1,106 @@
+"""Rules about networks: whether they take the images, and whether they may be matched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ddspec.plan.cost_networks import STEMS, convnet_sides
+from ddspec.plan.findings import Finding, Path, error, note
+from ddspec.plan.ir import DataFacts
+from ddspec.plan.works import networks_of
+from ddspec.spec.experiment import Experiment
+from ddspec.spec.network import (
+    ConvNetSpec,
+    NetworkSpec,
+    ResNetApSpec,
+    TorchvisionSpec,
+    network_name,
+)
+
+SMALLEST_TORCHVISION = 32
+"""Both architectures halve the image five times."""
+
+
+def network_findings(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
+    """Yield what is wrong with the network that is matched and with those that judge."""
+    yield from _takes_images(experiment.network, ("network",), data)
+    yield from _may_be_matched(experiment.network)
+    if experiment.evaluate.networks is None:
+        return
+    seen: set[str] = set()
+    for index, network in enumerate(networks_of(experiment)):
+        path: Path = ("evaluate", "networks", index)
+        yield from _takes_images(network, path, data)
+        name = network_name(network)
+        if name in seen:
+            yield error(18, path, f"`{name}` is listed twice", "raise `evaluate.repeats` instead")
+        seen.add(name)
+
+
+def _may_be_matched(network: NetworkSpec) -> Iterator[Finding]:
+    """Yield what keeps a network from gradient matching class by class."""
+    if isinstance(network, TorchvisionSpec):
+        yield error(
+            5,
+            ("network", "kind"),
+            f"`{network.model}` can judge a set but not be matched: it has batch norm and pooling "
+            "that matching does not support",
+            "use `convnet` or `resnet_ap`, and list it under `evaluate.networks`",
+        )
+    elif network.norm == "batch":
+        yield error(
+            4,
+            ("network", "norm"),
+            "batch norm under gradient matching: a batch holds one class, so its statistics are "
+            "that class's and not the data's",
+            "use `instance`; under `evaluate.networks` batch norm is fine",
+        )
+
+
+def _takes_images(network: NetworkSpec, path: Path, data: DataFacts) -> Iterator[Finding]:
+    match network:
+        case ConvNetSpec():
+            yield from _convnet(network, path, data)
+        case ResNetApSpec():
+            yield from _resnet_ap(network, path, data)
+        case TorchvisionSpec():
+            if data.channels != 3 or data.size < SMALLEST_TORCHVISION:
+                yield error(
+                    7,
+                    (*path, "model"),
+                    f"`{network.model}` takes 3 channels and at least {SMALLEST_TORCHVISION} "
+                    f"pixels, not {data.channels} x {data.size} x {data.size}",
+                )
+
+
+def _convnet(network: ConvNetSpec, path: Path, data: DataFacts) -> Iterator[Finding]:
+    sides = convnet_sides(network, channels=data.channels, size=data.size)
+    if sides[-1] < 1:
+        most = next(i for i, side in enumerate(sides) if side < 1) - 1
+        yield error(
+            3,
+            (*path, "depth"),
+            f"images of {data.size} pixels are gone after {most} of {network.depth} halvings",
+            f"use `depth: {most}` or less" if most else "",
+        )
+    if network.norm == "group" and network.width % 4:
+        yield error(20, (*path, "width"), f"4 groups do not divide {network.width} channels evenly")
+
+
+def _resnet_ap(network: ResNetApSpec, path: Path, data: DataFacts) -> Iterator[Finding]:
+    fitting = "large" if data.size > 128 else "mid" if data.size > 64 else "small"
+    left = data.size // STEMS[network.stem][1] // 8
+    if left < 1:
+        yield error(
+            6,
+            (*path, "stem"),
+            f"images of {data.size} pixels are gone before the last block of the `{network.stem}` "
+            "network",
+            f"use `stem: {fitting}`",
+        )
+    elif network.stem != fitting:
+        yield note(
+            6,
+            (*path, "stem"),
+            f"IDC takes the `{fitting}` stem at {data.size} pixels, not `{network.stem}`",
+        )

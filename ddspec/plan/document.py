@@ -1,0 +1,185 @@
+"""Plans as plain documents: works written once, then one line a stage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel
+
+from ddspec.canon import Json, digest
+from ddspec.plan.ir import DataFacts, Plan, Stage, spec_digest
+from ddspec.spec.evaluate import ProtocolSpec
+from ddspec.spec.experiment import Experiment
+from ddspec.wire.work import (
+    DistillWork,
+    EvaluateWork,
+    MergeWork,
+    PrepareWork,
+    PretrainWork,
+    SelectWork,
+    SourceModel,
+    Work,
+)
+
+FIRST_ROWS = 3
+"""Rows of the schedule that a reviewer sees; the rest follows from law and seed."""
+
+WORKS: Mapping[str, type[Work]] = {
+    "prepare": PrepareWork,
+    "pretrain": PretrainWork,
+    "distill": DistillWork,
+    "merge": MergeWork,
+    "select": SelectWork,
+    "evaluate": EvaluateWork,
+}
+REVISIONS: Mapping[str, int] = {
+    kind: model.model_fields["revision"].default for kind, model in WORKS.items()
+}
+"""Of each kind of work, as this version implements it."""
+
+
+def document_of(plan: Plan, made_from: str | None) -> dict[str, Json]:
+    """Return the plan as JSON values, in the order in which a reviewer reads it."""
+    groups: dict[str, list[dict[str, Json]]] = {}
+    for stage in plan:
+        groups.setdefault(_group(stage), []).append(_fields(stage.work))
+    shared = {name: _shared(works) for name, works in groups.items()}
+    kinds = dict.fromkeys(stage.work.kind for stage in plan)
+    return {
+        **({} if made_from is None else {"made_from": made_from}),
+        "digests": {
+            "spec": spec_digest(plan.experiment),
+            "protocol": digest(_fields(plan.protocol)),
+            "data": plan.data.content,
+        },
+        "revisions": {kind: REVISIONS[kind] for kind in kinds},
+        "spec": plan.experiment.model_dump(mode="json"),
+        "protocol": _fields(plan.protocol),
+        "data": _counts(plan.data),
+        "schedule": _schedule(plan),
+        "works": shared,
+        "stages": [_line(stage, shared[_group(stage)]) for stage in plan],
+    }
+
+
+def plan_of(document: Mapping[str, Any]) -> Plan:
+    """Return the plan of a document.
+
+    Raises `pydantic.ValidationError`, KeyError, TypeError or ValueError where it does not fit
+    together; its keys and digests are taken as they are.
+    """
+    experiment = Experiment.model_validate(document["spec"])
+    stages: dict[str, Stage] = {}
+    for line in document["stages"]:
+        stage = _stage(line, document["works"], stages, experiment.resources.threads)
+        if stage.label in stages:
+            raise ValueError(f"two stages are called `{stage.label}`")
+        stages[stage.label] = stage
+    works = [stage.work for stage in stages.values()]
+    source = next(work.source for work in works if isinstance(work, PrepareWork))
+    return Plan(
+        experiment=experiment,
+        protocol=ProtocolSpec.model_validate(document["protocol"]),
+        data=_facts(source, document["data"]),
+        stages=tuple(stages.values()),
+    )
+
+
+def _stage(
+    line: Mapping[str, Any],
+    works: Mapping[str, Any],
+    before: Mapping[str, Stage],
+    threads: int,
+) -> Stage:
+    upstream: dict[str, str] = dict(line["inputs"])
+    given = works[line["work"]] | line.get("with", {})
+    keys = {name: before[label].key for name, label in upstream.items()}
+    return Stage(
+        label=line["label"],
+        work=WORKS[given["kind"]].model_validate(given),
+        upstream=upstream,
+        inputs={name: key for name, key in keys.items() if key is not None},
+        key=line["key"],
+        location=line.get("location", {}),
+        threads=threads,
+    )
+
+
+def _line(stage: Stage, shared: Mapping[str, Json]) -> dict[str, Json]:
+    own = {name: value for name, value in _fields(stage.work).items() if shared.get(name) != value}
+    return {
+        "label": stage.label,
+        "work": _group(stage),
+        **({"with": own} if own else {}),
+        "inputs": stage.upstream,
+        **({"location": stage.location} if stage.location else {}),
+        "key": stage.key,
+    }
+
+
+def _group(stage: Stage) -> str:
+    """Return under which name a stage shares what its work has in common with others.
+
+    One group a kind, but selections and evaluations by set and network: their protocols differ.
+    """
+    if stage.work.kind in ("select", "evaluate"):
+        return "/".join(part for part in stage.label.split("/") if not part.isdecimal())
+    return stage.work.kind
+
+
+def _shared(works: Sequence[Mapping[str, Json]]) -> dict[str, Json]:
+    first = works[0]
+    return {
+        name: value
+        for name, value in first.items()
+        if all(name in work and work[name] == value for work in works)
+    }
+
+
+def _fields(model: BaseModel) -> dict[str, Json]:
+    """Return all fields; None is written too, because it need not be the default."""
+    return model.model_dump(mode="json")
+
+
+def _counts(data: DataFacts) -> dict[str, Json]:
+    return {
+        "title": data.title,
+        "train": data.train,
+        "validation": data.validation,
+        "test": data.test,
+        "smallest_class": data.smallest_class,
+    }
+
+
+def _facts(source: SourceModel, counts: Mapping[str, Any]) -> DataFacts:
+    """Return the facts that the works were made from; the counts are for people alone."""
+    return DataFacts(
+        name=source.name,
+        content=source.content,
+        classes=source.classes,
+        size=source.size,
+        channels=source.channels,
+        holdout=source.holdout,
+        mean=source.mean,
+        std=source.std,
+        **counts,
+    )
+
+
+def _schedule(plan: Plan) -> dict[str, Json]:
+    """Return what a reviewer wants to know of the schedule; the runner draws it again."""
+    works = plan.distillation()
+    schedule, stop = works[0].schedule, works[-1].stop
+    rows = list(schedule.rows(0, stop))
+    counts = [0] * schedule.members
+    for row in rows:
+        counts[row.member] += 1
+    return {
+        "law": _fields(schedule.perturbation),
+        "seed": list(schedule.seed),
+        "rows": stop,
+        "rows_per_model": counts,
+        "first": [row.plain() for row in rows[:FIRST_ROWS]],
+        "digest": digest([row.plain() for row in rows]),
+    }

@@ -1,0 +1,229 @@
+"""The work of each stage: what the experiment means once defaults and scalings are resolved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import pairwise
+from typing import Literal
+
+from ddspec.plan.ir import UNKNOWN, DataFacts
+from ddspec.presets.protocols import idc_epochs
+from ddspec.spec.augmentation import NoAugmentationSpec, SgdSpec
+from ddspec.spec.dataset import DatasetSpec, FolderDatasetSpec
+from ddspec.spec.evaluate import ProtocolSpec
+from ddspec.spec.experiment import Experiment
+from ddspec.spec.method import (
+    FrozenInnerSpec,
+    InitSpec,
+    LoopsSpec,
+    MultiFormationSpec,
+    UpdateSpec,
+)
+from ddspec.spec.network import NetworkSpec, network_name
+from ddspec.wire.schedule import Schedule
+from ddspec.wire.work import (
+    ClassRange,
+    DistillWork,
+    EvaluateWork,
+    InitSelection,
+    PrepareWork,
+    PretrainWork,
+    RandomSelection,
+    SelectWork,
+    SourceModel,
+)
+
+Split = Literal["train", "validation", "test"]
+SetName = Literal["distilled", "random", "init", "full"]
+
+
+def prepare_work(experiment: Experiment, data: DataFacts, split: Split) -> PrepareWork:
+    """Return how one split is decoded."""
+    source = SourceModel(
+        name=data.name,
+        content=data.content or UNKNOWN,
+        classes=data.classes,
+        size=data.size,
+        channels=data.channels,
+        validation=experiment.dataset.validation,
+        holdout=data.holdout,
+        mean=data.mean,
+        std=data.std,
+    )
+    return PrepareWork(source=source, split=split)
+
+
+def pretrain_work(experiment: Experiment, member: int) -> PretrainWork:
+    """Return how a pool member is trained: members cycle through what `vary` lists."""
+    pool, vary = experiment.pool, experiment.pool.vary
+    optimizer, augmentation = pool.optimizer, experiment.augmentation.training
+    if vary.learning_rate:
+        rate = vary.learning_rate[member % len(vary.learning_rate)]
+        optimizer = SgdSpec(
+            learning_rate=rate, momentum=optimizer.momentum, weight_decay=optimizer.weight_decay
+        )
+    if vary.augmentation:
+        augmentation = vary.augmentation[member % len(vary.augmentation)]
+    return PretrainWork(
+        network=experiment.network,
+        epochs=pool.epochs,
+        batch=pool.batch,
+        optimizer=optimizer,
+        decay=pool.decay,
+        augmentation=augmentation,
+        cutmix=experiment.augmentation.cutmix,
+        seed=(experiment.seed, "pool", member),
+        precision=experiment.precision,
+    )
+
+
+def segments(loops: LoopsSpec) -> Iterator[tuple[int, int, str]]:
+    """Yield (start, stop, suffix of the label) of each segment; the suffix is empty for one."""
+    stops = (*loops.snapshots, loops.outer_loops)
+    for start, stop in pairwise((0, *stops)):
+        yield start, stop, f"/to-{stop}" if loops.snapshots else ""
+
+
+def distill_work(experiment: Experiment, data: DataFacts, start: int, stop: int) -> DistillWork:
+    """Return the segment start..stop-1 over all classes.
+
+    The total number of loops is not in it, and neither is what training images go through where no
+    network is trained on them.
+    """
+    schedule = Schedule(
+        seed=(experiment.seed, "schedule"),
+        members=experiment.pool.models,
+        perturbation=experiment.perturbation,
+    )
+    trains = not isinstance(experiment.inner, FrozenInnerSpec)
+    augmentation = experiment.augmentation
+    return DistillWork(
+        network=experiment.network,
+        images_per_class=experiment.budget.images_per_class,
+        start=start,
+        stop=stop,
+        inner_steps=experiment.loops.inner_steps,
+        schedule=schedule,
+        schedule_digest=schedule.digest(start, stop),
+        inner=experiment.inner,
+        matcher=experiment.matcher,
+        matching_augmentation=augmentation.matching,
+        training_augmentation=augmentation.training if trains else NoAugmentationSpec(),
+        cutmix=augmentation.cutmix if trains else 0.0,
+        parameterization=experiment.parameterization,
+        init=effective_init(experiment.init),
+        update=effective_update(experiment, data),
+        seed=(experiment.seed, "distill"),
+        precision=experiment.precision,
+    )
+
+
+def shard_ranges(classes: int, shards: int) -> tuple[ClassRange, ...]:
+    """Return contiguous shards of all classes whose sizes differ by at most one."""
+    bounds = [classes * i // shards for i in range(shards + 1)]
+    return tuple(ClassRange(start=start, stop=stop, of=classes) for start, stop in pairwise(bounds))
+
+
+def random_work(experiment: Experiment, repeat: int) -> SelectWork:
+    """Return the draw of real images of one repeat of the random baseline."""
+    return SelectWork(
+        selection=RandomSelection(),
+        images_per_class=experiment.budget.images_per_class,
+        seed=(experiment.seed, "select", "random", repeat),
+    )
+
+
+def init_work(experiment: Experiment) -> SelectWork:
+    """Return the selection that reproduces where distillation starts: the same seed, the same set.
+
+    Both tasks draw under (*seed, "init").
+    """
+    return SelectWork(
+        selection=InitSelection(
+            parameterization=experiment.parameterization, init=effective_init(experiment.init)
+        ),
+        images_per_class=experiment.budget.images_per_class,
+        seed=(experiment.seed, "distill"),
+    )
+
+
+def evaluate_work(
+    experiment: Experiment,
+    data: DataFacts,
+    protocol: ProtocolSpec,
+    network: NetworkSpec,
+    *,
+    set_name: SetName,
+    repeat: int,
+) -> EvaluateWork:
+    """Return one training of a fresh network on a set, with epochs as a number."""
+    return EvaluateWork(
+        network=network,
+        protocol=_resolved(protocol, views_per_class(experiment, data, set_name), data),
+        on_real=set_name == "full",
+        seed=(experiment.seed, "evaluate", set_name, network_name(network), repeat),
+        precision=experiment.precision,
+    )
+
+
+def networks_of(experiment: Experiment) -> tuple[NetworkSpec, ...]:
+    """Return the networks that judge the set."""
+    return experiment.evaluate.networks or (experiment.network,)
+
+
+def factor_of(experiment: Experiment) -> int:
+    """Return the multi-formation factor; 1 where images are learned as they are."""
+    shape = experiment.parameterization
+    return shape.factor if isinstance(shape, MultiFormationSpec) else 1
+
+
+def views_per_class(experiment: Experiment, data: DataFacts, set_name: SetName) -> int:
+    """Return the decoded images a class of a set; for `full`, the mean over the classes."""
+    budget = experiment.budget.images_per_class
+    match set_name:
+        case "distilled" | "init":
+            return budget * factor_of(experiment) ** 2
+        case "random":
+            return budget
+        case "full":
+            return (data.train or 0) // max(1, len(data.classes))
+
+
+def base_size(dataset: DatasetSpec, size: int) -> int:
+    """Return the side at which IDC's image learning rates are given (official code of IDC).
+
+    28 for MNIST, but 32 for every other small set, Fashion-MNIST included; 224 for ImageNet, and
+    here for folders of more than 128 pixels.
+    """
+    match dataset.kind:
+        case "mnist":
+            return 28
+        case "imagenet100":
+            return 224
+        case _:
+            large = isinstance(dataset, FolderDatasetSpec) and size > 128
+            return 224 if large else 32
+
+
+def effective_update(experiment: Experiment, data: DataFacts) -> UpdateSpec:
+    """Return the update with `scaling` worked out, in exact arithmetic and rounded once."""
+    update = experiment.update
+    if update.scaling == "none":
+        return update
+    scale = Fraction(experiment.budget.images_per_class, 10)
+    scale *= Fraction(data.size, base_size(experiment.dataset, data.size)) ** 2
+    rate = float(Fraction(repr(update.learning_rate)) * scale)
+    return update.model_copy(update={"learning_rate": rate, "scaling": "none"})
+
+
+def effective_init(init: InitSpec) -> InitSpec:
+    """Return the start without the choice of real images where none are used."""
+    return InitSpec(kind="noise") if init.kind == "noise" else init
+
+
+def _resolved(protocol: ProtocolSpec, views: int, data: DataFacts) -> ProtocolSpec:
+    if protocol.epochs != "idc_by_size":
+        return protocol
+    epochs = idc_epochs(views_per_class=views, classes=len(data.classes))
+    return protocol.model_copy(update={"epochs": epochs})
