@@ -77,13 +77,14 @@ def affine(x: Tensor, linear: Tensor, translation: Tensor) -> Tensor:
     """Return `x` seen through a map from output to input pixels, both counted from the centre.
 
     `linear` is (R, 2, 2) and `translation` (R, 2), over (x, y) in pixels, float64. The grid is
-    built here, because `affine_grid` cannot be mapped over a batch of batches.
+    built here, because `affine_grid` cannot be mapped over a batch of batches, and elementwise, so
+    that a row rounds alike alone and among others.
     """
     # An image of one pixel has no extent: any positive unit will do.
     half = max((x.shape[3] - 1) / 2, 0.5)
     axis = torch.arange(x.shape[3], device=x.device, dtype=torch.float64) - (x.shape[3] - 1) / 2
-    pixels = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), -1)
-    grid = torch.einsum("rab,ijb->rija", linear, pixels) + translation[:, None, None, :]
+    of_x, of_y = (column[:, None, None] for column in linear.unbind(-1))
+    grid = of_x * axis[:, None] + of_y * axis[:, None, None] + translation[:, None, None]
     return resample(x, grid / half, "zeros")
 
 

@@ -51,7 +51,7 @@ class ImageNet:
         boxes, rest = torch.split(unit, [2 * TRIES + 2, 4], 1)
         factors = 1 + (2 * rest[:, 1:] - 1) * self.spec.jitter
         draws = {
-            "box": _draw_box(boxes, size, self.spec.min_area),
+            "box": draw_box(boxes, size, self.spec.min_area),
             "flip": rest[:, 0] < 0.5,
             "brightness": factors[:, 0],
             "contrast": factors[:, 1],
@@ -93,10 +93,11 @@ def resized_crop(x: Tensor, draws: Draws) -> Tensor:
     return resample(x, grid, "border")
 
 
-def _draw_box(unit: Tensor, size: int, min_area: float) -> Tensor:
-    """Return top, left, height and width: the first of ten boxes that fits, as torchvision draws.
+def draw_box(unit: Tensor, size: int, min_area: float) -> Tensor:
+    """Return top, left, height and width, (R, 4) in pixels: the first of ten boxes that fits.
 
-    All ten are always drawn, so a late fit consumes no more than an early one.
+    Columns of `unit`, (R, 22): ten areas, ten log-ratios, the corner. Where no box fits, it is the
+    whole image, as in torchvision. All ten are always drawn: a late fit consumes no more.
     """
     area, ratio, corner = torch.split(unit, [TRIES, TRIES, 2], 1)
     pixels = (min_area + area * (1 - min_area)) * size**2
@@ -117,4 +118,4 @@ def _grey(x: Tensor, mean: Tensor, std: Tensor) -> Tensor:
 
 def _lighting(x: Tensor, alphas: Tensor) -> Tensor:
     vectors, values = x.new_tensor(EIGENVECTORS), x.new_tensor(EIGENVALUES)
-    return ((alphas.to(x) * values) @ vectors.T)[:, :, None, None]
+    return (alphas.to(x)[:, None] * values * vectors).sum(2)[:, :, None, None]

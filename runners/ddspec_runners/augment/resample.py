@@ -26,14 +26,13 @@ def resample(x: Tensor, grid: Tensor, fill: Fill) -> Tensor:
 
     -1 and 1 are the centres of the first and last pixel, as in the framework that the published
     figures of DSA were made with. Beyond them there is zero, or the nearest pixel for `border`.
-    Values are exact up to the rounding of `grid` to the dtype of `x`.
+    Values are exact up to the rounding of `grid` to the dtype of `x`, and at least float32.
     """
-    grid = grid.to(x)
-    if len(grid) == len(x):
-        return _apply(_Sample, x, grid, fill)
+    # Half precision would misplace pixels by whole units.
+    precise = x.to(torch.promote_types(x.dtype, torch.float32))
     # One row for all images: fold them into channels, so that weights are worked out once.
-    folded = x.reshape(1, -1, *x.shape[2:])
-    return _apply(_Sample, folded, grid, fill).reshape(x.shape)
+    folded = precise.reshape(1, -1, *x.shape[2:]) if len(grid) == 1 else precise
+    return _apply(_Sample, folded, grid.to(precise), fill).reshape(x.shape).to(x.dtype)
 
 
 class _Sample(torch.autograd.Function):
