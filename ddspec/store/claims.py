@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 
 from ddspec.canon import Digest, canonical
 from ddspec.host import ProcessId
-from ddspec.store.disk import create_whole, full_disk_named, write_whole
+from ddspec.disk import create_whole, full_disk_named, write_whole
 from ddspec.store.layout import Layout
 
 CLAIM_FORMAT = "ddspec.claim/1"

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pydantic import JsonValue
 
 from ddspec.canon import Digest
-from ddspec.store.disk import full_disk_named, write_whole
+from ddspec.disk import full_disk_named, write_whole
 from ddspec.store.layout import Layout
 
 ENTRY_FORMAT = "ddspec.attempt/1"

@@ -12,7 +12,7 @@ from pathlib import Path
 from ddspec.canon import Digest, canonical
 from ddspec.errors import DdspecError, Exit
 from ddspec.host import boot_id, host_name
-from ddspec.store.disk import full_disk_named, sync, write_whole
+from ddspec.disk import full_disk_named, sync, write_whole
 from ddspec.store.layout import Layout
 from ddspec.store.manifest import MANIFEST, Look, look_of, measure, read_manifest, sha256_of
 

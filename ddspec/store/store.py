@@ -14,7 +14,7 @@ from pydantic import JsonValue
 from ddspec.canon import Digest, canonical
 from ddspec.errors import DdspecError, Exit
 from ddspec.store.claims import Claims
-from ddspec.store.disk import create_whole, full_disk_named
+from ddspec.disk import create_whole, full_disk_named
 from ddspec.store.journal import Journal
 from ddspec.store.layout import FOLDERS, STORE_FORMAT, Layout
 from ddspec.store.objects import Objects

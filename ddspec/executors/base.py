@@ -1,0 +1,147 @@
+"""What an executor is: a place where jobs run, and how one talks to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Literal, Protocol, TypeAlias, TypeVar
+
+from ddspec.canon import Digest
+from ddspec.wire.job import Job
+
+Handle: TypeAlias = str
+"""An executor's own name of a submitted job; means something to any instance, for all time."""
+Stream: TypeAlias = Literal["stdout", "stderr"]
+
+
+class Phase(StrEnum):
+    """Where a job is in its life."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    PREEMPTED = "preempted"
+    """Stopped by a signal that asks for a checkpoint (143); whether we sent it, we know."""
+    LOST = "lost"
+    """Gone without an exit code, or killed by another signal."""
+    UNREACHABLE = "unreachable"
+    """Nobody answers: the job may live. Never mistaken for failed, which would start it twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobState:
+    """What an executor knows of a job."""
+
+    phase: Phase
+    exit: int | None = None
+    """Exit code of the runner, where one is known."""
+    reason: str = ""
+    intact: bool = True
+    """False when the machine went down under the job, so that its files may be half on disk."""
+
+    @property
+    def over(self) -> bool:
+        """Whether the job is certainly gone and writes nothing any more."""
+        return self.phase in (Phase.DONE, Phase.FAILED, Phase.PREEMPTED, Phase.LOST)
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a place can do."""
+
+    after: bool
+    """Whether `submit` can wait for other jobs by itself."""
+    survives_host: bool
+    """Whether jobs go on when the process that submitted them dies."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where an executor finds things: values, so that executors know nothing of the store."""
+
+    store_id: str
+    attempts: Path
+    scratch: Path
+    object: Callable[[Digest], Path]
+    """Where the stored output of a key lies."""
+    data: Path | None = None
+    """Root of the datasets."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobOrder:
+    """One attempt at a job. Its inputs are keys: the executor brings them to where it runs."""
+
+    attempt: str
+    """Names the job and the attempt; two orders of one attempt are the same order."""
+    document: Job
+
+    @property
+    def inputs(self) -> tuple[Digest, ...]:
+        """Keys of all inputs, each once, ordered."""
+        return tuple(
+            sorted({key for stage in self.document.stages for key in stage.inputs.values()})
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LogChunk:
+    """A piece of what a job printed, and where the next piece begins."""
+
+    text: str
+    offset: int
+    """In bytes."""
+
+
+RequestT = TypeVar("RequestT")
+
+
+class Executor(Protocol[RequestT]):
+    """A place where jobs run.
+
+    Any instance, in any process, can poll, cancel and read what another one submitted.
+    """
+
+    name: str
+
+    def capabilities(self) -> Capabilities:
+        """Return what this place can do."""
+        ...
+
+    def prepare(self, order: JobOrder) -> RequestT:
+        """Return the exact request that `submit` would send; touches nothing, repeatable."""
+        ...
+
+    def submit(self, request: RequestT, after: Sequence[Handle] = ()) -> Handle:
+        """Start the request and return its handle.
+
+        Idempotent: a second call for the same attempt starts nothing and returns the same handle.
+        Raises DdspecError (exit 6) where the place cannot start jobs.
+        """
+        ...
+
+    def poll(self, handles: Sequence[Handle]) -> Mapping[Handle, JobState]:
+        """Return the state of each job now."""
+        ...
+
+    def logs(self, handle: Handle, offset: int = 0, stream: Stream = "stderr") -> LogChunk:
+        """Return what the job printed from a byte offset on; a negative one counts from the end."""
+        ...
+
+    def cancel(self, handle: Handle, *, force: bool = False) -> None:
+        """Ask the job to checkpoint and end, or kill it; does nothing to one that is over."""
+        ...
+
+    def settle(self, attempt: str) -> Handle | None:
+        """Return the handle of an attempt whose submitter died before it could write it down.
+
+        None where the job never started, and then this call made sure that it never will.
+        """
+        ...
+
+    def find(self, store_id: str) -> Mapping[str, Handle]:
+        """Return the living jobs of a store: attempt to handle."""
+        ...

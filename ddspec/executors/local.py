@@ -1,0 +1,226 @@
+"""Jobs as process groups on this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import astuple, dataclass, field
+from pathlib import Path
+
+from ddspec.canon import Digest, canonical
+from ddspec.disk import create_whole, disk_full, free_bytes, full_disk_named, write_whole
+from ddspec.errors import DdspecError, Exit
+from ddspec.executors.base import (
+    Capabilities,
+    Handle,
+    JobOrder,
+    JobState,
+    LogChunk,
+    Phase,
+    Site,
+    Stream,
+)
+from ddspec.executors.supervise import HANDLE, SEALED, read_exit, read_leader, start
+from ddspec.host import ProcessId
+from ddspec.wire.job import JobExit
+
+COMMAND = (sys.executable, "-m", "ddspec_runners")
+PASSED_ON = (
+    *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR"),
+    *("PYTHONPATH", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "XDG_CACHE_HOME"),
+    *("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "CUDA_HOME", "CUDA_CACHE_PATH"),
+    *("NVIDIA_VISIBLE_DEVICES", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR"),
+)
+"""Variables of the caller that a job sees; nothing else leaks into it."""
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+START_TIMEOUT_S = 30.0
+LOG_BYTES = 1 << 20
+LEAST_FREE = 1 << 16
+"""Bytes; below this, a supervisor that did not start is put down to the full disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalRequest:
+    """Everything about a job before it is started."""
+
+    root: Path
+    argv: tuple[str, ...]
+    environment: Mapping[str, str]
+    document: bytes
+    links: Mapping[Digest, Path]
+    """Each input's key to the stored output; becomes inputs/KEY."""
+    scratch: tuple[Path, ...]
+
+
+@dataclass(slots=True)
+class LocalExecutor:
+    """Runs each job in a session of its own, with files for what it prints."""
+
+    site: Site
+    command: tuple[str, ...] = COMMAND
+    environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    name: str = "local"
+    _children: set[int] = field(default_factory=set)
+
+    def capabilities(self) -> Capabilities:
+        """Return what this place can do."""
+        return Capabilities(after=False, survives_host=True)
+
+    def prepare(self, order: JobOrder) -> LocalRequest:
+        """Return the request of an order; touches nothing."""
+        root = self.site.attempts / order.attempt
+        data = ("--data", str(self.site.data.absolute())) if self.site.data else ()
+        argv = (*self.command, "--root", str(root), "--scratch", str(self.site.scratch), *data)
+        return LocalRequest(
+            root=root,
+            argv=argv,
+            environment=self._environment(order.document.threads),
+            document=canonical(order.document.model_dump(mode="json")),
+            links={key: self.site.object(key) for key in order.inputs},
+            scratch=tuple(self.site.scratch / stage.key for stage in order.document.stages),
+        )
+
+    def submit(self, request: LocalRequest, after: Sequence[Handle] = ()) -> Handle:
+        """Start the request unless its attempt was started before; return its handle."""
+        if after:
+            raise ValueError("jobs on this machine cannot wait for each other")
+        leader = read_leader(request.root)
+        if leader is None:
+            with full_disk_named(self.site.attempts):
+                _lay_out(request)
+            leader = self._start(request)
+        return _handle(leader, request.root.name)
+
+    def poll(self, handles: Sequence[Handle]) -> Mapping[Handle, JobState]:
+        """Return the state of each job now."""
+        self._reap()
+        return {handle: self._state(handle) for handle in handles}
+
+    def logs(self, handle: Handle, offset: int = 0, stream: Stream = "stderr") -> LogChunk:
+        """Return at most 1 MiB of what the job printed."""
+        _, attempt = _parse(handle)
+        try:
+            with (self.site.attempts / attempt / stream).open("rb") as file:
+                size = file.seek(0, os.SEEK_END)
+                begin = file.seek(max(0, size + offset) if offset < 0 else offset)
+                content = file.read(LOG_BYTES)
+        except FileNotFoundError:
+            return LogChunk("", max(0, offset))
+        return LogChunk(content.decode(errors="replace"), begin + len(content))
+
+    def cancel(self, handle: Handle, *, force: bool = False) -> None:
+        """Send SIGTERM, or SIGKILL, to all of the job."""
+        leader, _ = _parse(handle)
+        self._reap()
+        if leader.group_alive():
+            with suppress(ProcessLookupError):
+                os.killpg(leader.pid, signal.SIGKILL if force else signal.SIGTERM)
+
+    def settle(self, attempt: str) -> Handle | None:
+        """Return the handle of an attempt, or seal it so that it can never start."""
+        root = self.site.attempts / attempt
+        with full_disk_named(self.site.attempts):
+            root.mkdir(exist_ok=True)
+            create_whole(root / HANDLE, SEALED)
+        leader = read_leader(root)
+        return None if leader is None else _handle(leader, attempt)
+
+    def find(self, store_id: str) -> Mapping[str, Handle]:
+        """Return the living jobs of the store, if it is this executor's."""
+        if store_id != self.site.store_id:
+            return {}
+        self._reap()
+        leaders = {
+            root.name: leader
+            for root in sorted(self.site.attempts.iterdir())
+            if (leader := read_leader(root)) is not None
+        }
+        return {
+            attempt: _handle(leader, attempt)
+            for attempt, leader in leaders.items()
+            if leader.group_alive()
+        }
+
+    def _environment(self, threads: int) -> Mapping[str, str]:
+        passed = {name: self.environ[name] for name in PASSED_ON if name in self.environ}
+        if "PYTHONPATH" in passed:  # the job has another working directory
+            parts = passed["PYTHONPATH"].split(os.pathsep)
+            passed["PYTHONPATH"] = os.pathsep.join(str(Path(part).absolute()) for part in parts)
+        return {**passed, **dict.fromkeys(THREAD_VARIABLES, str(threads)), "PYTHONHASHSEED": "0"}
+
+    def _start(self, request: LocalRequest) -> ProcessId:
+        """Start a supervisor and wait until one, this or an earlier one, has signed the attempt."""
+        child = start(request.root, request.argv, request.environment)
+        self._children.add(child)
+        end = time.monotonic() + START_TIMEOUT_S
+        while (leader := read_leader(request.root)) is None:
+            self._reap()
+            gone = child not in self._children
+            if (gone and read_leader(request.root) is None) or time.monotonic() > end:
+                if free_bytes(request.root) < LEAST_FREE:
+                    raise disk_full(self.site.attempts)
+                raise DdspecError(
+                    f"cannot start a process for {request.root.name}",
+                    exit=Exit.UNABLE,
+                    hint=f"see {request.root / 'stderr'}",
+                )
+            time.sleep(0.001)
+        return leader
+
+    def _state(self, handle: Handle) -> JobState:
+        leader, attempt = _parse(handle)
+        if not leader.here():
+            return JobState(Phase.UNREACHABLE, reason=f"it is on the machine {leader.host}")
+        if not leader.this_boot():
+            return JobState(Phase.LOST, reason="the machine was restarted", intact=False)
+        if leader.group_alive():
+            return JobState(Phase.RUNNING)
+        return judge(read_exit(self.site.attempts / attempt))
+
+    def _reap(self) -> None:
+        """Let the system forget our children that have ended, so that they do not look alive."""
+        for pid in tuple(self._children):
+            try:
+                ended, _ = os.waitpid(pid, os.WNOHANG)
+            except ChildProcessError:  # somebody else in this process waited for it
+                ended = pid
+            if ended:
+                self._children.discard(pid)
+
+
+def judge(code: int | None) -> JobState:
+    """Return what an exit code, or its absence, says of a job that is gone."""
+    if code is None:
+        return JobState(Phase.LOST, reason="it was killed together with its supervisor")
+    if code == JobExit.DONE:
+        return JobState(Phase.DONE, code)
+    if code == JobExit.TERMINATED:
+        return JobState(Phase.PREEMPTED, code, "it was asked to stop")
+    if code > 128:
+        return JobState(Phase.LOST, code, f"signal {code - 128} killed it")
+    return JobState(Phase.FAILED, code, f"exit code {code}")
+
+
+def _lay_out(request: LocalRequest) -> None:
+    for folder in (request.root / "job", request.root / "inputs", request.root / "output"):
+        folder.mkdir(parents=True, exist_ok=True)
+    for folder in request.scratch:
+        folder.mkdir(parents=True, exist_ok=True)
+    for key, target in request.links.items():
+        with suppress(FileExistsError):
+            (request.root / "inputs" / key).symlink_to(target)
+    write_whole(request.root / "job" / "job.json", request.document)
+
+
+def _handle(leader: ProcessId, attempt: str) -> Handle:
+    return json.dumps([*astuple(leader), attempt])
+
+
+def _parse(handle: Handle) -> tuple[ProcessId, str]:
+    *leader, attempt = json.loads(handle)
+    return ProcessId(*leader), attempt
