@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+import struct
+import warnings
+import zlib
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from PIL import Image
+
+from ddspec_runners.data.decode import Undecodable, decode_image
+from ddspec_runners.data.folder import FolderPart, inside
+from ddspec_runners.faults import BadData
+
+Pixels = npt.NDArray[np.uint8]
+
+
+def noise(*shape: int) -> Pixels:
+    rng = np.random.Generator(np.random.PCG64(3))
+    return rng.integers(0, 256, shape, dtype=np.uint8)
+
+
+def save(path: Path, pixels: npt.NDArray[np.generic], exif: bytes = b"") -> Path:
+    Image.fromarray(pixels).save(path, **({"exif": exif} if exif else {}))
+    return path
+
+
+def test_an_image_of_the_right_size_is_kept_as_it_is(tmp_path: Path) -> None:
+    pixels = noise(8, 8, 3)
+
+    found = decode_image(save(tmp_path / "a.png", pixels), size=8, channels=3)
+
+    assert (found == pixels.transpose(2, 0, 1)).all()
+
+
+@pytest.mark.parametrize(
+    ("height", "width"),
+    [
+        pytest.param(40, 40, id="square"),
+        pytest.param(37, 91, id="wide"),
+        pytest.param(64, 33, id="tall"),
+        pytest.param(9, 7, id="enlarged"),
+    ],
+)
+def test_the_short_side_is_resized_and_the_centre_kept(
+    tmp_path: Path, height: int, width: int
+) -> None:
+    pixels = noise(height, width, 3)
+    size, short = 16, min(height, width)
+    tall, wide = max(16, int(16 * height / short)), max(16, int(16 * width / short))
+    resized = Image.fromarray(pixels).resize((wide, tall), Image.Resampling.BILINEAR)
+    left, top = round((wide - size) / 2), round((tall - size) / 2)
+    expected = np.asarray(resized.crop((left, top, left + size, top + size))).astype(int)
+
+    found = decode_image(save(tmp_path / "a.png", pixels), size=size, channels=3)
+
+    # the same filter on the same grid; its fixed-point weights may round one level apart
+    assert np.abs(found.transpose(1, 2, 0).astype(int) - expected).max() <= 1
+
+
+def test_one_pixel_fills_the_image(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.png", np.array([[[10, 20, 30]]], np.uint8))
+
+    found = decode_image(path, size=4, channels=3)
+
+    assert (found == np.array([10, 20, 30]).reshape(3, 1, 1)).all()
+
+
+def test_a_thin_strip_never_builds_its_long_side(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.png", np.full((1, 60_000), 7, np.uint8))
+
+    found = decode_image(path, size=224, channels=1)
+
+    assert (found == 7).all()
+
+
+def test_orientation_is_applied(tmp_path: Path) -> None:
+    pixels = noise(8, 8)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was turned: rotate clockwise by 90 degrees to see it upright
+
+    found = decode_image(save(tmp_path / "a.png", pixels, exif=exif.tobytes()), size=8, channels=1)
+
+    assert (found[0] == np.rot90(pixels, -1)).all()
+
+
+@pytest.mark.parametrize(
+    ("pixels", "channels", "expected"),
+    [
+        pytest.param(np.full((4, 4), 9, np.uint8), 3, [9, 9, 9], id="grey-to-colour"),
+        pytest.param(np.full((4, 4), 9, np.uint8), 4, [9, 9, 9, 255], id="grey-to-opaque"),
+        pytest.param(np.full((4, 4), 257 * 9, np.uint16), 1, [9], id="deep-grey"),
+        pytest.param(np.full((4, 4), 65_535, np.uint16), 3, [255] * 3, id="deep-grey-to-colour"),
+        pytest.param(np.full((4, 4, 4), [1, 2, 3, 0], np.uint8), 3, [1, 2, 3], id="alpha-dropped"),
+        pytest.param(np.full((4, 4, 4), [1, 2, 3, 5], np.uint8), 4, [1, 2, 3, 5], id="alpha-kept"),
+        # ITU-R 601: (299 r + 587 g + 114 b) / 1000 = 58.7
+        pytest.param(np.full((4, 4, 3), [0, 100, 0], np.uint8), 1, [59], id="luminance"),
+    ],
+)
+def test_every_mode_becomes_the_channels_that_are_asked_for(
+    tmp_path: Path, pixels: npt.NDArray[np.generic], channels: int, expected: list[int]
+) -> None:
+    found = decode_image(save(tmp_path / "a.png", pixels), size=4, channels=channels)
+
+    assert found.shape == (channels, 4, 4)
+    assert found[:, 1, 1].tolist() == expected
+
+
+def test_a_palette_is_looked_up(tmp_path: Path) -> None:
+    image = Image.new("P", (4, 4), 1)
+    image.putpalette([0, 0, 0, 50, 60, 70])
+    image.save(tmp_path / "a.gif")
+
+    found = decode_image(tmp_path / "a.gif", size=4, channels=3)
+
+    assert found[:, 0, 0].tolist() == [50, 60, 70]
+
+
+def bomb(side: int) -> bytes:
+    """A PNG of a few bytes whose header promises side x side pixels."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        )
+
+    header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"this is text\n" * 9, id="text"),
+        pytest.param(b"", id="empty"),
+        pytest.param(bomb(60_000), id="bomb"),
+        pytest.param(bomb(11_000), id="bomb-below-the-decoders-own-limit"),
+        pytest.param(bomb(8)[:30], id="truncated"),
+    ],
+)
+def test_what_cannot_be_decoded_says_why(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(content)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        with pytest.raises(Undecodable, match=r"\w+"):
+            decode_image(path, size=8, channels=3)
+
+
+def test_floating_point_images_are_refused(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.tiff", np.zeros((4, 4), np.float32))
+
+    with pytest.raises(Undecodable, match="no defined range"):
+        decode_image(path, size=4, channels=1)
+
+
+def tree(root: Path, count: int) -> FolderPart:
+    files = [save(root / f"{i:03}.png", np.full((4, 4), i, np.uint8)) for i in range(count)]
+    return FolderPart(tuple(files), np.zeros(count, np.int64), size=4, channels=1, threads=2)
+
+
+def test_images_come_in_the_order_that_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ddspec_runners.data.folder.WINDOW_BYTES", 3 * 16)
+    part = tree(tmp_path, 10)
+
+    blocks = list(part.blocks(np.array([7, 1, 9, 0, 4, 2, 8], np.int64)))
+
+    assert [block.shape for block in blocks] == [(3, 1, 4, 4), (3, 1, 4, 4), (1, 1, 4, 4)]
+    assert np.concatenate(blocks)[:, 0, 0, 0].tolist() == [7, 1, 9, 0, 4, 2, 8]
+
+
+def test_undecodable_images_are_counted_and_the_first_twenty_named(tmp_path: Path) -> None:
+    part = tree(tmp_path, 30)
+    for path in part.files[3:28]:
+        path.write_bytes(b"no image")
+
+    with pytest.raises(BadData) as error:
+        list(part.blocks(np.arange(30)))
+
+    lines = str(error.value).splitlines()
+    assert lines[0] == "25 of 30 images cannot be decoded"
+    assert f"{tmp_path.name}/003.png" in lines[1]
+    assert len(lines) == 22
+    assert lines[-1].strip() == "… and 5 more"
+
+
+def test_a_link_out_of_the_data_is_refused(tmp_path: Path) -> None:
+    data, elsewhere = tmp_path / "data", tmp_path / "elsewhere"
+    data.mkdir()
+    elsewhere.mkdir()
+    (data / "link").symlink_to(elsewhere)
+    (data / "fine").symlink_to(data)
+
+    assert inside(data, data / "fine") == data
+    with pytest.raises(BadData, match="leads out of the data directory"):
+        inside(data, data / "link")
+    with pytest.raises(BadData, match="leads out of the data directory"):
+        inside(data, data / ".." / "elsewhere")
