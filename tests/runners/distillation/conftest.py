@@ -123,7 +123,10 @@ class Bench:
         self, name: str, work: DistillWork, *, stop_at: int = 0, previous: Path | None = None
     ) -> Outcome:
         """Run the task; `stop_at` n asks it to stop after n outer loops of this attempt."""
-        site = self.site(name, stop_at=stop_at, previous=previous)
+        return self.run_at(self.site(name, stop_at=stop_at, previous=previous), work)
+
+    def run_at(self, site: Site, work: DistillWork) -> Outcome:
+        """Run the task at a site."""
         seen: list[tuple[int, int, str]] = []
         site.emit = lambda done, total, unit, _: seen.append((done, total, unit))
         metrics = distill.run(work, site)
