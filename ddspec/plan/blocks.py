@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -57,17 +57,24 @@ def _mapping(value: Mapping[str, Json], indent: int) -> Iterator[str]:
         if isinstance(inner, Mapping) and inner and len(flow) > WIDTH:
             yield name
             yield from _mapping(inner, indent + 2)
-        elif isinstance(inner, (list, tuple)) and inner and len(flow) > WIDTH:
+        elif isinstance(inner, (list, tuple)) and len(flow) > WIDTH and not _scalars(inner):
             yield name
             yield from (f"{' ' * (indent + 2)}- {_flow(item)}" for item in inner)
         else:
             yield f"{name} {flow}"
 
 
+def _scalars(items: Sequence[Json]) -> bool:
+    """Tell whether a list holds only scalars; it stays on one line, however long."""
+    return not any(isinstance(item, (Mapping, list, tuple)) for item in items)
+
+
 def _flow(value: Json) -> str:
     if isinstance(value, str) and PLAIN.fullmatch(value) and value not in AMBIGUOUS:
         return value
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    # Unicode has line ends and invisible marks on which readers and terminals disagree.
+    return text if text.isprintable() else json.dumps(value, allow_nan=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +87,8 @@ class _Line:
 
 
 def _lines(text: str, name: str) -> Iterator[_Line]:
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, ended in enumerate(text.split("\n"), start=1):
+        line = ended.removesuffix("\r")
         if not line or line.startswith("#"):
             continue
         match = LINE.fullmatch(line)

@@ -1,111 +1,150 @@
-"""Plans as text (`ddspec.plan/1`): for a reviewer to read, for `ddspec run` to execute.
-
-Nothing in it depends on the clock, the host, the store or the version of the tool, so the same spec
-gives the same bytes on every machine.
-"""
+"""Plan files: writing them, reading them back, and seeing whether they still follow from a spec."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from typing import NoReturn
+import os
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, NoReturn
 
-from pydantic import ValidationError
-
-from ddspec.canon import Json, digest
+from ddspec.disk import write_whole
 from ddspec.errors import DdspecError, Diagnostic, Exit, Place
-from ddspec.plan.blocks import emit, parse
-from ddspec.plan.document import REVISIONS, document_of, plan_of
-from ddspec.plan.ir import Plan
-from ddspec.plan.keys import recomputed_keys
+from ddspec.plan.blocks import MAX_BYTES
+from ddspec.plan.compile import compile_plan
+from ddspec.plan.diff import changed_settings
+from ddspec.plan.ir import Plan, spec_digest
+from ddspec.plan.text import dump_plan, load_plan
+from ddspec.presets.protocols import PROTOCOLS
+from ddspec.spec.load import load_spec
 
-PLAN_FORMAT = "ddspec.plan/1"
-FORMAT = re.compile(r"ddspec\.plan/(\d{1,6})")
-AGAIN = "make it again with `ddspec plan SPEC -o FILE`"
+if TYPE_CHECKING:
+    from ddspec.spec.lock import Lock
+
+SHOWN = 3
+"""Changed settings that a message names."""
 
 
-def dump_plan(plan: Plan, *, made_from: str | None = None) -> str:
-    """Return the plan as text; `made_from` is the spec's path relative to the plan file.
+def write_plan(plan: Plan, path: Path, *, spec: Path | None = None) -> None:
+    """Write a plan file, whole or not at all; it remembers where `spec` lies from there.
 
-    Raises `DdspecError` (unable) while the data are not locked: such a plan cannot be executed.
+    Raises `DdspecError` (unable) while the data are not locked.
     """
-    if not plan.locked:
+    made_from = None
+    if spec is not None:
+        made_from = Path(os.path.relpath(spec, path.parent)).as_posix()
+    write_whole(path, dump_plan(plan, made_from=made_from).encode())
+
+
+def read_plan(path: Path) -> Plan:
+    """Read a plan file and refuse one that must not be run.
+
+    Raises `DdspecError`: changed for a newer format, unknown revisions, hand edits, merge-conflict
+    markers, and where the spec or the data lock it was made from lie beside it and have moved;
+    invalid for what is no plan. The file is complete: without the spec it runs as it is.
+    """
+    plan, made_from = load_plan(_text(path), str(path))
+    spec = _origin(path, made_from)
+    if spec is not None:
+        reasons = tuple(_moved(plan, path, spec))
+        if reasons:
+            raise DdspecError(reasons, exit=Exit.CHANGED)
+    return plan
+
+
+def check_plan(path: Path, spec: Path | None = None) -> None:
+    """Compile the spec again and compare bytes; raise `DdspecError` (changed) with the causes.
+
+    `spec` defaults to the one that the plan was made from; a plan that remembers none is compiled
+    from the spec inside it.
+    """
+    text = _text(path)
+    plan, made_from = load_plan(text, str(path))
+    spec = spec or _origin(path, made_from)
+    fresh = _compiled(spec) if spec is not None else compile_plan(plan.experiment)
+    reasons: tuple[Diagnostic, ...] = () if spec is None else tuple(_moved(plan, path, spec))
+    if dump_plan(fresh, made_from=made_from) != text:
         raise DdspecError(
-            f"the images of `{plan.data.title}` are not identified yet, so no stage has a key",
-            exit=Exit.UNABLE,
-            hint="run `ddspec lock SPEC --data DIR` where the data are, and commit the lock",
+            (*reasons, *preset_notes(plan, path)) or (_other_bytes(path),), exit=Exit.CHANGED
         )
-    body = document_of(plan, made_from)
-    head = {"format": PLAN_FORMAT, "plan": plan.digest, "checksum": digest(body)}
-    return (
-        "# What `ddspec run` will do. Not for editing: change the spec, then write it again with\n"
-        f"# ddspec plan {made_from or 'SPEC'} -o FILE\n{emit(head | body)}"
+
+
+def preset_notes(plan: Plan, path: Path) -> tuple[Diagnostic, ...]:
+    """Return a note where a protocol of this name is another one by now; it does not forbid a run.
+
+    The plan carries the protocol that it was made with.
+    """
+    name = plan.experiment.evaluate.protocol
+    if not isinstance(name, str) or (name in PROTOCOLS and PROTOCOLS[name]() == plan.protocol):
+        return ()
+    message = (
+        f"preset: protocol `{name}` is another one now; this plan keeps the one it was made with"
+    )
+    return (Diagnostic(message, Place(str(path))),)
+
+
+def _origin(path: Path, made_from: str | None) -> Path | None:
+    """Return the spec of a plan file if it lies where the plan says, relative to itself."""
+    if made_from is None or PurePosixPath(made_from).is_absolute():
+        return None
+    spec = path.parent / made_from
+    return spec if spec.is_file() else None
+
+
+def _moved(plan: Plan, path: Path, spec: Path) -> Iterator[Diagnostic]:
+    """Yield why a plan no longer follows from its spec and data lock."""
+    again = f"look at `ddspec diff {path} {spec}`, then `ddspec plan {spec} -o {path}`"
+    loaded = load_spec(spec).experiment
+    if spec_digest(loaded) != spec_digest(plan.experiment):
+        changed = [setting.path for setting in changed_settings(plan.experiment, loaded)]
+        named = ", ".join(f"`{name}`" for name in changed[:SHOWN])
+        more = f" and {len(changed) - SHOWN} more" if len(changed) > SHOWN else ""
+        yield Diagnostic(
+            f"spec: `{spec}` changed since this plan was made: {named}{more}",
+            Place(str(path)),
+            again,
+        )
+    lock = _lock(spec) if plan.data.name == loaded.dataset.kind else None
+    if lock is not None and lock.digest != plan.data.content:
+        message = f"data: `{spec.stem}.lock.yaml` names other images than this plan was made for"
+        yield Diagnostic(message, Place(str(path)), again)
+
+
+def _compiled(spec: Path) -> Plan:
+    loaded = load_spec(spec)
+    return compile_plan(loaded.experiment, _lock(spec), loaded.place)
+
+
+def _lock(spec: Path) -> Lock | None:
+    beside = spec.with_name(f"{spec.stem}.lock.yaml")
+    if not beside.exists():
+        return None
+    # Reading locks takes long to load, and most specs have none.
+    from ddspec.spec.lock import read_lock
+
+    return read_lock(beside)
+
+
+def _other_bytes(path: Path) -> Diagnostic:
+    return Diagnostic(
+        "format: the same spec is written differently by this version",
+        Place(str(path)),
+        "make the plan again; stages whose keys stay the same are not run again",
     )
 
 
-def load_plan(text: str, name: str) -> tuple[Plan, str | None]:
-    """Return the plan that `dump_plan` wrote, and what it was made from.
-
-    Raises `DdspecError`: changed for a newer format, merge-conflict markers, unknown revisions and
-    hand edits, invalid for what is no plan at all. `name` stands for the file in messages.
-    """
-    document = parse(text, name)
-    _check_format(document, name)
-    body = {key: value for key, value in document.items() if key not in _HEAD}
+def _text(path: Path) -> str:
+    """Read a plan file: a regular one, UTF-8, of bounded size."""
     try:
-        _check_revisions(body["revisions"], name)
-        plan = plan_of(body)
-        stage = _first_edited(plan)
-    except (ValidationError, LookupError, TypeError, ValueError, AttributeError) as error:
-        _refuse(name, f"this plan was edited by hand, it does not fit together: {_brief(error)}")
-    if stage is not None:
-        _refuse(name, f"this plan was edited by hand: `{stage}` has another key than its work")
-    if [document.get("plan"), document.get("checksum")] != [plan.digest, digest(body)]:
-        _refuse(name, "this plan was edited by hand: its checksum does not follow from its text")
-    made_from = body.get("made_from")
-    return plan, made_from if isinstance(made_from, str) else None
+        if not path.is_file():
+            _invalid(path, "is not a regular file" if path.exists() else "does not exist")
+        if path.stat().st_size > MAX_BYTES:
+            _invalid(path, f"is larger than {MAX_BYTES // 2**20} MiB")
+        return path.read_bytes().decode()
+    except UnicodeDecodeError:
+        _invalid(path, "is not UTF-8")
+    except OSError as error:
+        _invalid(path, f"cannot be read: {error.strerror}")
 
 
-_HEAD = ("format", "plan", "checksum")
-
-
-def _check_format(document: Mapping[str, Json], name: str) -> None:
-    match = FORMAT.fullmatch(str(document.get("format")))
-    if match is None:
-        raise DdspecError(
-            [Diagnostic("this is no plan: it has no `format: ddspec.plan/1`", Place(name))],
-            exit=Exit.INVALID,
-        )
-    if match[0] != PLAN_FORMAT:
-        _refuse(name, f"`{match[0]}` was written by another version; this one reads {PLAN_FORMAT}")
-
-
-def _check_revisions(revisions: Json, name: str) -> None:
-    if not isinstance(revisions, Mapping):
-        raise TypeError("`revisions` is no mapping")
-    for kind, revision in revisions.items():
-        if revision != REVISIONS.get(kind):
-            here = f"has {REVISIONS[kind]}" if kind in REVISIONS else "does not know it"
-            _refuse(name, f"`{kind}` is of revision {revision}, this version {here}")
-
-
-def _first_edited(plan: Plan) -> str | None:
-    """Return the first stage whose key does not follow from its work and inputs."""
-    keys = recomputed_keys(plan.stages)
-    return next(
-        (label for (label, key), stage in zip(keys, plan, strict=True) if key != stage.key), None
-    )
-
-
-def _brief(error: Exception) -> str:
-    """Return the first problem on one line."""
-    if isinstance(error, ValidationError):
-        first = error.errors(include_url=False, include_input=False)[0]
-        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-    if isinstance(error, KeyError):
-        return f"there is no {error.args[0]!r}"
-    return str(error).splitlines()[0]
-
-
-def _refuse(name: str, message: str) -> NoReturn:
-    raise DdspecError([Diagnostic(message, Place(name), AGAIN)], exit=Exit.CHANGED)
+def _invalid(path: Path, what: str) -> NoReturn:
+    raise DdspecError([Diagnostic(f"`{path}` {what}", Place(str(path)))], exit=Exit.INVALID)

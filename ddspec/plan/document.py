@@ -22,6 +22,7 @@ from ddspec.wire.work import (
     Work,
 )
 
+_INPUTS = "inputs"
 FIRST_ROWS = 3
 """Rows of the schedule that a reviewer sees; the rest follows from law and seed."""
 
@@ -41,10 +42,10 @@ REVISIONS: Mapping[str, int] = {
 
 def document_of(plan: Plan, made_from: str | None) -> dict[str, Json]:
     """Return the plan as JSON values, in the order in which a reviewer reads it."""
-    groups: dict[str, list[dict[str, Json]]] = {}
+    groups: dict[str, list[Stage]] = {}
     for stage in plan:
-        groups.setdefault(_group(stage), []).append(_fields(stage.work))
-    shared = {name: _shared(works) for name, works in groups.items()}
+        groups.setdefault(_group(stage), []).append(stage)
+    shared = {name: _shared(stages) for name, stages in groups.items()}
     kinds = dict.fromkeys(stage.work.kind for stage in plan)
     return {
         **({} if made_from is None else {"made_from": made_from}),
@@ -58,7 +59,7 @@ def document_of(plan: Plan, made_from: str | None) -> dict[str, Json]:
         "protocol": _fields(plan.protocol),
         "data": _counts(plan.data),
         "schedule": _schedule(plan),
-        "works": shared,
+        "works": _by_likeness(shared),
         "stages": [_line(stage, shared[_group(stage)]) for stage in plan],
     }
 
@@ -70,9 +71,10 @@ def plan_of(document: Mapping[str, Any]) -> Plan:
     together; its keys and digests are taken as they are.
     """
     experiment = Experiment.model_validate(document["spec"])
+    shared = _in_full(document["works"])
     stages: dict[str, Stage] = {}
     for line in document["stages"]:
-        stage = _stage(line, document["works"], stages, experiment.resources.threads)
+        stage = _stage(line, shared, stages, experiment.resources.threads)
         if stage.label in stages:
             raise ValueError(f"two stages are called `{stage.label}`")
         stages[stage.label] = stage
@@ -87,13 +89,10 @@ def plan_of(document: Mapping[str, Any]) -> Plan:
 
 
 def _stage(
-    line: Mapping[str, Any],
-    works: Mapping[str, Any],
-    before: Mapping[str, Stage],
-    threads: int,
+    line: Mapping[str, Any], shared: Mapping[str, Any], before: Mapping[str, Stage], threads: int
 ) -> Stage:
-    upstream: dict[str, str] = dict(line["inputs"])
-    given = works[line["work"]] | line.get("with", {})
+    given = {**shared[line["work"]], **line.get("with", {})}
+    upstream: dict[str, str] = {**given.pop(_INPUTS, {}), **line.get(_INPUTS, {})}
     keys = {name: before[label].key for name, label in upstream.items()}
     return Stage(
         label=line["label"],
@@ -106,13 +105,14 @@ def _stage(
     )
 
 
-def _line(stage: Stage, shared: Mapping[str, Json]) -> dict[str, Json]:
-    own = {name: value for name, value in _fields(stage.work).items() if shared.get(name) != value}
+def _line(stage: Stage, shared: Mapping[str, Any]) -> dict[str, Json]:
+    own = _unlike(_fields(stage.work), shared)
+    inputs = _unlike(stage.upstream, shared.get(_INPUTS, {}))
     return {
         "label": stage.label,
         "work": _group(stage),
         **({"with": own} if own else {}),
-        "inputs": stage.upstream,
+        **({_INPUTS: inputs} if inputs else {}),
         **({"location": stage.location} if stage.location else {}),
         "key": stage.key,
     }
@@ -128,13 +128,48 @@ def _group(stage: Stage) -> str:
     return stage.work.kind
 
 
-def _shared(works: Sequence[Mapping[str, Json]]) -> dict[str, Json]:
-    first = works[0]
+def _shared(stages: Sequence[Stage]) -> dict[str, Json]:
+    """Return what all stages of a group have in common: fields of the work, and inputs."""
+    inputs = _common([stage.upstream for stage in stages])
+    return _common([_fields(stage.work) for stage in stages]) | (
+        {_INPUTS: inputs} if inputs else {}
+    )
+
+
+def _common(maps: Sequence[Mapping[str, Json]]) -> dict[str, Json]:
     return {
         name: value
-        for name, value in first.items()
-        if all(name in work and work[name] == value for work in works)
+        for name, value in maps[0].items()
+        if all(name in other and other[name] == value for other in maps)
     }
+
+
+def _unlike(own: Mapping[str, Json], base: Mapping[str, Json]) -> dict[str, Json]:
+    return {name: value for name, value in own.items() if name not in base or base[name] != value}
+
+
+def _by_likeness(groups: Mapping[str, Mapping[str, Json]]) -> dict[str, Json]:
+    """Return the groups, each as what it has besides the most similar one before it, if any.
+
+    Only a group of the same kind whose every field is there may be referred to, as `like`.
+    """
+    written: dict[str, Json] = {}
+    for name, group in groups.items():
+        bases = {
+            other: {"like": other} | _unlike(group, groups[other])
+            for other in written
+            if groups[other]["kind"] == group["kind"] and groups[other].keys() <= group.keys()
+        }
+        written[name] = min(bases.values(), key=len) if bases else group
+    return written
+
+
+def _in_full(written: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    groups: dict[str, dict[str, Any]] = {}
+    for name, group in written.items():
+        base = groups[group["like"]] if "like" in group else {}
+        groups[name] = {**base, **{key: value for key, value in group.items() if key != "like"}}
+    return groups
 
 
 def _fields(model: BaseModel) -> dict[str, Json]:
