@@ -53,6 +53,8 @@ class Board:
 
     def open(self) -> bool:
         """Return whether anything is left to do: needed, not failed, and not blocked."""
+        if not self.failed:
+            return bool(self.needed())
         return any(key not in self.failed and self.blocker(key) is None for key in self.needed())
 
     def blocker(self, key: Digest) -> Digest | None:

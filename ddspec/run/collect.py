@@ -1,0 +1,164 @@
+"""Collecting a job that is gone: publish what is finished, judge what is not."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+
+from ddspec.canon import Digest
+from ddspec.disk import disk_full, free_bytes
+from ddspec.executors.base import JobState, Phase
+from ddspec.plan.ir import Stage
+from ddspec.run.desk import Desk, Tracked
+from ddspec.run.events import StageFailed, StageInterrupted, StageRetried
+from ddspec.run.launch import appear
+from ddspec.store.journal import Entry
+from ddspec.wire.job import JobExit, Result
+
+TEMPORARY = frozenset({JobExit.TRY_AGAIN, JobExit.DEVICE_LOST})
+TAIL_BYTES = 4000
+TAIL_LINES = 20
+LEAST_FREE = 1 << 16
+"""Bytes; a job that vanished on a fuller disk than this died of it, and would again."""
+
+
+def collect(desk: Desk, job: Tracked, state: JobState) -> None:
+    """Settle every stage of a job that is over; those whose lock is held wait for the next look.
+
+    Another run may watch the same job: the first to hold a key's lock publishes, the second finds
+    the output in the store and takes it.
+    """
+    unfinished = {
+        key: problem
+        for key, stage in job.stages.items()
+        if (problem := _problem(desk, job, stage, key, state)) is not None
+    }
+    guilty = {key for key in unfinished if key in job.begun} or set(unfinished)
+    if not job.seen and not job.owner.alive():
+        guilty = set()  # it ended under an earlier run; what it died of may be mended by now
+    for key, stage in tuple(job.stages.items()):
+        with desk.store.claims.lock(key, 0) as held:
+            if not held:
+                continue
+            if key not in unfinished or desk.store.objects.has(key):
+                _finish(desk, job, stage, key, state)
+            else:
+                _part(desk, job, stage, key, state)
+        desk.release(job, [key])
+        if not desk.store.objects.has(key):
+            _judge(desk, job, stage, key, state, unfinished.get(key, ""), guilty=key in guilty)
+
+
+def _problem(desk: Desk, job: Tracked, stage: Stage, key: Digest, state: JobState) -> str | None:
+    """Return why the output of a stage cannot be published; None if it can."""
+    if not state.intact:
+        return state.reason
+    output = desk.store.layout.output(job.attempt, key)
+    try:
+        result = Result.model_validate_json((output / "result.json").read_bytes())
+    except OSError:
+        return "there is no result.json"
+    except ValueError as error:
+        return f"result.json is not valid: {str(error).splitlines()[0]}"
+    told = (result.key, result.kind, result.revision)
+    asked = (key, stage.work.kind, stage.work.revision)
+    if told != asked:
+        return f"result.json speaks of {told[1]} revision {told[2]}, key {told[0][:16]}"
+    return _odd_file(output)
+
+
+def _odd_file(output: Path) -> str | None:
+    odd = [path for path in output.rglob("*") if path.is_symlink() or not _plain(path)]
+    return f"{odd[0].name} is neither a file nor a folder" if odd else None
+
+
+def _plain(path: Path) -> bool:
+    return path.is_file() or path.is_dir()
+
+
+def _finish(desk: Desk, job: Tracked, stage: Stage, key: Digest, state: JobState) -> None:
+    """Publish an output; what is there already is taken. The claim goes last."""
+    output = desk.store.layout.output(job.attempt, key)
+    if output.is_dir():
+        desk.store.objects.publish(output, key)
+        _record(desk, job, stage, key, state, "published")
+    if desk.store.objects.has(key):
+        desk.store.archive_scratch(key)
+        appear(desk, stage)
+    desk.store.claims.drop(key, job.attempt)
+
+
+def _part(desk: Desk, job: Tracked, stage: Stage, key: Digest, state: JobState) -> None:
+    """Record an attempt that came to nothing and free its key, if nobody did so before."""
+    if free_bytes(desk.store.layout.home) < LEAST_FREE:
+        raise disk_full(desk.store.layout.home)
+    claim = desk.store.claims.read(key)
+    if claim is not None and claim.attempt == job.attempt:
+        again = "interrupted" if job.cancelled else "again" if _may_pass(state) else "failed"
+        _record(desk, job, stage, key, state, again)
+        shutil.rmtree(desk.store.layout.output(job.attempt, key), ignore_errors=True)
+        desk.store.claims.drop(key, job.attempt)
+
+
+def _judge(
+    desk: Desk,
+    job: Tracked,
+    stage: Stage,
+    key: Digest,
+    state: JobState,
+    problem: str,
+    *,
+    guilty: bool,
+) -> None:
+    """Decide what becomes of a stage without output.
+
+    Stages that the runner never came to are simply ready again; the one it died in is to blame.
+    """
+    board, retry = desk.board, desk.board.retries.get(key, 0) + 1
+    if job.cancelled:
+        board.stopped.add(key)
+        desk.sink(StageInterrupted(stage.label, key))
+    elif not guilty:
+        return
+    elif _may_pass(state) and retry <= desk.orders.retries:
+        board.retries[key] = retry
+        board.not_before[key] = time.monotonic() + desk.orders.pause_s * 2 ** (retry - 1)
+        desk.sink(StageRetried(stage.label, key, retry, state.reason))
+    else:
+        board.failed[key] = _reason(desk, job, state, problem)
+        desk.sink(StageFailed(stage.label, key, board.failed[key]))
+
+
+def _may_pass(state: JobState) -> bool:
+    return state.phase in (Phase.PREEMPTED, Phase.LOST) or state.exit in TEMPORARY
+
+
+def _reason(desk: Desk, job: Tracked, state: JobState, problem: str) -> str:
+    head = problem if state.phase is Phase.DONE else state.reason
+    if job.handle is None:
+        return head
+    lines = desk.executor.logs(job.handle, -TAIL_BYTES).text.splitlines()[-TAIL_LINES:]
+    return "\n".join([head, *lines])
+
+
+def _record(
+    desk: Desk, job: Tracked, stage: Stage, key: Digest, state: JobState, outcome: str
+) -> None:
+    engine = desk.store.result(key).get("engine")
+    desk.store.journal.record(
+        Entry(
+            key=key,
+            label=stage.label,
+            kind=stage.work.kind,
+            attempt=job.attempt,
+            executor=job.executor,
+            host=job.owner.host,
+            started=job.started,
+            ended=time.time(),
+            exit=state.exit,
+            outcome=outcome,
+            reason=state.reason,
+            engine=engine if isinstance(engine, dict) else {},
+        )
+    )

@@ -1,0 +1,101 @@
+"""What all parts of a run share: where things are, how it was asked to go, and its open jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ddspec.canon import Digest
+from ddspec.executors.base import Executor, Handle
+from ddspec.host import ProcessId, this_process
+from ddspec.plan.ir import Stage
+from ddspec.run.board import Board
+from ddspec.run.events import Sink
+from ddspec.run.progress import size_of
+from ddspec.store.claims import Claim
+from ddspec.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """How a run goes, apart from what it makes."""
+
+    jobs: int = 1
+    """Most jobs of this run at one time."""
+    device: Literal["cpu", "cuda"] = "cpu"
+    steal: bool = False
+    """Take over what an unreachable owner holds."""
+    retries: int = 3
+    """Times a stage is started again after a failure that may pass."""
+    poll_s: float = 0.03
+    pause_s: float = 0.5
+    """Before the first retry; doubles with each."""
+
+
+@dataclass(slots=True)
+class Tracked:
+    """A job that this run watches: its own, adopted, or another run's."""
+
+    attempt: str
+    executor: str
+    owner: ProcessId
+    handle: Handle | None
+    stages: dict[Digest, Stage] = field(default_factory=dict)
+    """Those that this run waits for and that are not settled."""
+    offsets: dict[Digest, int] = field(default_factory=dict)
+    """How far each record of progress is read, in bytes."""
+    begun: set[Digest] = field(default_factory=set)
+    """Stages that the runner has told something of in this attempt."""
+    started: float = 0.0
+    """Seconds since 1970."""
+    seen: bool = False
+    """Whether this run saw the job alive, or started it."""
+    cancelled: bool = False
+    announced: bool = False
+    """Whether the sink knows that we wait for it."""
+
+    def add(self, stage: Stage, claim: Claim) -> None:
+        """Watch one more stage of the same job."""
+        self.stages[claim.key] = stage
+        self.offsets[claim.key] = claim.events_from
+
+
+@dataclass(slots=True)
+class Desk:
+    """One run at work."""
+
+    store: Store
+    executor: Executor[Any]
+    sink: Sink
+    orders: Orders
+    board: Board
+    me: ProcessId = field(default_factory=this_process)
+    jobs: dict[str, Tracked] = field(default_factory=dict)
+    """Attempt to job."""
+
+    def own(self) -> tuple[Tracked, ...]:
+        """Return the jobs that this run looks after."""
+        return tuple(job for job in self.jobs.values() if job.owner == self.me)
+
+    def track(self, stage: Stage, claim: Claim) -> Tracked:
+        """Watch the job that claims a stage."""
+        job = self.jobs.setdefault(
+            claim.attempt,
+            Tracked(claim.attempt, claim.executor, claim.owner, claim.handle, started=claim.taken),
+        )
+        job.add(stage, claim)
+        self.board.busy.add(claim.key)
+        return job
+
+    def release(self, job: Tracked, keys: Iterable[Digest]) -> None:
+        """Stop watching some stages of a job, and the job when none is left."""
+        for key in tuple(keys):
+            job.stages.pop(key, None)
+            self.board.busy.discard(key)
+        if not job.stages:
+            self.jobs.pop(job.attempt, None)
+
+    def events_end(self, key: Digest) -> int:
+        """Return where the next attempt begins in a key's record of progress, in bytes."""
+        return size_of(self.store.layout.events(key))
