@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -16,19 +17,22 @@ from ddspec_runners.artifacts import (
     read_tensors,
     write_synthetic_set,
     write_tensors,
+    write_text,
 )
 from ddspec_runners.card import Card
 from ddspec_runners.faults import BadData, BadJob
 from ddspec_runners.site import Site
 
-STATE = "state.safetensors"
+STATE, RECORD = "state.safetensors", "metrics.jsonl"
 
 
 def run(work: MergeWork, site: Site) -> Mapping[str, JsonValue]:
-    """Write the joined set and its state under the key of this stage.
+    """Write the joined set, its state and its record under the key of this stage.
 
-    Raises BadJob where an input is missing, and BadData where the shards do not cover all classes
-    exactly once or were not distilled alike.
+    The matching loss of an outer loop is the mean over all classes, hence that of the shards
+    weighted by their classes; it alone may differ from the unsharded one, in rounding. Raises
+    BadJob where an input is missing, and BadData where the shards do not cover all classes exactly
+    once or were not distilled alike.
     """
     folders = _folders(work, site)
     shards = [read_synthetic_set(folder) for folder in folders]
@@ -38,7 +42,15 @@ def run(work: MergeWork, site: Site) -> Mapping[str, JsonValue]:
     state, metadata = _joined_state(folders, shards)
     write_tensors(site.output / STATE, state, metadata)
     write_synthetic_set(site.output, images, labels, card)
-    return {"images": images.shape[0] * images.shape[1], "shards": work.shards}
+    losses = _joined_losses(folders, [len(shard.images) for shard in shards])
+    lines = [json.dumps({"outer_loop": outer, "loss": loss}) for outer, loss in losses.items()]
+    write_text(site.output / RECORD, "".join(f"{line}\n" for line in lines))
+    return {
+        "outer_loops": max(losses) + 1,
+        "classes": images.shape[0],
+        "images": images.shape[0] * images.shape[1],
+        "loss": losses[max(losses)],
+    }
 
 
 def joined_card(cards: Sequence[Card], key: str) -> Card:
@@ -85,3 +97,22 @@ def _joined_state(
             raise BadData(f"the state of shard {index} has other classes than its images")
     joined = {name: torch.cat([tensors[name] for tensors, _ in read]) for name in read[0][0]}
     return joined, metadata
+
+
+def _joined_losses(folders: Sequence[Path], classes: Sequence[int]) -> dict[int, float]:
+    """Return outer loop to mean loss over all classes."""
+    records = [_record(folder / RECORD) for folder in folders]
+    if not records[0] or any(list(record) != list(records[0]) for record in records):
+        raise BadData("the shards did not run the same outer loops")
+    return {
+        outer: sum(r[outer] * k for r, k in zip(records, classes, strict=True)) / sum(classes)
+        for outer in records[0]
+    }
+
+
+def _record(path: Path) -> dict[int, float]:
+    try:
+        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        return {int(line["outer_loop"]): float(line["loss"]) for line in lines}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadData(f"{path} cannot be read: {error}") from error

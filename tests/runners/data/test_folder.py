@@ -23,7 +23,7 @@ def noise(*shape: int) -> Pixels:
 
 
 def save(path: Path, pixels: npt.NDArray[np.generic], exif: bytes = b"") -> Path:
-    Image.fromarray(pixels).save(path, **({"exif": exif} if exif else {}))
+    Image.fromarray(pixels).save(path, exif=exif or Image.Exif())
     return path
 
 
