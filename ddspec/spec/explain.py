@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from functools import cache
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -30,10 +31,15 @@ def validate(document: Document, model: type[M], *, extra: Sequence[Diagnostic] 
         made = model.model_validate(document.root.value)
     except ValidationError as error:
         details = error.errors(include_url=False)
-        problems += _explained(document, Shapes(model), details)
+        problems += _explained(document, _shapes(model), details)
     if problems or made is None:
         raise DdspecError(in_order(problems), exit=Exit.INVALID)
     return made
+
+
+@cache
+def _shapes(model: type[BaseModel]) -> Shapes:
+    return Shapes(model)
 
 
 def in_order(problems: Iterable[Diagnostic]) -> list[Diagnostic]:
@@ -89,7 +95,7 @@ class _Explainer:
         self.name = _name(at.path) or "the document"
 
     def diagnostic(self) -> Diagnostic:
-        match self.detail["type"]:
+        match "extra_forbidden" if self.at.of_key else self.detail["type"]:
             case "extra_forbidden":
                 return self._unknown_key()
             case "missing":

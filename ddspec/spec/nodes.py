@@ -7,12 +7,9 @@ the node that they name, so a document that grows exponentially is refused befor
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NoReturn, TypeAlias
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import (
     AliasEvent,
     CollectionEndEvent,
@@ -25,6 +22,7 @@ from ruamel.yaml.events import (
 
 from ddspec.canon import Json
 from ddspec.errors import DdspecError, Diagnostic, Exit, Place
+from ddspec.spec.events import parse
 from ddspec.spec.scalars import resolve
 from ddspec.spec.source import Source, checked, visible
 
@@ -134,7 +132,7 @@ class _Composer:
         self.root: Node | None = None
 
     def run(self) -> Node:
-        for event in _events(self.source):
+        for event in parse(self.source):
             self._take(event)
         if self.root is None:
             shown = visible(self.source.file)
@@ -202,14 +200,20 @@ class _Composer:
             top.key = (text, span)
 
     def _scalar(self, event: ScalarEvent) -> Node:
-        sound = self._untagged(event)
+        sound, span = self._untagged(event), self._bare_span(event)
         if not event.implicit[0]:
-            return Node(event.value, _span(event), sound=sound)
+            return Node(event.value, span, sound=sound)
         try:
-            return Node(resolve(event.value), _span(event), sound=sound)
+            return Node(resolve(event.value), span, sound=sound)
         except ValueError as error:
-            self._problem(str(error), _span(event))
-            return Node(None, _span(event), sound=False)
+            self._problem(str(error), span)
+            return Node(None, span, sound=False)
+
+    def _bare_span(self, event: ScalarEvent) -> Span:
+        """Return where a scalar is written, without the anchor before it."""
+        start, end = _span(event)
+        anchor = _ANCHOR.match(self.source.text, start) if event.anchor else None
+        return (min(anchor.end(), end), end) if anchor else (start, end)
 
     def _alias(self, event: AliasEvent) -> Node:
         if self.open and self.open[-1].awaits_key:
@@ -261,33 +265,7 @@ class _Composer:
         raise _fatal(*self.problems, self.source.problem(message, *_span(event)))
 
 
-def _events(source: Source) -> Iterator[Event]:
-    if directive := _DIRECTIVE.search(source.text):
-        raise _fatal(
-            source.problem(
-                "only YAML 1.2 is read, and no directive but `%YAML 1.2`", *directive.span()
-            )
-        )
-    try:
-        yield from YAML(typ="safe", pure=True).parse(source.text)
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        where = source.place(mark.index if mark else 0)
-        said = visible(error.problem or error.context or "it cannot be parsed")
-        raise _fatal(Diagnostic(f"not valid YAML: {said}", where, _hint(said))) from None
-    except (YAMLError, ValueError, OverflowError, IndexError, AttributeError) as error:
-        # The last four are slips of the parser on malformed input, such as "\UFFFFFFFF".
-        said = type(error).__name__
-        raise _fatal(Diagnostic(f"not valid YAML ({said})", source.place(0))) from None
-
-
-_DIRECTIVE = re.compile(r"^%(?!YAML 1\.2[ \t]*$)[^\n]*", re.MULTILINE)
-
-
-def _hint(said: str) -> str:
-    if "'\\t'" in said:
-        return "indent with spaces"
-    return "put the text in quotes" if "mapping values are not allowed" in said else ""
+_ANCHOR = re.compile(r"&\S+\s*")
 
 
 def _span(event: Event) -> Span:

@@ -27,6 +27,8 @@ class Resolved:
     """None under a key that the model does not know."""
     parent: Shape | None
     """Of the section or list that holds the last step."""
+    of_key: bool = False
+    """The error is about the name of the last step, in a table that allows only some."""
     scalar_branch: bool = False
     """The error is about the scalar side of a choice between a scalar and a section."""
 
@@ -42,10 +44,12 @@ class Shapes:
         steps, path = list(location), []
         shape: Shape | None = self._deref(self._root)
         parent: Shape | None = None
-        scalar_branch = False
+        of_key = scalar_branch = False
         while steps:
             step = steps.pop(0)
-            if shape and "discriminator" in shape:
+            if step == "[key]" and isinstance((parent or {}).get("additionalProperties"), Mapping):
+                of_key = True
+            elif shape and "discriminator" in shape:
                 shape = self._deref({"$ref": shape["discriminator"]["mapping"][str(step)]})
             elif shape and len(members := self.members(shape)) > 1:
                 titled = [m for m in members if m.get("title") == step]
@@ -56,7 +60,7 @@ class Shapes:
             else:
                 path.append(step)
                 parent, shape = shape, self._child(shape, step)
-        return Resolved(tuple(path), shape, parent, scalar_branch)
+        return Resolved(tuple(path), shape, parent, of_key, scalar_branch)
 
     def members(self, shape: Shape) -> list[Shape]:
         """Return the alternatives of a shape, without null; itself where there are none."""
@@ -65,7 +69,8 @@ class Shapes:
 
     def keys(self, shape: Shape | None) -> tuple[str, ...]:
         """Return the keys that a section may have."""
-        return tuple((shape or {}).get("properties", ()))
+        known = shape or {}
+        return tuple(known.get("properties", known.get("propertyNames", {}).get("enum", ())))
 
     def choices(self, shape: Shape | None) -> tuple[str, ...]:
         """Return the words that are allowed, also as one of several alternatives."""
@@ -89,7 +94,7 @@ class Shapes:
         if shape is None:
             return None
         member = self.members(shape)[0]
-        inner = member.get("items") if isinstance(step, int) else _properties(member).get(step)
+        inner = member.get("items") if isinstance(step, int) else _under(member, step)
         return None if inner is None else self._deref(inner)
 
     def _deref(self, shape: Shape) -> Shape:
@@ -100,9 +105,11 @@ class Shapes:
         return self._deref(kept[0]) if len(kept) == 1 else shape
 
 
-def _properties(shape: Shape) -> Mapping[str, Shape]:
-    found: Mapping[str, Shape] = shape.get("properties", {})
-    return found
+def _under(shape: Shape, key: str) -> Shape | None:
+    """Return the shape under a key of a section, or of a table whose keys are free."""
+    rest = shape.get("additionalProperties")
+    found: Shape | None = shape.get("properties", {}).get(key)
+    return rest if found is None and isinstance(rest, Mapping) else found
 
 
 def _single(shape: Shape, value: object) -> str:

@@ -119,12 +119,15 @@ def _read(name: str) -> bytes:
     except (OSError, ValueError) as error:  # ValueError: a NUL byte in the name
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise _refused(name, f"cannot be read: {reason}") from None
-    with os.fdopen(handle, "rb") as file:
+    try:
         mode = os.fstat(handle).st_mode
         if not stat.S_ISREG(mode):
             kind = "a directory" if stat.S_ISDIR(mode) else "not a regular file"
             raise _refused(name, f"is {kind}")
-        data = file.read(MAX_BYTES + 1)
+        with open(handle, "rb", closefd=False) as file:
+            data = file.read(MAX_BYTES + 1)
+    finally:
+        os.close(handle)
     if len(data) > MAX_BYTES:
         raise _refused(name, "is larger than 1 MiB")
     return data
