@@ -58,7 +58,7 @@ def document_of(plan: Plan, made_from: str | None) -> dict[str, Json]:
         "spec": plan.experiment.model_dump(mode="json"),
         "protocol": _fields(plan.protocol),
         "data": _counts(plan.data),
-        "schedule": _schedule(plan),
+        "schedule": schedule_of(plan),
         "works": _by_likeness(shared),
         "stages": [_line(stage, shared[_group(stage)]) for stage in plan],
     }
@@ -202,7 +202,7 @@ def _facts(source: SourceModel, counts: Mapping[str, Any]) -> DataFacts:
     )
 
 
-def _schedule(plan: Plan) -> dict[str, Json]:
+def schedule_of(plan: Plan) -> dict[str, Json]:
     """Return what a reviewer wants to know of the schedule; the runner draws it again."""
     works = plan.distillation()
     schedule, stop = works[0].schedule, works[-1].stop

@@ -1,0 +1,132 @@
+"""Stages as rows: stages that differ in a number only share one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from ddspec.canon import Digest
+from ddspec.console.quantities import count, flops, memory, size
+from ddspec.plan.estimate import Cost, stage_cost
+from ddspec.plan.ir import Plan, Stage
+from ddspec.wire.work import PrepareWork
+
+AFTER_LOCK = "after lock"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Consecutive stages under one label with a range, and what they cost."""
+
+    stages: tuple[Stage, ...]
+    costs: tuple[Cost, ...]
+
+    @property
+    def label(self) -> str:
+        """The common label, `pool/0..4`."""
+        return range_label([stage.label for stage in self.stages])
+
+    @property
+    def needs(self) -> str:
+        """Which stages it waits for; the data are named only where there is nothing else."""
+        heads = [label.split("/")[0] for label in self.stages[0].upstream.values()]
+        made = [head for head in dict.fromkeys(reversed(heads)) if head != "prepare"]
+        return ", ".join(made) or ("prepare" if heads else "data")
+
+
+def groups(plan: Plan) -> tuple[Group, ...]:
+    """Return the stages of a plan grouped by label, in their order."""
+    return tuple(
+        Group(members, tuple(stage_cost(plan, stage.work) for stage in members))
+        for _, run in groupby(plan, key=lambda stage: pattern(stage.label))
+        for members in [tuple(run)]
+    )
+
+
+def pattern(label: str) -> str:
+    """Return a label without its number, `distill/*/to-100`."""
+    return "/".join("*" if part.isdecimal() else part for part in label.split("/"))
+
+
+def range_label(labels: Sequence[str]) -> str:
+    """Return one label for several that differ in a number, `pool/0..4`."""
+    if len(labels) == 1:
+        return labels[0]
+    numbers = [part for label in labels for part in label.split("/") if part.isdecimal()]
+    return pattern(labels[0]).replace("*", f"{numbers[0]}..{numbers[-1]}")
+
+
+def table(plan: Plan, in_store: Mapping[Digest, bool] | None) -> Iterator[str]:
+    """Yield the rows of the stage table, a heading first and sums last."""
+    rows = groups(plan)
+    last = "key" if in_store is None else "store"
+    cells = [
+        ("stage", "n", "needs", "work each", "memory", "writes", last),
+        *(_cells(plan, group, in_store) for group in rows),
+    ]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for row in cells:
+        aligned = (
+            f"{cell:<{width}}" if column in LEFT else f"{cell:>{width}}"
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        yield f" {'  '.join(aligned)}".rstrip()
+    yield _sums(plan, rows, in_store)
+
+
+LEFT = (0, 2, 6)
+"""Columns of words; those of numbers are aligned to the right."""
+
+
+def _cells(
+    plan: Plan, group: Group, in_store: Mapping[Digest, bool] | None
+) -> tuple[str, str, str, str, str, str, str]:
+    return (
+        group.label,
+        str(len(group.stages)),
+        group.needs,
+        _work(plan, group),
+        memory(max(cost.memory_bytes for cost in group.costs)),
+        size(total(cost.output_bytes for cost in group.costs)),
+        _state(group.stages, in_store),
+    )
+
+
+def total(values: Iterable[int | None]) -> int | None:
+    """Return a sum, None where a part of it is not known."""
+    known = list(values)
+    return None if None in known else sum(value for value in known if value is not None)
+
+
+def _work(plan: Plan, group: Group) -> str:
+    work = group.stages[0].work
+    if isinstance(work, PrepareWork):
+        images = {"train": plan.data.train, "validation": plan.data.validation}
+        return f"decode {count(images.get(work.split, plan.data.test))}"
+    costs = [cost.flops for cost in group.costs]
+    return flops(None if None in costs else max(cost or 0 for cost in costs))
+
+
+def _state(stages: Sequence[Stage], in_store: Mapping[Digest, bool] | None) -> str:
+    keys = [stage.key for stage in stages if stage.key is not None]
+    if not keys:
+        return AFTER_LOCK
+    if in_store is None:
+        return keys[0][:8] + ("…" if len(keys) > 1 else "")
+    there = sum(in_store.get(key, False) for key in keys)
+    return "run" if not there else "in store" if there == len(keys) else f"{there} in store"
+
+
+def _sums(plan: Plan, rows: Sequence[Group], in_store: Mapping[Digest, bool] | None) -> str:
+    costs = [cost for group in rows for cost in group.costs]
+    parts = [f"{len(costs)} stages"]
+    if in_store is not None:
+        there = sum(in_store.get(stage.key or "", False) for stage in plan)
+        parts[0] += f": {len(costs) - there} not in store, {there} in store"
+    parts += [
+        flops(total(cost.flops for cost in costs)),
+        f"at most {memory(max(cost.memory_bytes for cost in costs))} at once",
+        f"{size(total(cost.output_bytes for cost in costs))} written",
+    ]
+    return " " + " · ".join(parts)
