@@ -42,22 +42,6 @@ def render_plan(
     return "\n".join(line for section in sections for line in section)
 
 
-def render_stages(plan: Plan) -> str:
-    """Return every stage on one line: key, label, and where its inputs come from."""
-    return "\n".join(
-        f"{(stage.key or AFTER_LOCK)[:12]:<12}  {stage.label:<34}  "
-        f"{' '.join(dict.fromkeys(stage.upstream.values()))}".rstrip()
-        for stage in plan
-    )
-
-
-def render_schedule(plan: Plan) -> str:
-    """Return the whole perturbation schedule, one outer loop a line."""
-    works = plan.distillation()
-    rows = works[0].schedule.rows(0, works[-1].stop)
-    return "\n".join(_schedule_row(row, 9) for row in rows)
-
-
 def plan_json(plan: Plan, in_store: Mapping[Digest, bool] | None = None) -> dict[str, Json]:
     """Return the plan as one JSON object: the plan file's content, and what is only for viewing."""
     stages: list[Json] = []
@@ -169,7 +153,7 @@ def _schedule(plan: Plan) -> list[str]:
         _law(plan),
         f"table {str(summary['digest'])[:8]}",
         f"draws per model {' '.join(map(str, drawn)) if isinstance(drawn, list) else ''}",
-        *(_schedule_row(row, 4) for row in first),
+        *(_schedule_row(row) for row in first),
     ]
 
 
@@ -187,8 +171,8 @@ def _law(plan: Plan) -> str:
     return f"{directions} filter-normalised direction{plural}, {coefficient}"
 
 
-def _schedule_row(row: ScheduleRow, digits: int) -> str:
-    coefficients = (f"{value / NANO:+.{digits}f}" for value in row.coefficients)
+def _schedule_row(row: ScheduleRow) -> str:
+    coefficients = (f"{value / NANO:+.4f}" for value in row.coefficients)
     return " ".join([f"{row.loop}: m{row.member}", *coefficients])
 
 
@@ -196,9 +180,8 @@ def _matcher(plan: Plan) -> list[str]:
     experiment, work = plan.experiment, plan.distillation()[0]
     matcher, update = work.matcher, work.update
     views = work.images_per_class * factor_of(experiment) ** 2
-    shown = (
-        f"{views} views" if views <= matcher.max_views else f"{matcher.max_views} of {views} views"
-    )
+    plural = "s" if views > 1 else ""
+    shown = f"{matcher.max_views} of " if views > matcher.max_views else ""
     return [
         f"{matcher.kind}, {matcher.distance} over {matcher.parameters}",
         f"{matcher.real_batch} real, {shown}{views} view{plural} a class",
