@@ -86,7 +86,8 @@ def run(work: PretrainWork, site: Site) -> Mapping[str, JsonValue]:
         trainee.restore(state)
     for epoch in range(done, work.epochs):
         loss, accuracy = _epoch(work, training, trainee, epoch)
-        trainee.record = torch.cat((trainee.record, torch.tensor([[loss, accuracy]])))
+        measured = torch.tensor([[loss, accuracy]], dtype=torch.float64)
+        trainee.record = torch.cat((trainee.record, measured))
         metrics = {"train_loss": loss, "train_accuracy": accuracy}
         site.advance(epoch + 1, work.epochs, "epochs", state=trainee.state, metrics=metrics)
     write_tensors(site.output / NETWORK, {**trainee.params, **trainee.buffers})
