@@ -1,0 +1,59 @@
+"""Executors whose jobs are a line of shell, and an order to give them."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from fake_plans import chain
+
+from ddspec.executors.base import Executor, Handle, JobOrder, JobState, Site
+from ddspec.executors.local import LocalExecutor
+from ddspec.store.store import Store
+from ddspec.wire.job import Job, JobStage
+
+PATIENCE_S = 20.0
+
+
+@dataclass(slots=True)
+class Bench:
+    """Makes executors of one kind that run a shell script, and cleans up after them."""
+
+    store: Store
+    make: Callable[[Site, tuple[str, ...]], Executor[object]]
+    handles: list[tuple[Executor[object], Handle]] = field(default_factory=list)
+
+    def executor(self, script: str = ":") -> Executor[object]:
+        layout = self.store.layout
+        site = Site(self.store.id, layout.attempts, layout.scratch, layout.object)
+        return self.make(site, ("sh", "-c", script, "job"))
+
+    def submit(self, executor: Executor[object], attempt: str = "one") -> Handle:
+        handle = executor.submit(executor.prepare(order(attempt)))
+        self.handles.append((executor, handle))
+        return handle
+
+    def ended(self, executor: Executor[object], handle: Handle) -> JobState:
+        """Return the state of a job once it is over."""
+        end = time.monotonic() + PATIENCE_S
+        while not (state := executor.poll([handle])[handle]).over:
+            assert time.monotonic() < end, "the job does not end"
+            time.sleep(0.005)
+        return state
+
+
+def order(attempt: str) -> JobOrder:
+    """Return an order of one stage with one input."""
+    stage = chain()[1]
+    part = JobStage(key=stage.key or "", label="second", work=stage.work, inputs=stage.inputs)
+    return JobOrder(attempt, Job(stages=(part,), threads=3))
+
+
+def local(site: Site, command: tuple[str, ...]) -> Executor[object]:
+    return LocalExecutor(site, command=command, environ={**os.environ, "SECRET": "leaked"})
+
+
+MAKERS: dict[str, Callable[[Site, tuple[str, ...]], Executor[object]]] = {"local": local}
+"""How a test makes each executor of the registry with a command of its own."""

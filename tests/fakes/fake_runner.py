@@ -1,0 +1,91 @@
+"""A runner without numbers: honours the job layout and misbehaves as its script file says.
+
+Called as `fake_runner.py SCRIPT.json LOG --root ROOT --scratch SCRATCH`. The script maps a label
+to `{"steps", "step_s", "exits", "result", "deaf"}`; `exits` holds one exit code per start, a
+negative one is a signal to itself. The log gets a line `start LABEL` whenever a stage is begun and
+`step LABEL N` for each step done.
+"""
+
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+STOPPING = []
+signal.signal(signal.SIGTERM, lambda *_: STOPPING.append(1))
+
+
+def write_whole(path, text):
+    partial = path.with_suffix(".partial")
+    partial.write_text(text)
+    partial.replace(path)
+
+
+def main(script, log, root, scratch):
+    behaviours = json.loads(Path(script).read_text())
+    job = json.loads((root / "job/job.json").read_text())
+    for stage in job["stages"]:
+        code = realise(stage, behaviours.get(stage["label"], {}), Path(log), root, scratch)
+        if code:
+            print(f"{stage['label']} ends with {code}", file=sys.stderr, flush=True)
+            if code < 0:
+                os.kill(os.getpid(), -code)
+            sys.exit(code)
+
+
+def realise(stage, behaviour, log, root, scratch):
+    note(log, f"start {stage['label']}")
+    folder = scratch / stage["key"]
+    state = folder / "checkpoint"
+    done, text = (json.loads(state.read_text())) if state.exists() else (0, stage["key"])
+    steps = behaviour.get("steps", 1)
+    tell(folder, stage, "started", done, steps)
+    while done < steps:
+        time.sleep(behaviour.get("step_s", 0))
+        if STOPPING and not behaviour.get("deaf"):
+            return 143
+        done, text = done + 1, f"{text}.{done}"
+        write_whole(state, json.dumps([done, text]))
+        note(log, f"step {stage['label']} {done}")
+        tell(folder, stage, "progress", done, steps)
+    starts = log.read_text().splitlines().count(f"start {stage['label']}")
+    exits = behaviour.get("exits", [])
+    if starts <= len(exits) and exits[starts - 1]:
+        return exits[starts - 1]
+    write_output(stage, behaviour, text, root)
+    return 0
+
+
+def write_output(stage, behaviour, text, root):
+    inputs = [(root / "inputs" / key / "data").read_text() for key in stage["inputs"].values()]
+    output = root / "output" / stage["key"]
+    output.mkdir(exist_ok=True)
+    (output / "data").write_text("+".join([text, *inputs]) + "\n")
+    result = {
+        "format": "ddspec.result/1",
+        "key": stage["key"],
+        "label": stage["label"],
+        "kind": stage["work"]["kind"],
+        "revision": stage["work"]["revision"],
+        "metrics": {"inputs": len(inputs)},
+        "engine": {"fake": "1"},
+        "seconds": 0.5,
+    } | behaviour.get("result", {})
+    write_whole(output / "result.json", json.dumps(result))
+
+
+def tell(folder, stage, event, done, total):
+    line = {"key": stage["key"], "event": event, "done": done, "total": total, "unit": "steps"}
+    note(folder / "events.jsonl", json.dumps(line))
+
+
+def note(path, line):
+    with path.open("a") as file:
+        file.write(line + "\n")
+
+
+if __name__ == "__main__":
+    _, script, log, _, root, _, scratch = sys.argv[:7]
+    main(script, log, Path(root), Path(scratch))
