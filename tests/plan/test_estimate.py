@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ddspec.plan.compile import compile_plan
+from ddspec.plan.estimate import inner_step_flops, shard_speedup, stage_cost
+from ddspec.plan.ir import Plan
+from ddspec.spec.experiment import Experiment
+
+Specified = Callable[[str], Plan]
+Plans = Callable[..., Plan]
+
+
+def test_an_inner_step_of_cifar10_takes_what_was_counted_by_hand(specified: Specified) -> None:
+    plan = specified("cifar10")
+    step = inner_step_flops(plan, plan.distillation()[0])
+
+    # TFLOP, printed with two digits: network .61, real .19, synthetic .32, 1.12 in all
+    assert [round(part / 1e12, 2) for part in step] == [0.61, 0.19, 0.32]
+    assert round(sum(step) / 1e12, 2) == 1.12
+
+
+def test_distillation_of_cifar10_takes_45_petaflop_over_all_segments(specified: Specified) -> None:
+    plan = specified("cifar10")
+    costs = [stage_cost(plan, work).flops or 0 for work in plan.distillation()]
+
+    # 40,000 inner steps of 1.1185 TFLOP
+    assert round(sum(costs) / 1e15, 1) == 44.7
+
+
+def test_shards_repeat_the_networks(planned: Plans) -> None:
+    plan = planned(resources={"shards": 5})
+    whole = planned()
+    network, real, synthetic = inner_step_flops(whole, whole.distillation()[0])
+
+    assert shard_speedup(whole) is None
+    assert shard_speedup(plan) == pytest.approx(
+        (network + real + synthetic) / (network + (real + synthetic) / 5)
+    )
+
+
+def test_bytes_written_are_those_of_the_tensors(specified: Specified) -> None:
+    plan = specified("cifar10")
+    image = 3 * 32 * 32
+
+    written = {stage.label: stage_cost(plan, stage.work).output_bytes for stage in plan}
+
+    assert written["prepare/train"] == 50_000 * image
+    assert written["pool/0"] == 4 * 320_010
+    assert written["select/init"] == 4 * 100 * image
+    assert written["distill/to-400"] == 3 * 4 * 100 * image
+
+
+@pytest.mark.parametrize(
+    ("changes", "images"),
+    [
+        pytest.param({"protocol": {"name": "a", "steps": 100}}, 100 * 10, id="steps of the set"),
+        pytest.param({"protocol": {"name": "a", "steps": 9, "batch": 4}}, 9 * 4, id="small batch"),
+        pytest.param({"protocol": {"name": "a", "epochs": 30}}, 30 * 10, id="epochs"),
+    ],
+)
+def test_evaluation_counts_images_passed(
+    planned: Plans, changes: dict[str, Any], images: int
+) -> None:
+    plan = planned(**{f"evaluate__{name}": value for name, value in changes.items()})
+    other = planned(evaluate__protocol={"name": "a", "epochs": 1})
+    label = "evaluate/convnet2-w32/0"
+    step = (stage_cost(plan, plan.stage(label).work).flops or 0) - (
+        stage_cost(other, other.stage(label).work).flops or 0
+    )
+    # One epoch is the 10 images of the set, and testing costs the same in both.
+    per_image = 3 * 2 * (9 * 32 * 64 + 9 * 32 * 32 * 16 + 32 * 4 * 10) - 2 * 9 * 32 * 64
+
+    assert step == (images - 10) * per_image
+
+
+def test_what_only_the_data_can_tell_is_unknown(small: Callable[..., Experiment]) -> None:
+    dataset = {"kind": "folder", "path": "somewhere", "size": 16}
+    plan = compile_plan(small(dataset=dataset))
+
+    assert stage_cost(plan, plan.stage("pool/0").work).flops is None
+    assert stage_cost(plan, plan.stage("prepare/train").work).output_bytes is None
+
+
+def test_memory_grows_with_the_images_held_at_once(planned: Plans) -> None:
+    def held(batch: int) -> int:
+        plan = planned(pool__batch=batch)
+        return stage_cost(plan, plan.stage("pool/0").work).memory_bytes
+
+    assert held(128) - held(64) == held(192) - held(128) > 0
