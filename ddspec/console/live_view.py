@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     DownloadColumn,
+    MofNCompleteColumn,
     Progress,
     TaskID,
     TextColumn,
@@ -70,6 +71,20 @@ def live_download(name: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda received, expected: progress.update(
             task, completed=received, total=expected or None
         )
+
+
+@contextmanager
+def live_count(name: str) -> Iterator[Callable[[int, int], None]]:
+    """Yield a function of things done and things to do."""
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=28),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(compact=True),
+        console=Console(stderr=True),
+    ) as progress:
+        task = progress.add_task(name, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
 class LiveView:

@@ -7,14 +7,33 @@ would cost it more than its own work.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
 
 from ddspec.console.durations import duration
-from ddspec.run.outcome import StageOutcome
 from ddspec.run.scores import Score, gain
 
 
+class StageLine(Protocol):
+    """What the table says of one stage."""
+
+    @property
+    def label(self) -> str:
+        """Its address."""
+        ...
+
+    @property
+    def state(self) -> str:
+        """What became of it, in words."""
+        ...
+
+    @property
+    def seconds(self) -> float | None:
+        """Wall time of the work over all attempts; None where it is not known."""
+        ...
+
+
 def render_results(
-    title: str, scores: Sequence[Score], stages: Iterable[StageOutcome], files: Mapping[str, str]
+    title: str, scores: Sequence[Score], stages: Iterable[StageLine], files: Mapping[str, str]
 ) -> str:
     """Return the final table; `files` names paths by what lies there. At most 100 columns.
 
@@ -27,9 +46,9 @@ def render_results(
 
 def _accuracy_blocks(scores: Sequence[Score]) -> list[list[str]]:
     """Return one block a network and protocol, in the order of the distilled set's evaluations."""
-    asked = dict.fromkeys((score.network, score.protocol, score.on) for score in scores)
+    asked = dict.fromkeys(score.place for score in scores)
     return [
-        _accuracy_block(place, [s for s in scores if (s.network, s.protocol, s.on) == place])
+        _accuracy_block(place, [score for score in scores if score.place == place])
         for place in asked
     ]
 
@@ -61,21 +80,21 @@ def _ahead(learned: Score, other: Score) -> str:
     return f"{points} points, standard error {100 * found.standard_error:.1f}"
 
 
-def _stage_block(stages: Sequence[StageOutcome]) -> list[str]:
+def _stage_block(stages: Sequence[StageLine]) -> list[str]:
     head = f" {'stage':<12}{'n':>4}{'wall time':>12}   state"
-    groups: dict[str, list[StageOutcome]] = {}
+    groups: dict[str, list[StageLine]] = {}
     for stage in stages:
         groups.setdefault(stage.label.split("/")[0], []).append(stage)
     return [head, *(_stage_row(kind, members) for kind, members in groups.items())]
 
 
-def _stage_row(kind: str, members: Sequence[StageOutcome]) -> str:
+def _stage_row(kind: str, members: Sequence[StageLine]) -> str:
     known = [stage.seconds for stage in members if stage.seconds is not None]
     total = duration(sum(known)) if known else "-"
     return f" {kind:<12}{len(members):>4}{total:>12}   {count_states(members)}"
 
 
-def count_states(stages: Iterable[StageOutcome]) -> str:
+def count_states(stages: Iterable[StageLine]) -> str:
     """Return how many stages are in each state, in the order of first appearance."""
     counts: dict[str, int] = {}
     for stage in stages:

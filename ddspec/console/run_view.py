@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 
 from ddspec.console.durations import duration
 from ddspec.run.events import (
@@ -33,16 +33,30 @@ PROGRESS_EVERY_S = 30.0
 """A line of progress per stage at most this often, by the stage's own working time."""
 
 
-def watch_run(say: Callable[[str], None], *, live: bool) -> AbstractContextManager[Sink]:
-    """Return a context whose value takes the events of a run and shows them.
+@contextmanager
+def watch_run(say: Callable[[str], None], *, live: bool) -> Iterator[Sink]:
+    """Yield what takes the events of a run and shows them until the context ends.
 
-    `live` draws moving bars on the terminal of stderr; otherwise `say` gets whole lines.
+    `live` draws moving bars on the terminal of stderr, once there is anything to do; otherwise
+    `say` gets whole lines.
     """
-    if live:
-        from ddspec.console.live_view import live_run
+    plain = PlainView(say)
+    with ExitStack() as stack:
+        views: list[Sink] = []
 
-        return live_run()
-    return nullcontext(PlainView(say))
+        def sink(event: RunEvent) -> None:
+            if not views:
+                idle = isinstance(event, RunStarted) and not event.needed
+                views.append(_live_view(stack) if live and not idle else plain)
+            views[0](event)
+
+        yield sink
+
+
+def _live_view(stack: ExitStack) -> Sink:
+    from ddspec.console.live_view import live_run
+
+    return stack.enter_context(live_run())
 
 
 class PlainView:
@@ -128,4 +142,16 @@ def download_progress(name: str) -> Iterator[Callable[[int, int], None]]:
     from ddspec.console.live_view import live_download
 
     with live_download(name) as advance:
+        yield advance
+
+
+@contextmanager
+def count_progress(name: str) -> Iterator[Callable[[int, int], None]]:
+    """Yield a function of things done and things to do; it moves a bar on a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    from ddspec.console.live_view import live_count
+
+    with live_count(name) as advance:
         yield advance

@@ -32,6 +32,11 @@ class Score:
     """Repeats that the plan asks for."""
 
     @property
+    def place(self) -> tuple[str, str, str]:
+        """Return network, protocol and split: scores of one place may be compared."""
+        return (self.network, self.protocol, self.on)
+
+    @property
     def mean(self) -> float:
         """Return the mean accuracy over repeats."""
         return statistics.fmean(self.accuracies)
@@ -97,11 +102,16 @@ def scores(
     return tuple(sorted(found, key=lambda score: SETS.index(score.set)))
 
 
+def set_of(stage: Stage) -> str:
+    """Return which set an evaluation is trained on; its label is `evaluate[/SET]/NETWORK/REPEAT`."""
+    parts = stage.label.split("/")
+    return parts[1] if len(parts) > 3 else SETS[0]
+
+
 def _group(stage: Stage, work: EvaluateWork) -> tuple[str, str, str, str]:
-    """Return set, network, protocol and split; the label is `evaluate[/SET]/NETWORK/REPEAT`."""
-    *prefix, network, _ = stage.label.split("/")
+    """Return set, network, protocol and split."""
     on = stage.upstream["test"].removeprefix("prepare/")
-    return (prefix[1] if len(prefix) > 1 else SETS[0], network, work.protocol.name, on)
+    return (set_of(stage), stage.label.split("/")[-2], work.protocol.name, on)
 
 
 def _accuracies(

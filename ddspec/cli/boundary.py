@@ -1,0 +1,92 @@
+"""The one place where errors become text on stderr and an exit code."""
+
+from __future__ import annotations
+
+import functools
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import ParamSpec
+
+import typer
+
+from ddspec.cli.output import say
+from ddspec.errors import DdspecError, Exit
+
+P = ParamSpec("P")
+
+BUG = 70
+"""EX_SOFTWARE of sysexits.h: neither the person nor the environment is at fault."""
+
+INTERRUPTED = 128 + 2
+"""What a shell reports for a process that SIGINT ended."""
+
+READER_GONE = 128 + 13
+"""What a shell reports for a process that SIGPIPE ended, as `ddspec ... | head` may."""
+
+
+def bounded(verb: Callable[P, Exit]) -> Callable[P, None]:
+    """Return the verb with its exit code raised, and its errors told, in the way of the shell."""
+
+    @functools.wraps(verb)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
+        raise typer.Exit(_code(lambda: verb(*args, **kwargs)))
+
+    # `wraps` copies the verb's annotations, and the parameters are read from them
+    return guarded
+
+
+def _code(call: Callable[[], Exit]) -> int:
+    try:
+        code = call()
+        sys.stdout.flush()
+        return int(code)
+    except DdspecError as error:
+        _tell(error)
+        return int(error.exit)
+    except KeyboardInterrupt:
+        say("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:
+        _silence_stdout()
+        return READER_GONE
+    except (typer.Exit, typer.Abort, typer.BadParameter):
+        raise
+    except Exception as error:  # the boundary: whatever arrives here is a bug, and is reported
+        say(_report(error))
+        return BUG
+
+
+def _tell(error: DdspecError) -> None:
+    from ddspec.console.errors_view import render_errors, wants_colour
+
+    colour = wants_colour(sys.stderr, os.environ)
+    say(render_errors(error.diagnostics, colour=colour))
+
+
+def _silence_stdout() -> None:
+    """Point stdout at nothing, so that the interpreter's last flush does not complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _report(error: Exception) -> str:
+    from ddspec import __version__
+    from ddspec.console.errors_view import render_bug
+
+    text = render_bug(
+        error,
+        command=" ".join(["ddspec", *sys.argv[1:]]),
+        versions=f"ddspec {__version__}, Python {platform.python_version()}, {platform.system()}",
+    )
+    what = f"{type(error).__name__}: {error}".split("\n")[0]
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="ddspec-bug-", suffix=".txt", delete=False, encoding="utf-8"
+        ) as file:
+            file.write(text)
+    except OSError:  # no room for a file: the terminal is the file
+        return text
+    return f"bug in ddspec: {what}\n  hint: the traceback is in {Path(file.name)}"

@@ -1,0 +1,53 @@
+"""`ddspec data`: bring the published datasets to this machine."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ddspec.cli.boundary import bounded
+from ddspec.cli.options import Data
+from ddspec.errors import DdspecError, Exit
+
+
+def fetch(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="mnist, fashion_mnist, cifar10 or cifar100.")
+    ],
+    data: Data = None,
+) -> Exit:
+    """Download a built-in dataset into torchvision's layout, verified by published checksums."""
+    from ddspec.cli.archives import ARCHIVES
+    from ddspec.cli.download import fetch_archive
+    from ddspec.cli.inputs import data_root
+    from ddspec.cli.output import say
+    from ddspec.console.run_view import download_progress
+
+    if name not in ARCHIVES:
+        raise _unknown(name, sorted(ARCHIVES))
+    root = data_root(data)
+    for archive in ARCHIVES[name]:
+        with download_progress(archive.target) as advance:
+            fetched = fetch_archive(archive, root, advance)
+        say(f"{root / archive.target}  {'fetched and verified' if fetched else 'was there'}")
+    return Exit.DONE
+
+
+def _unknown(name: str, known: list[str]) -> DdspecError:
+    if name == "digits":
+        return DdspecError(
+            "`digits` comes with scikit-learn and needs no download", exit=Exit.USAGE
+        )
+    return DdspecError(
+        f"unknown dataset `{name}`", exit=Exit.USAGE, hint=f"one of {', '.join(known)}"
+    )
+
+
+data = typer.Typer(
+    help="Bring published datasets to this machine.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+data.callback()(lambda: None)
+data.command("fetch")(bounded(fetch))

@@ -1,0 +1,120 @@
+"""From what a person names on the command line to plans, stores and folders."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ddspec.errors import DdspecError, Diagnostic, Exit
+
+if TYPE_CHECKING:
+    from ddspec.canon import Digest
+    from ddspec.plan.ir import Plan
+    from ddspec.spec.lock import Lock
+    from ddspec.store.store import Store
+
+PLAN_SUFFIX = ".plan.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A plan, and what a reviewer should know of the spec it was made from."""
+
+    plan: Plan
+    notes: tuple[Diagnostic, ...] = ()
+
+
+def is_plan_file(path: Path) -> bool:
+    """Return whether a document is a plan by its name, or says so in its first bytes."""
+    if path.name.endswith(PLAN_SUFFIX):
+        return True
+    try:
+        if not path.is_file():
+            return False  # opening a pipe would wait for its writer
+        with path.open("rb") as file:
+            return b"\nformat: ddspec.plan/" in b"\n" + file.read(4096)
+    except (OSError, ValueError):
+        return False  # whoever reads it next says why
+
+
+def open_document(path: Path) -> Opened:
+    """Read a plan file, or compile a spec; raises `DdspecError` as both do."""
+    if is_plan_file(path):
+        from ddspec.plan.codec import preset_notes, read_plan
+
+        plan = read_plan(path)
+        return Opened(plan, preset_notes(plan, path))
+    return compile_spec(path)
+
+
+def compile_spec(path: Path, lock: Lock | None = None) -> Opened:
+    """Compile a spec with the lock that lies beside it, unless another one is given."""
+    from ddspec.plan.check import check
+    from ddspec.plan.compile import compile_plan
+    from ddspec.spec.load import load_spec
+
+    loaded = load_spec(path)
+    lock = lock or lock_beside(path)
+    plan = compile_plan(loaded.experiment, lock, loaded.place)
+    return Opened(plan, check(plan.experiment, plan.data, loaded.place).notes)
+
+
+def lock_beside(path: Path) -> Lock | None:
+    """Return the data lock of a spec, None where there is none."""
+    # the module that reads locks also makes them and is slow to load, and most specs have none
+    beside = path.with_name(f"{path.stem}.lock.yaml")
+    if not beside.exists():
+        return None
+    from ddspec.spec.lock import read_lock
+
+    return read_lock(beside)
+
+
+def home_of(home: Path | None) -> Path:
+    """Return the folder of the store; it need not exist."""
+    from ddspec.store.layout import find_home
+
+    return find_home(Path.cwd(), os.environ, home)
+
+
+def existing_store(home: Path | None) -> Store | None:
+    """Return the store if there is one; looking never makes one."""
+    found = home_of(home)
+    if not (found / "store.json").exists():
+        return None
+    from ddspec.store.store import open_store
+
+    return open_store(found)
+
+
+def in_store(store: Store | None, plan: Plan) -> Mapping[Digest, bool]:
+    """Return for each key of a plan whether its output is there and looks untouched."""
+    if store is None:
+        return {}
+    return {stage.key: store.objects.has(stage.key) for stage in plan if stage.key is not None}
+
+
+def with_places(plan: Plan, environ: Mapping[str, str]) -> Plan:
+    """Return the plan with the variables of its data locations filled in; keys stay the same."""
+    from ddspec.spec.interpolate import expand_location
+
+    stages = (
+        replace(
+            stage,
+            location={name: expand_location(at, environ) for name, at in stage.location.items()},
+        )
+        for stage in plan
+    )
+    return replace(plan, stages=tuple(stages))
+
+
+def data_root(data: Path | None) -> Path:
+    """Return the data directory that a verb cannot do without."""
+    if data is None:
+        raise DdspecError(
+            "no data directory", exit=Exit.USAGE, hint="give `--data DIR` or set DDSPEC_DATA"
+        )
+    return data.absolute()

@@ -1,0 +1,147 @@
+"""What there is to say of a plan's results: the same for `run`, `results` and `diff`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+from ddspec.canon import Digest, Json
+from ddspec.console.results_view import StageLine, render_results
+from ddspec.plan.ir import Plan, Stage
+from ddspec.run.outcome import Outcome
+from ddspec.run.scores import SETS, Score, gain, scores, set_of
+from ddspec.store.store import Store
+from ddspec.wire.work import EvaluateWork
+
+SET_FILES = {"images": "grid.png", "set": "synthetic.safetensors", "card": "card.json"}
+"""Files of a synthetic set that a person looks for, by the name they are printed under."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One stage of the report."""
+
+    label: str
+    key: Digest
+    state: str
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Scores, stages and files of a plan."""
+
+    plan: Plan
+    scores: tuple[Score, ...]
+    stages: Sequence[StageLine]
+    files: Mapping[str, str]
+
+    def text(self) -> str:
+        """Return the table for people."""
+        return render_results(headline(self.plan), self.scores, self.stages, self.files)
+
+    def plain(self, form: str) -> dict[str, Json]:
+        """Return the report as one JSON object of the given format."""
+        keys = {stage.label: stage.key for stage in self.plan}
+        return {
+            "format": form,
+            "name": self.plan.name,
+            "title": self.plan.experiment.title,
+            "plan": self.plan.digest,
+            "results": [score.plain() for score in self.scores],
+            "differences": _differences(self.scores),
+            "stages": [_plain_line(line, keys) for line in self.stages],
+            **self.files,
+        }
+
+
+def headline(plan: Plan) -> str:
+    """Return a plan in one line."""
+    data, budget = plan.data, plan.experiment.budget.images_per_class
+    images = "image" if budget == 1 else "images"
+    parts = [
+        plan.experiment.title or plan.name,
+        f"{data.title}, {len(data.classes)} classes x {budget} {images} at {data.size} px",
+    ]
+    return " · ".join(parts)
+
+
+def report_of_run(plan: Plan, outcome: Outcome, store: Store) -> Report:
+    """Return what a run has led to."""
+    metrics = {stage.key: stage.metrics for stage in outcome.stages}
+    return Report(plan, scores(plan, metrics), outcome.stages, _files(plan, store))
+
+
+def report_of_store(plan: Plan, store: Store | None) -> Report:
+    """Return what the store knows of a plan; nothing is run, rehashed or changed."""
+    results = {stage.key: _result(store, stage.key) for stage in plan if stage.key}
+    lines = [_stored_line(stage, results.get(stage.key or "", {})) for stage in plan]
+    metrics = {key: result["metrics"] for key, result in results.items() if result}
+    known = {key: value for key, value in metrics.items() if isinstance(value, dict)}
+    return Report(plan, scores(plan, known), lines, {} if store is None else _files(plan, store))
+
+
+def _result(store: Store | None, key: Digest) -> dict[str, JsonValue]:
+    if store is None or not store.objects.has(key):
+        return {}
+    return store.result(key)
+
+
+def _stored_line(stage: Stage, result: Mapping[str, JsonValue]) -> Line:
+    seconds = result.get("seconds")
+    return Line(
+        stage.label,
+        stage.key or "",
+        "in store" if result else "not in store",
+        float(seconds) if isinstance(seconds, int | float) else None,
+    )
+
+
+def _files(plan: Plan, store: Store) -> dict[str, str]:
+    """Return the paths of the distilled set's files that are in the store."""
+    key = _distilled(plan)
+    if key is None or not store.objects.has(key):
+        return {}
+    folder = store.layout.object(key)
+    return {
+        name: str(folder / file) for name, file in SET_FILES.items() if (folder / file).exists()
+    }
+
+
+def _distilled(plan: Plan) -> Digest | None:
+    """Return the key of the set that evaluations of the distilled set are trained on."""
+    for stage in plan:
+        if isinstance(stage.work, EvaluateWork) and set_of(stage) == SETS[0]:
+            return plan.stage(stage.upstream["set"]).key
+    return None
+
+
+def _differences(found: Sequence[Score]) -> list[Json]:
+    """Return how far the distilled set is ahead of each other set, as fractions."""
+    rows: list[Json] = []
+    for learned in (score for score in found if score.set == SETS[0]):
+        for other in found:
+            if other.set != learned.set and other.place == learned.place:
+                ahead = gain(learned, other)
+                rows.append(
+                    {
+                        "ahead": learned.set,
+                        "of": other.set,
+                        "network": other.network,
+                        "protocol": other.protocol,
+                        "difference": ahead.difference,
+                        "standard_error": ahead.standard_error,
+                    }
+                )
+    return rows
+
+
+def _plain_line(line: StageLine, keys: Mapping[str, Digest | None]) -> dict[str, Json]:
+    return {
+        "label": line.label,
+        "key": keys[line.label],
+        "state": line.state,
+        "seconds": line.seconds,
+    }
