@@ -120,7 +120,7 @@ class _Loop:
             done=0,
             params=params,
             momentum=zeros(params),
-            buffers=cast(training.network.buffers(), device=site.device),
+            buffers=_real_valued(training.network.buffers(), training.dtype, site.device),
             curve=torch.zeros(-(-training.steps // stride), dtype=training.dtype),
         )
         resumed = site.resume()
@@ -166,3 +166,11 @@ class _Loop:
         )
         self.buffers = {name: state[f"buffers/{name}"].to(device) for name in self.buffers}
         self.curve = state["curve"]
+
+
+def _real_valued(buffers: Params, dtype: torch.dtype, device: torch.device) -> dict[str, Tensor]:
+    """Return running statistics at a precision and on a device; counters stay whole numbers."""
+    return {
+        name: buffer.to(device, dtype if buffer.is_floating_point() else buffer.dtype)
+        for name, buffer in buffers.items()
+    }

@@ -228,3 +228,12 @@ def test_a_long_training_keeps_a_short_curve(tmp_path: Path) -> None:
     assert found.stride == 3
     assert len(found.curve) == 134
     assert found.curve[-1] < found.curve[0]
+
+
+def test_running_statistics_have_the_precision_of_the_work(tmp_path: Path) -> None:
+    protocol = ProtocolSpec(name="brief", steps=3, batch=4)
+
+    found = training(protocol, norm="batch").run(site(tmp_path))
+
+    assert found.buffers
+    assert {buffer.dtype for buffer in found.buffers.values()} == {torch.float64}
