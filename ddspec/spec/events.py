@@ -12,7 +12,7 @@ from ruamel.yaml.events import Event
 from ddspec.errors import DdspecError, Diagnostic, Exit
 from ddspec.spec.source import Source, visible
 
-_DIRECTIVE = re.compile(r"^%(?!YAML 1\.2[ \t]*$)[^\n]*", re.MULTILINE)
+_DIRECTIVE = re.compile(r"^%(?!YAML 1\.2[ \t\r]*$)[^\n]*", re.MULTILINE)
 
 
 def parse(source: Source) -> Iterator[Event]:

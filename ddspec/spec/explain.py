@@ -16,6 +16,8 @@ from ddspec.spec.shapes import Resolved, Shapes
 from ddspec.spec.source import visible
 
 M = TypeVar("M", bound=BaseModel)
+MAX_TOLD = 100
+"""Problems of one document that are told; a hostile one may have tens of thousands."""
 MAX_SHOWN = 40
 """Longest value that a message repeats, in characters."""
 
@@ -30,11 +32,17 @@ def validate(document: Document, model: type[M], *, extra: Sequence[Diagnostic] 
     try:
         made = model.model_validate(document.root.value)
     except ValidationError as error:
-        details = error.errors(include_url=False)
+        details = error.errors(include_url=False)[: 10 * MAX_TOLD]
         problems += _explained(document, _shapes(model), details)
     if problems or made is None:
-        raise DdspecError(in_order(problems), exit=Exit.INVALID)
+        raise DdspecError(_told(in_order(problems)), exit=Exit.INVALID)
     return made
+
+
+def _told(problems: Sequence[Diagnostic]) -> list[Diagnostic]:
+    if len(problems) <= MAX_TOLD:
+        return list(problems)
+    return [*problems[:MAX_TOLD], Diagnostic("more problems follow", problems[MAX_TOLD].place)]
 
 
 @cache

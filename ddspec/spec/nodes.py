@@ -28,6 +28,8 @@ from ddspec.spec.source import Source, checked, visible
 
 MAX_DEPTH = 64
 MAX_NODES = 50_000
+MAX_PROBLEMS = 100
+"""Problems of form after which reading stops."""
 
 Span: TypeAlias = "tuple[int, int]"
 """Character offsets of the beginning and, exclusively, the end."""
@@ -254,17 +256,20 @@ class _Composer:
         if event.tag is None:
             return True
         start = event.start_mark.index
-        tag = self.source.text[start:].split(maxsplit=1)[0] if start < len(self.source.text) else ""
-        self._problem("tags are not allowed in a spec", (start, start + len(tag)))
+        written = _TAG.match(self.source.text, start)
+        self._problem("tags are not allowed in a spec", written.span() if written else _span(event))
         return False
 
     def _problem(self, message: str, span: Span, hint: str = "") -> None:
         self.problems.append(self.source.problem(message, *span, hint=hint))
+        if len(self.problems) >= MAX_PROBLEMS:
+            raise _fatal(*self.problems)
 
     def _stop(self, message: str, event: Event) -> NoReturn:
         raise _fatal(*self.problems, self.source.problem(message, *_span(event)))
 
 
+_TAG = re.compile(r"\S+")
 _ANCHOR = re.compile(r"&\S+\s*")
 
 

@@ -46,10 +46,17 @@ class Source:
         row = bisect_right(self._starts, start) - 1
         begin = self._starts[row]
         column = start - begin
-        line = _LINE_END.split(self.text[begin : start + MAX_LINE + 1], maxsplit=1)[0]
-        length = max(1, min((end or start + 1) - start, len(line) - column))
-        shown = "" if self.private or column + length > MAX_LINE else visible(line)
-        return Place(visible(self.file), row + 1, column + 1, _cropped(shown), length)
+        length = max(1, min((end or start + 1) - start, self._end(row) - start))
+        hidden = self.private or column + length > MAX_LINE
+        line = "" if hidden else self.text[begin : min(self._end(row), begin + MAX_LINE + 1)]
+        return Place(visible(self.file), row + 1, column + 1, _cropped(visible(line)), length)
+
+    def _end(self, row: int) -> int:
+        """Return the offset of the end of a line, before its line end."""
+        if row + 1 == len(self._starts):
+            return len(self.text)
+        after = self._starts[row + 1]
+        return after - (2 if self.text[after - 2 : after] == "\r\n" else 1)
 
     def problem(
         self, message: str, start: int, end: int | None = None, *, hint: str = ""

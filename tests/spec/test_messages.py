@@ -291,3 +291,12 @@ def test_a_problem_behind_an_alias_is_shown_where_it_is_written(good: str) -> No
         ("19:21", "`snapshots[0]`"),
         ("20:27", "`repeats`"),
     ]
+
+
+def test_a_flood_of_problems_is_told_in_part(good: str) -> None:
+    keys = "".join(f"zz{i}: 1\n" for i in range(150))
+
+    found = complaint(good + keys).splitlines()
+
+    assert found[-3] == "x.yaml:120:1: more problems follow"
+    assert sum(line.startswith("x.yaml:") for line in found) == 101
