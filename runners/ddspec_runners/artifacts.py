@@ -115,7 +115,9 @@ def write_synthetic_set(folder: Path, images: Tensor, labels: Tensor, card: Card
 def read_synthetic_set(path: Path) -> SyntheticSet:
     """Return the set in a folder, or in a `synthetic.safetensors` alone.
 
-    Raises BadData, naming the file, where it is missing, damaged, foreign or contradicts its card.
+    The card is the one inside the tensor file. A `card.json` beside it may add the protocol, which
+    a stage that distils cannot know, and must agree with it in everything else. Raises BadData,
+    naming the file, where it is missing, damaged, foreign or contradicts its card.
     """
     file = path / TENSORS if path.is_dir() else path
     if not file.is_file():
@@ -123,12 +125,10 @@ def read_synthetic_set(path: Path) -> SyntheticSet:
     tensors, metadata = read_tensors(file)
     if "ddspec" not in metadata or set(tensors) != {"images", "labels"}:
         raise BadData(f"{file} was not written by ddspec: it has no card or other tensors")
-    try:
-        card = Card.model_validate_json(metadata["ddspec"])
-    except ValidationError as error:
-        raise BadData(f"the card inside {file} is not one that this version reads: {error}") from (
-            error
-        )
+    card = _card(metadata["ddspec"], f"the card inside {file}")
+    beside = path / CARD
+    if path.is_dir() and beside.is_file():
+        card = _with_recipe(card, beside)
     problem = _disagreement(tensors["images"], tensors["labels"], card)
     if problem:
         raise BadData(f"{file} contradicts its card: {problem}")
@@ -139,6 +139,20 @@ def labels_of(card: Card) -> Tensor:
     """Return the hard labels (K', n) of a set: each class's number, repeated."""
     rows = torch.arange(card.covers.start, card.covers.stop).unsqueeze(1)
     return rows.repeat(1, card.images_per_class)
+
+
+def _card(text: str | bytes, name: str) -> Card:
+    try:
+        return Card.model_validate_json(text)
+    except ValidationError as error:
+        raise BadData(f"{name} is not one that this version reads: {error}") from error
+
+
+def _with_recipe(inner: Card, path: Path) -> Card:
+    outer = _card(path.read_bytes(), str(path))
+    if outer.model_copy(update={"protocol": inner.protocol}) != inner:
+        raise BadData(f"{path} contradicts the card inside {TENSORS}: one of them was changed")
+    return outer
 
 
 def _disagreement(images: Tensor, labels: Tensor, card: Card) -> str:

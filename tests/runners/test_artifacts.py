@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ddspec.spec.evaluate import ProtocolSpec
 from ddspec.spec.method import MultiFormationSpec, ParameterizationSpec, PixelsSpec
 from ddspec.wire.work import ClassRange
 from ddspec_runners.artifacts import (
@@ -136,6 +137,23 @@ def test_a_damaged_set_is_bad_data_that_names_the_file(
     with pytest.raises(BadData, match=message) as error:
         read_synthetic_set(tmp_path)
     assert "synthetic.safetensors" in str(error.value)
+
+
+def test_a_card_beside_the_file_may_add_the_protocol_alone(tmp_path: Path) -> None:
+    card = card_of()
+    write_synthetic_set(tmp_path, images_of(card), labels_of(card), card)
+    protocol = ProtocolSpec(name="quick", steps=10)
+    known = card.model_copy(update={"protocol": protocol})
+    other = known.model_copy(update={"mean": (0.3,)})
+
+    (tmp_path / "card.json").write_text(known.model_dump_json())
+    assert read_synthetic_set(tmp_path).card == known
+    (tmp_path / "card.json").write_text(other.model_dump_json())
+    with pytest.raises(BadData, match=r"card\.json contradicts the card inside"):
+        read_synthetic_set(tmp_path)
+    (tmp_path / "card.json").write_text("{")
+    with pytest.raises(BadData, match="not one that this version reads"):
+        read_synthetic_set(tmp_path)
 
 
 def fail_halfway(path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal, Self
 
@@ -165,12 +166,19 @@ class Queue:
 
     def permutation(self, epoch: int) -> Tensor:
         """Draw the order of one epoch: int64 (n,)."""
-        return torch.randperm(self.n, generator=generator(*self.seed, epoch))
+        return _permutation(self.seed, self.n, epoch).clone()
 
     def indices(self, t: int) -> Tensor:
         """Return the indices of batch t, counted over all epochs: int64, in [0, n)."""
         epoch, position = divmod(t, self.batches)
-        return self.permutation(epoch)[position * self.size : (position + 1) * self.size]
+        start = position * self.size
+        return _permutation(self.seed, self.n, epoch)[start : start + self.size].clone()
+
+
+@lru_cache(maxsize=256)
+def _permutation(seed: Seed, n: int, epoch: int) -> Tensor:
+    """Draw an order; kept, because every batch of an epoch asks for it. Never hand it out."""
+    return torch.randperm(n, generator=generator(*seed, epoch))
 
 
 def _channels(values: tuple[float, ...], like: Tensor) -> Tensor:

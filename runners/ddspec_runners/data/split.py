@@ -58,6 +58,8 @@ def _of_class(labels: Indices, source: SourceModel, label: int) -> Splits:
 def _first(members: Indices, fraction: float, role: str, name: str, label: int) -> Indices:
     """Return the first round(fraction x n) members by hash, in source order."""
     count = held_out(len(members), fraction)
+    if not count:  # hashing a million indices takes seconds
+        return np.empty(0, dtype=np.int64)
 
     def rank(index: int) -> bytes:
         return hashlib.sha256(canonical([role, name, label, index])).digest()

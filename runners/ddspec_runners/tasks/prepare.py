@@ -15,7 +15,7 @@ from ddspec_runners.artifacts import atomic, write_json
 from ddspec_runners.data.corpus import Bytes, Corpus, Indices, Part
 from ddspec_runners.data.prepared import FACTS, IMAGES, LABELS, DatasetCard
 from ddspec_runners.data.readers import READERS
-from ddspec_runners.data.split import by_class, split
+from ddspec_runners.data.split import Splits, by_class, split
 from ddspec_runners.data.statistics import ChannelStatistics
 from ddspec_runners.faults import BadJob
 from ddspec_runners.site import Site
@@ -46,8 +46,9 @@ def run(work: PrepareWork, site: Site) -> Mapping[str, JsonValue]:
     if source.name not in READERS:
         raise BadJob(f"dataset `{source.name}` is unknown to this runner")
     corpus = READERS[source.name](source, site, max(site.threads, min(THREADS, cores())))
-    train = _choose(corpus, source, "train")
-    chosen = _choose(corpus, source, work.split)
+    splits = split(corpus.train.labels, source)
+    train = _choose(corpus, source, splits, "train")
+    chosen = _choose(corpus, source, splits, work.split)
     measure = source.mean is None or source.std is None
     aside = measure and work.split != "train"
     progress = _Progress(site, len(chosen.indices) + aside * len(train.indices))
@@ -72,8 +73,7 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _choose(corpus: Corpus, source: SourceModel, name: str) -> _Chosen:
-    splits = split(corpus.train.labels, source)
+def _choose(corpus: Corpus, source: SourceModel, splits: Splits, name: str) -> _Chosen:
     match name:
         case "train":
             chosen = _Chosen(corpus.train, splits.train)
