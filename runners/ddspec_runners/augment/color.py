@@ -29,7 +29,10 @@ def contrast(x: Tensor, draws: Draws) -> Tensor:
 
 
 def color(x: Tensor, draws: Draws) -> Tensor:
-    """Return brightness, saturation and contrast applied in that order."""
+    """Return brightness, saturation and contrast applied in that order.
+
+    Without clamping the three commute, so the order matters to roundings alone.
+    """
     return contrast(saturation(brightness(x, draws), draws), draws)
 
 

@@ -15,6 +15,7 @@ from ddspec.spec.augmentation import (
     NoAugmentationSpec,
     Operation,
 )
+from ddspec_runners.augment import color, geometry
 from ddspec_runners.augment.base import Draws, Policy
 from ddspec_runners.augment.make import make_policy
 
@@ -31,9 +32,17 @@ SPECS: dict[str, AugmentationSpec] = {
     "idc of nothing": IdcAugmentationSpec(kind="idc", operations=()),
     **{f"dsa {name}": DsaSpec(kind="dsa", operations=(name,)) for name in OPERATIONS},
 }
+ALONE = {
+    "flip": geometry.flip,
+    "color": color.color,
+    "crop": geometry.crop,
+    "scale": geometry.scale,
+    "rotate": geometry.rotate,
+    "cutout": geometry.cutout,
+}
 RANDOM = [name for name in SPECS if "no" not in name]
 SEEDS = range(12)
-"""Enough for every operation of a uniform choice among six to come up, as the test below checks."""
+"""Enough for every operation of a uniform choice among six to come up."""
 
 policies = pytest.mark.parametrize("name", SPECS)
 random_policies = pytest.mark.parametrize("name", RANDOM)
@@ -127,28 +136,28 @@ def test_application_is_pure(name: str, shared: bool) -> None:
 
 
 @policies
-@pytest.mark.parametrize("seed", SEEDS)
-def test_a_shared_draw_is_its_row_repeated(name: str, seed: int) -> None:
+def test_a_shared_draw_is_its_row_repeated(name: str) -> None:
     x = images()
-    draws = policy(name).draw(4, SIZE, seeded(seed), shared=True)
-    repeated = {key: draw.repeat(4, *[1] * (draw.ndim - 1)) for key, draw in draws.items()}
+    for seed in SEEDS:
+        draws = policy(name).draw(4, SIZE, seeded(seed), shared=True)
+        repeated = {key: draw.repeat(4, *[1] * (draw.ndim - 1)) for key, draw in draws.items()}
 
-    shared = policy(name).apply(x, draws)
+        shared = policy(name).apply(x, draws)
 
-    # One float64 rounding apart at most: a lone row may be skipped where its map is the identity.
-    torch.testing.assert_close(shared, policy(name).apply(x, repeated), rtol=0, atol=1e-14)
+        # One float64 rounding apart at most: a lone row may be skipped where it is the identity.
+        torch.testing.assert_close(shared, policy(name).apply(x, repeated), rtol=0, atol=1e-14)
 
 
 @policies
-@pytest.mark.parametrize("seed", SEEDS)
-def test_siamese_batches_undergo_the_same_map(name: str, seed: int) -> None:
+def test_siamese_batches_undergo_the_same_map(name: str) -> None:
     real, synthetic = images(5, seed=1), images(2, seed=2)
-    draws = policy(name).draw(1, SIZE, seeded(seed), shared=True)
+    for seed in SEEDS:
+        draws = policy(name).draw(1, SIZE, seeded(seed), shared=True)
 
-    together = policy(name).apply(torch.cat((real, synthetic)), draws)
+        together = policy(name).apply(torch.cat((real, synthetic)), draws)
 
-    assert together[:5].equal(policy(name).apply(real, draws))
-    assert together[5:].equal(policy(name).apply(synthetic, draws))
+        assert together[:5].equal(policy(name).apply(real, draws))
+        assert together[5:].equal(policy(name).apply(synthetic, draws))
 
 
 @policies
@@ -271,6 +280,38 @@ def test_a_policy_without_operations_changes_no_bit(name: str) -> None:
     assert policy(name).apply(x, draws).equal(x)
 
 
+def test_the_seeds_reach_every_operation() -> None:
+    draws = [policy("dsa").draw(4, SIZE, seeded(seed), shared=True) for seed in SEEDS]
+
+    assert {int(draw["choice"][0]) for draw in draws} == set(range(len(OPERATIONS)))
+
+
+@sharing
+def test_dsa_applies_the_chosen_operation_and_no_other(shared: bool) -> None:
+    x = images()
+    steps = [ALONE[name] for name in SPECS["dsa"].operations]
+    for seed in SEEDS:
+        draws = policy("dsa").draw(4, SIZE, seeded(seed), shared=shared)
+
+        augmented = policy("dsa").apply(x, draws)
+
+        assert augmented.equal(steps[int(draws["choice"][0])](x, draws))
+
+
+@sharing
+def test_idc_flips_colours_applies_the_chosen_operation_and_cuts_out(shared: bool) -> None:
+    x = images()
+    steps = [geometry.crop, geometry.scale, geometry.rotate]
+    for seed in SEEDS:
+        draws = policy("idc all").draw(4, SIZE, seeded(seed), shared=shared)
+        chosen = steps[int(draws["choice"][0])]
+        expected = chosen(color.color(geometry.flip(x, draws), draws), draws)
+
+        augmented = policy("idc all").apply(x, draws)
+
+        assert augmented.equal(geometry.cutout(expected, draws))
+
+
 def test_idc_keeps_its_order_whatever_the_order_listed() -> None:
     x = images()
     drawn = [
@@ -310,3 +351,14 @@ def test_the_imagenet_policy_asks_for_the_normalisation() -> None:
 
     with pytest.raises(ValueError, match="give mean and std"):
         make_policy(spec)
+
+
+def test_idc_crops_after_colour_so_that_the_fill_stays_zero() -> None:
+    idc = make_policy(IdcAugmentationSpec(kind="idc", operations=("color", "crop")))
+    draws = {**idc.draw(4, SIZE, seeded(1), shared=True), "crop": torch.tensor([[1.0, -1.0]])}
+
+    augmented = idc.apply(images(), draws)
+
+    assert augmented[:, :, -1].eq(0).all()
+    assert augmented[:, :, :, 0].eq(0).all()
+    assert augmented[:, :, :-1, 1:].ne(0).all()
