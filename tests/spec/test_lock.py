@@ -16,6 +16,7 @@ from ddspec.errors import DdspecError, Exit
 from ddspec.spec.lock import (
     Lock,
     LockedClass,
+    Split,
     content_of,
     digest_of_splits,
     lock_path,
@@ -43,8 +44,8 @@ def tree(tmp_path: Path) -> Path:
     return root
 
 
-def scan(root: Path, **options: int) -> Lock:
-    return scan_folder(root, None, {"train": "train", "test": "val"}, **options)
+def scan(root: Path, threads: int = 1) -> Lock:
+    return scan_folder(root, None, {"train": "train", "test": "val"}, threads=threads)
 
 
 def naive_digest(root: Path) -> str:
@@ -246,7 +247,10 @@ def test_the_same_lock_gives_the_same_bytes(tree: Path, tmp_path: Path) -> None:
     lock = scan(tree)
     reordered = lock.model_copy(
         update={
-            "splits": {s: dict(reversed(lock.splits[s].items())) for s in reversed(lock.splits)}
+            "splits": {
+                split: dict(reversed(list(lock.splits[split].items())))
+                for split in reversed(list(lock.splits))
+            }
         }
     )
 
@@ -285,9 +289,9 @@ def test_any_folder_name_survives(
     tmp_path_factory: pytest.TempPathFactory, names: set[str]
 ) -> None:
     locked = {name: LockedClass(images=1, digest="0" * 64) for name in names}
-    splits: dict[str, dict[str, LockedClass]] = {"train": locked}
+    splits: dict[Split, dict[str, LockedClass]] = {"train": locked}
     lock = Lock.model_validate(
-        {"kind": "folder", "splits": splits, "digest": digest_of_splits({"train": locked})}
+        {"kind": "folder", "splits": splits, "digest": digest_of_splits(splits)}
     )
     path = tmp_path_factory.getbasetemp() / "names.lock.yaml"
 
