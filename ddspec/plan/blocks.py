@@ -38,10 +38,10 @@ def parse(text: str, name: str) -> dict[str, Json]:
     marker = CONFLICT.search(text)
     if marker:
         line = text.count("\n", 0, marker.start()) + 1
+        hint = "make the plan again: a plan file is never merged"
         raise DdspecError(
-            [Diagnostic("a merge left a conflict in this plan", Place(name, line, 1))],
+            [Diagnostic("a merge left a conflict in this plan", Place(name, line, 1), hint)],
             exit=Exit.CHANGED,
-            hint="make the plan again: a plan file is never merged",
         )
     lines = _Lines(name, tuple(_lines(text, name)))
     document, end = lines.mapping(0, 0)

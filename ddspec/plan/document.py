@@ -79,11 +79,13 @@ def plan_of(document: Mapping[str, Any]) -> Plan:
             raise ValueError(f"two stages are called `{stage.label}`")
         stages[stage.label] = stage
     works = [stage.work for stage in stages.values()]
-    source = next(work.source for work in works if isinstance(work, PrepareWork))
+    sources = [work.source for work in works if isinstance(work, PrepareWork)]
+    if not sources:
+        raise ValueError("no stage prepares the data")
     return Plan(
         experiment=experiment,
         protocol=ProtocolSpec.model_validate(document["protocol"]),
-        data=_facts(source, document["data"]),
+        data=_facts(sources[0], document["data"]),
         stages=tuple(stages.values()),
     )
 

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ddspec.console.diff_view import diff_json, render_diff, render_scores
+from ddspec.plan.compile import compile_plan
+from ddspec.plan.diff import PlanDiff, diff
+from ddspec.plan.ir import Plan
+from ddspec.run.scores import Score
+from ddspec.spec.experiment import Experiment
+from ddspec.spec.load import load_spec
+
+DIGITS = Path(__file__).parents[2] / "specs" / "digits.yaml"
+
+
+def changed(**changes: Any) -> PlanDiff:
+    """Compare the digits spec with itself after changes; `a__b` is setting `a.b`."""
+    experiment = load_spec(DIGITS).experiment
+    document = experiment.model_dump(mode="json")
+    for path, value in changes.items():
+        *sections, last = path.split("__")
+        place = document
+        for section in sections:
+            place = place[section]
+        place[last] = value
+    return diff(plan(experiment), plan(Experiment.model_validate(document)))
+
+
+def plan(experiment: Experiment) -> Plan:
+    return compile_plan(experiment)
+
+
+def test_a_change_is_shown_with_cause_and_consequence() -> None:
+    text = render_diff(changed(loops__outer_loops=20, evaluate__repeats=7), "a.yaml", "b.yaml")
+
+    assert (
+        text
+        == """\
+a.yaml -> b.yaml: distillation changes, numbers stay comparable
+
+ setting            before  after  effect
+ loops.outer_loops  40      20     distillation
+ evaluate.repeats   5       7      evaluation only, number of runs
+
+ 44 stages: 36 same · 1 edited · 5 downstream · 2 added
+ edited      distill                     stop
+ downstream  evaluate/convnet2-w32/0..4
+ added       evaluate/convnet2-w32/5..6
+
+ schedule: first 20 of 40 rows unchanged
+ unchanged: protocol, test set, networks, label kind"""
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [
+        pytest.param({}, "nothing changed", id="nothing"),
+        pytest.param({"title": "x"}, "no stage changes, numbers stay comparable", id="a title"),
+        pytest.param(
+            {"resources__shards": 5},
+            "only the layout changes, numbers stay comparable",
+            id="shards",
+        ),
+        pytest.param(
+            {"evaluate__baselines__full": 0},
+            "only evaluation changes, numbers stay comparable",
+            id="a baseline",
+        ),
+        pytest.param(
+            {"evaluate__on": "validation"},
+            "only evaluation changes, numbers are not comparable",
+            id="another split",
+        ),
+        pytest.param(
+            {"pool__epochs": 4},
+            "pool and distillation change, numbers stay comparable",
+            id="the pool",
+        ),
+        pytest.param(
+            {"dataset__kind": "mnist"},
+            "the data change, numbers are not comparable",
+            id="the dataset",
+        ),
+    ],
+)
+def test_the_first_line_gives_the_verdict(changes: dict[str, Any], verdict: str) -> None:
+    assert render_diff(changed(**changes), "a", "b").split("\n")[0] == f"a -> b: {verdict}"
+
+
+def score(set_name: str, *accuracies: float) -> Score:
+    return Score(set_name, "convnet3", "idc", "test", accuracies, planned=len(accuracies))
+
+
+def test_results_stand_side_by_side_with_their_standard_error() -> None:
+    before = [score("distilled", 0.80, 0.82), score("random", 0.70)]
+    after = [score("distilled", 0.84, 0.88), score("random", 0.71), score("full", 0.99)]
+
+    # Deviations .014142 and .028284 of two repeats: errors of the means .01 and .02, of their
+    # difference sqrt(.01^2 + .02^2) = .02236.
+    rows = [line.split("  ") for line in render_scores(before, after).split("\n")]
+    cells = [[cell.strip() for cell in row if cell.strip()] for row in rows]
+
+    assert cells == [
+        ["set", "network", "before %", "after %", "difference", "standard error"],
+        ["distilled", "convnet3", "81.00 ± 1.41 (n=2)", "86.00 ± 2.83 (n=2)", "+5.00", "2.24"],
+        ["random", "convnet3", "70.00 (n=1)", "71.00 (n=1)", "+1.00", "-"],
+    ]
+
+
+def test_without_common_results_nothing_is_shown() -> None:
+    assert render_scores([score("random", 0.5)], [score("init", 0.5)]) == ""
+
+
+def test_the_difference_as_json_is_whole() -> None:
+    scores = [score("distilled", 0.8, 0.82)]
+    found = json.loads(json.dumps(diff_json(changed(update__momentum=0.1), scores, scores)))
+
+    assert found["changed"] is True
+    assert found["settings"] == [
+        {
+            "path": "update.momentum",
+            "before": 0.5,
+            "after": 0.1,
+            "effect": "distillation",
+        }
+    ]
+    assert {stage["status"] for stage in found["stages"]} == {"same", "edited", "downstream"}
+    assert found["comparable"]["verdict"] is True
+    assert found["results"][0]["difference"] == 0
