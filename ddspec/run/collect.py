@@ -91,14 +91,16 @@ def _finish(desk: Desk, job: Tracked, stage: Stage, key: Digest, state: JobState
 
 def _part(desk: Desk, job: Tracked, stage: Stage, key: Digest, state: JobState) -> None:
     """Record an attempt that came to nothing and free its key, if nobody did so before."""
-    if free_bytes(desk.store.layout.home) < LEAST_FREE:
-        raise disk_full(desk.store.layout.home)
+    full = free_bytes(desk.store.layout.home) < LEAST_FREE
     claim = desk.store.claims.read(key)
     if claim is not None and claim.attempt == job.attempt:
         again = "interrupted" if job.cancelled else "again" if _may_pass(state) else "failed"
-        _record(desk, job, stage, key, state, again)
+        if not full:
+            _record(desk, job, stage, key, state, again)
         shutil.rmtree(desk.store.layout.output(job.attempt, key), ignore_errors=True)
         desk.store.claims.drop(key, job.attempt)
+    if full:
+        raise disk_full(desk.store.layout.home)
 
 
 def _judge(

@@ -34,6 +34,8 @@ from ddspec.store.store import Store
 HEARTBEAT_S = 10.0
 RESEND_S = 2.0
 """A SIGTERM that reaches a process while it starts can be lost, so it is sent again."""
+SWEEP_S = 60.0
+"""No living run holds a half-made file for so long."""
 LEAVE_S = 30.0
 """How long jobs may take to write their checkpoints when the run ends because of an error."""
 
@@ -100,6 +102,7 @@ def survey(stages: Sequence[Stage], store: Store, sink: Sink) -> Board:
 
 def tidy(desk: Desk) -> None:
     """Remove what a run left behind that died between publishing and dropping its claim."""
+    desk.store.claims.sweep(time.time() - SWEEP_S)
     for key in desk.store.claims.keys() & desk.board.present:
         claim = desk.store.claims.read(key)
         if claim is None or claim.owner.alive() or not claim.owner.here():

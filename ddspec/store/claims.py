@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass, replace
 
 from ddspec.canon import Digest, canonical
-from ddspec.host import ProcessId
 from ddspec.disk import create_whole, full_disk_named, write_whole
+from ddspec.host import ProcessId
 from ddspec.store.layout import Layout
 
 CLAIM_FORMAT = "ddspec.claim/1"
@@ -53,6 +53,13 @@ class Claims:
         """Return the claimed keys."""
         with os.scandir(self.layout.claims) as entries:
             return frozenset(entry.name for entry in entries if not entry.name.startswith("."))
+
+    def sweep(self, before: float) -> None:
+        """Remove half-made files that a killed run left before a time, in seconds since 1970."""
+        for path in self.layout.claims.glob(".*"):
+            with suppress(FileNotFoundError):
+                if path.stat().st_mtime < before:
+                    path.unlink()
 
     def read(self, key: Digest) -> Claim | None:
         """Return the claim of a key.

@@ -10,6 +10,7 @@ journal/KEY/ATTEMPT.json what became of each attempt
 locks/KEY.lock           guards edits of a claim, and publishing
 verified/HOST/KEY        what this host has rehashed since it was started
 damaged/KEY-N/           objects that were set aside
+results/NAME/            distilled sets as they are handed out, with card and measured accuracy
 """
 
 from __future__ import annotations
@@ -70,6 +71,11 @@ class Layout:
     def claims(self) -> Path:
         """Who works on what."""
         return self.home / "claims"
+
+    @property
+    def results(self) -> Path:
+        """Distilled sets as they are handed out, by the name of their experiment."""
+        return self.home / "results"
 
     @property
     def objects(self) -> Path:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ddspec.canon import Digest, canonical
+from ddspec.disk import full_disk_named, sync, write_whole
 from ddspec.errors import DdspecError, Exit
 from ddspec.host import boot_id, host_name
-from ddspec.disk import full_disk_named, sync, write_whole
 from ddspec.store.layout import Layout
 from ddspec.store.manifest import MANIFEST, Look, look_of, measure, read_manifest, sha256_of
 
@@ -94,7 +94,7 @@ class Objects:
             manifest = measure(source, key)
             for name in manifest.files:
                 sync(source / name)
-            for folder in {(source / name).parent for name in manifest.files} | {source}:
+            for folder in {(source / name).parent for name in manifest.files} - {source}:
                 sync(folder)
             write_whole(source / MANIFEST, manifest.encoded(), durable=True)
             target.parent.mkdir(parents=True, exist_ok=True)

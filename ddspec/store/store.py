@@ -12,9 +12,9 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from ddspec.canon import Digest, canonical
+from ddspec.disk import create_whole, full_disk_named
 from ddspec.errors import DdspecError, Exit
 from ddspec.store.claims import Claims
-from ddspec.disk import create_whole, full_disk_named
 from ddspec.store.journal import Journal
 from ddspec.store.layout import FOLDERS, STORE_FORMAT, Layout
 from ddspec.store.objects import Objects

@@ -1,7 +1,7 @@
 """A runner without numbers: honours the job layout and misbehaves as its script file says.
 
 Called as `fake_runner.py SCRIPT.json LOG --root ROOT --scratch SCRATCH`. The script maps a label
-to `{"steps", "step_s", "exits", "result", "deaf"}`; `exits` holds one exit code per start, a
+to `{"steps", "step_s", "exits", "result", "deaf", "fill"}`; `exits` holds one exit code per start, a
 negative one is a signal to itself. The log gets a line `start LABEL` whenever a stage is begun and
 `step LABEL N` for each step done.
 """
@@ -42,6 +42,10 @@ def realise(stage, behaviour, log, root, scratch):
     done, text = (json.loads(state.read_text())) if state.exists() else (0, stage["key"])
     steps = behaviour.get("steps", 1)
     tell(folder, stage, "started", done, steps)
+    if behaviour.get("fill") and not done:
+        with (folder / "filler").open("wb", buffering=0) as file:
+            while file.write(b"0" * 4096):
+                pass
     while done < steps:
         time.sleep(behaviour.get("step_s", 0))
         if STOPPING and not behaviour.get("deaf"):

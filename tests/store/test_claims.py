@@ -93,6 +93,20 @@ def test_a_heartbeat_moves_and_a_missing_claim_has_none(store: Store) -> None:
     assert store.claims.heartbeat(KEY) is None
 
 
+def test_what_a_killed_taker_left_is_swept_and_claims_stay(store: Store) -> None:
+    store.claims.take(claim_of("one"))
+    debris = store.layout.claims / f".{KEY}.1234"
+    debris.write_text("half")
+
+    store.claims.sweep(before=debris.stat().st_mtime)
+    kept = debris.exists()
+    store.claims.sweep(before=debris.stat().st_mtime + 1)
+
+    assert kept
+    assert not debris.exists()
+    assert store.claims.keys() == {KEY}
+
+
 def test_only_one_holds_the_lock_of_a_key(store: Store) -> None:
     with store.claims.lock(KEY) as first, store.claims.lock(KEY, 0) as second:
         held = (first, second)
