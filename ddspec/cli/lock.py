@@ -19,7 +19,14 @@ def lock(spec: Spec, data: Data = None) -> Exit:
 
     Hashes every image and writes NAME.lock.yaml beside NAME.yaml, to be committed.
     """
-    from ddspec.cli.output import say, show
+    from ddspec.cli.output import show
+
+    show(lock_spec(spec, data))
+    return Exit.DONE
+
+
+def lock_spec(spec: Path, data: Path | None) -> str:
+    """Write the lock of a spec, and return in one line what it locks."""
     from ddspec.spec.load import load_spec
     from ddspec.spec.lock import lock_path, write_lock
 
@@ -27,10 +34,8 @@ def lock(spec: Spec, data: Data = None) -> Exit:
     target = lock_path(spec)
     write_lock(target, made)
     images = sum(sum(made.images(split).values()) for split in made.splits)
-    if made.ignored:
-        say(f"{made.ignored} files that are not images were passed over")
-    show(f"{target}: {images:,} images, {made.digest[:12]}")
-    return Exit.DONE
+    others = f", {made.ignored} other files passed over" if made.ignored else ""
+    return f"{target}: {images:,} images{others}, {made.digest[:12]}"
 
 
 def make_lock(experiment: Experiment, data: Path | None) -> Lock:

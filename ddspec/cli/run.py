@@ -72,11 +72,12 @@ def run(
 def _runnable(document: Path, data: Path | None, *, dry_run: bool) -> Plan:
     """Return the plan with its data identified and located; locks a folder that has no lock."""
     from ddspec.cli.inputs import compile_spec, open_document, with_places
-    from ddspec.cli.lock import lock
+    from ddspec.cli.lock import lock_spec
+    from ddspec.cli.output import say
 
     plan = open_document(document).plan
     if not plan.locked and not dry_run:
-        lock(document, data)
+        say(lock_spec(document, data))
         plan = compile_spec(document).plan
     return with_places(plan, os.environ)
 
