@@ -1,0 +1,66 @@
+"""Put a distilled set where a person finds it: `results/NAME/` of the store, with its recipe.
+
+A stage that distils knows nothing of how its set will be judged, so its card names no protocol.
+The delivered card does, and `results.json` beside it says what was measured under that protocol.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from ddspec.canon import Digest, Json
+from ddspec.disk import full_disk_named, write_whole
+from ddspec.spec.evaluate import ProtocolSpec
+from ddspec.store.store import Store
+
+TENSORS, CARD, GRID, MEASURED = "synthetic.safetensors", "card.json", "grid.png", "results.json"
+
+
+def deliver(
+    store: Store, name: str, key: Digest, protocol: ProtocolSpec, measured: Mapping[str, Json]
+) -> Path:
+    """Copy the set of a key to `results/NAME/`, each file whole, and return that folder.
+
+    The copies share nothing with the store, so that what a person does to them harms nobody. A
+    folder that holds this set already is not written again. Raises DdspecError (exit 6) where the
+    disk is full.
+    """
+    source, target = store.layout.object(key), store.layout.results / name
+    card = json.loads((source / CARD).read_bytes()) | {
+        "protocol": protocol.model_dump(mode="json", exclude_none=True)
+    }
+    texts = {CARD: _text(card), MEASURED: _text(measured)}
+    with full_disk_named(store.layout.home):
+        target.mkdir(parents=True, exist_ok=True)
+        if not _holds(target / CARD, texts[CARD]):
+            # the card goes first and comes last: whoever sees one, sees the set that it describes
+            (target / CARD).unlink(missing_ok=True)
+            for file in (TENSORS, GRID):
+                _copy(source / file, target / file)
+        for file, text in texts.items():
+            if not _holds(target / file, text):
+                write_whole(target / file, text)
+    return target
+
+
+def _text(value: Mapping[str, Json]) -> bytes:
+    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    try:
+        return path.read_bytes() == content
+    except OSError:
+        return False
+
+
+def _copy(source: Path, target: Path) -> None:
+    partial = target.with_name(f".{target.name}.partial")
+    try:
+        shutil.copyfile(source, partial)
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,72 @@
+"""Delivering a set: complete, with its recipe, independent of the store, never half new."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ddspec.run.deliver import deliver
+from ddspec.spec.evaluate import ProtocolSpec
+from ddspec.store.store import Store, open_store
+
+PROTOCOL = ProtocolSpec(name="short", steps=10)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return open_store(tmp_path / "home")
+
+
+def publish(store: Store, tmp_path: Path, key: str, images: bytes) -> str:
+    source = tmp_path / f"made-{key}"
+    source.mkdir()
+    (source / "synthetic.safetensors").write_bytes(images)
+    (source / "grid.png").write_bytes(b"picture")
+    (source / "card.json").write_text(json.dumps({"protocol": None, "provenance": key}))
+    digest = (key * 64)[:64]
+    store.objects.publish(source, digest)
+    return digest
+
+
+def test_the_card_of_a_delivered_set_names_the_protocol(store: Store, tmp_path: Path) -> None:
+    folder = deliver(store, "digits", publish(store, tmp_path, "a", b"1"), PROTOCOL, {"x": 1})
+
+    assert json.loads((folder / "card.json").read_bytes())["protocol"]["name"] == "short"
+    assert json.loads((folder / "results.json").read_bytes()) == {"x": 1}
+    assert (folder / "synthetic.safetensors").read_bytes() == b"1"
+
+
+def test_editing_a_delivered_file_leaves_the_store_whole(store: Store, tmp_path: Path) -> None:
+    key = publish(store, tmp_path, "a", b"1")
+    folder = deliver(store, "digits", key, PROTOCOL, {})
+
+    (folder / "synthetic.safetensors").write_bytes(b"changed by hand")
+
+    assert [problem for _, problem in store.objects.verify_all()] == [None]
+
+
+def test_another_set_takes_the_place_of_the_first(store: Store, tmp_path: Path) -> None:
+    deliver(store, "digits", publish(store, tmp_path, "a", b"1"), PROTOCOL, {})
+
+    folder = deliver(store, "digits", publish(store, tmp_path, "b", b"2"), PROTOCOL, {})
+
+    assert (folder / "synthetic.safetensors").read_bytes() == b"2"
+    assert json.loads((folder / "card.json").read_bytes())["provenance"] == "b"
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "card.json",
+        "grid.png",
+        "results.json",
+        "synthetic.safetensors",
+    ]
+
+
+def test_a_delivered_set_is_not_written_again(store: Store, tmp_path: Path) -> None:
+    key = publish(store, tmp_path, "a", b"1")
+    folder = deliver(store, "digits", key, PROTOCOL, {})
+    before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+
+    deliver(store, "digits", key, PROTOCOL, {})
+
+    assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == before
