@@ -211,6 +211,8 @@ def _evaluator(plan: Plan) -> list[str]:
     length = f"{protocol.epochs} epochs"
     if protocol.steps is not None:
         length = f"{count(protocol.steps)} steps"
+    elif plan.protocol.epochs == "idc_by_size":
+        length += " for the size of this set"
     baselines = {
         "random": evaluate.baselines.random,
         "init": evaluate.baselines.init,

@@ -15,6 +15,7 @@ from ddspec.plan.diff import changed_settings
 from ddspec.plan.ir import Plan, spec_digest
 from ddspec.plan.text import dump_plan, load_plan
 from ddspec.presets.protocols import PROTOCOLS
+from ddspec.spec.experiment import Experiment
 from ddspec.spec.load import load_spec
 
 if TYPE_CHECKING:
@@ -61,11 +62,10 @@ def check_plan(path: Path, spec: Path | None = None) -> None:
     plan, made_from = load_plan(text, str(path))
     spec = spec or _origin(path, made_from)
     fresh = _compiled(spec) if spec is not None else compile_plan(plan.experiment)
-    reasons: tuple[Diagnostic, ...] = () if spec is None else tuple(_moved(plan, path, spec))
     if dump_plan(fresh, made_from=made_from) != text:
-        raise DdspecError(
-            (*reasons, *preset_notes(plan, path)) or (_other_bytes(path),), exit=Exit.CHANGED
-        )
+        moved = () if spec is None else tuple(_moved(plan, path, spec))
+        reasons = (*moved, *preset_notes(plan, path)) or (_rest(plan, fresh, path),)
+        raise DdspecError(reasons, exit=Exit.CHANGED)
 
 
 def preset_notes(plan: Plan, path: Path) -> tuple[Diagnostic, ...]:
@@ -95,14 +95,9 @@ def _moved(plan: Plan, path: Path, spec: Path) -> Iterator[Diagnostic]:
     again = f"look at `ddspec diff {path} {spec}`, then `ddspec plan {spec} -o {path}`"
     loaded = load_spec(spec).experiment
     if spec_digest(loaded) != spec_digest(plan.experiment):
-        changed = [setting.path for setting in changed_settings(plan.experiment, loaded)]
-        named = ", ".join(f"`{name}`" for name in changed[:SHOWN])
-        more = f" and {len(changed) - SHOWN} more" if len(changed) > SHOWN else ""
-        yield Diagnostic(
-            f"spec: `{spec}` changed since this plan was made: {named}{more}",
-            Place(str(path)),
-            again,
-        )
+        named = _named(plan, loaded)
+        message = f"spec: `{spec}` changed since this plan was made: {named}"
+        yield Diagnostic(message, Place(str(path)), again)
     lock = _lock(spec) if plan.data.name == loaded.dataset.kind else None
     if lock is not None and lock.digest != plan.data.content:
         message = f"data: `{spec.stem}.lock.yaml` names other images than this plan was made for"
@@ -124,12 +119,27 @@ def _lock(spec: Path) -> Lock | None:
     return read_lock(beside)
 
 
-def _other_bytes(path: Path) -> Diagnostic:
-    return Diagnostic(
-        "format: the same spec is written differently by this version",
-        Place(str(path)),
-        "make the plan again; stages whose keys stay the same are not run again",
-    )
+def _named(plan: Plan, now: Experiment) -> str:
+    """Return the settings that are others now."""
+    changed = [f"`{setting.path}`" for setting in changed_settings(plan.experiment, now)]
+    more = f" and {len(changed) - SHOWN} more" if len(changed) > SHOWN else ""
+    return ", ".join(changed[:SHOWN]) + more
+
+
+def _rest(plan: Plan, fresh: Plan, path: Path) -> Diagnostic:
+    """Return why bytes differ although spec, data and presets are what they were."""
+    keys = {stage.key for stage in plan}
+    other = sum(stage.key not in keys for stage in fresh)
+    if plan.experiment != fresh.experiment:
+        message = f"spec: {_named(plan, fresh.experiment)} changed, which no stage depends on"
+    elif plan.data != fresh.data:
+        message = "data: what is published about them is described differently by this version"
+    elif other:
+        message = f"compiler: this version makes {other} stages differently from the same spec"
+    else:
+        message = "format: the same plan is written differently by this version"
+    hint = "make the plan again; stages whose keys stay the same are not run again"
+    return Diagnostic(message, Place(str(path)), hint)
 
 
 def _text(path: Path) -> str:

@@ -87,9 +87,29 @@ def test_a_new_name_makes_a_plan_stale_but_not_wrong(digits: tuple[Path, Path]) 
     edit(spec, "name: digits\n", "name: numbers\n")
 
     read_plan(path)
-    with pytest.raises(DdspecError, match="format") as caught:
+    with pytest.raises(DdspecError, match="spec: `name` changed, which no stage") as caught:
         check_plan(path)
     assert caught.value.exit is Exit.CHANGED
+
+
+def test_another_compiler_is_named(
+    digits: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, path = digits
+    monkeypatch.setattr("ddspec.plan.lower.TRAIN", {"train": "prepare/test"})
+
+    with pytest.raises(DdspecError, match="compiler: this version makes"):
+        check_plan(path)
+
+
+def test_another_way_of_writing_is_named(
+    digits: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, path = digits
+    monkeypatch.setattr("ddspec.plan.blocks.WIDTH", 60)
+
+    with pytest.raises(DdspecError, match="format: the same plan is written differently"):
+        check_plan(path)
 
 
 def test_a_preset_that_moved_is_reported_but_not_refused(
