@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import os
 import platform
@@ -53,6 +54,11 @@ def _code(call: Callable[[], Exit]) -> int:
     except BrokenPipeError:
         _silence_stdout()
         return READER_GONE
+    except OSError as error:
+        if error.errno == errno.EIO and not sys.stderr.isatty():
+            return INTERRUPTED  # the terminal went away; jobs that were started go on
+        say(_report(error))
+        return BUG
     except (typer.Exit, typer.Abort, typer.BadParameter):
         raise
     except Exception as error:  # the boundary: whatever arrives here is a bug, and is reported

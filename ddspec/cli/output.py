@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import suppress
 
 from ddspec.canon import Json
 
@@ -20,6 +21,7 @@ def show_json(value: Json) -> None:
 
 
 def say(text: str) -> None:
-    """Write a message for people to stderr."""
-    sys.stderr.write(text.rstrip("\n") + "\n")
-    sys.stderr.flush()
+    """Write a message for people to stderr; work does not end because nobody can read it."""
+    with suppress(OSError):
+        sys.stderr.write(text.rstrip("\n") + "\n")
+        sys.stderr.flush()

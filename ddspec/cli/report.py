@@ -27,6 +27,7 @@ class Line:
     key: Digest
     state: str
     seconds: float | None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,4 +145,5 @@ def _plain_line(line: StageLine, keys: Mapping[str, Digest | None]) -> dict[str,
         "key": keys[line.label],
         "state": line.state,
         "seconds": line.seconds,
+        **({"reason": line.reason} if line.reason else {}),
     }

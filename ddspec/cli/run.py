@@ -48,38 +48,40 @@ def run(
     Stopped or killed, it goes on where it was when it is run again. Progress goes to stderr, the
     table at the end to stdout.
     """
-    from ddspec.cli.inputs import existing_store, home_of
+    from ddspec.cli.inputs import existing_store, home_of, open_document
     from ddspec.cli.output import say, show, show_json
     from ddspec.cli.report import report_of_run
     from ddspec.store.store import open_store
 
-    plan = _runnable(document, data, dry_run=dry_run)
     if dry_run:
-        return _rehearse(plan, existing_store(home), as_json=as_json)
+        return _rehearse(open_document(document).plan, existing_store(home), as_json=as_json)
+    plan = _locked(document, data)
     store = open_store(home_of(home))
     orders = _orders(plan, jobs=jobs, steal=steal, device=device)
     outcome = _run(plan, store, orders, data)
     report = report_of_run(plan, outcome, store)
+    if outcome.detached:
+        return outcome.exit  # the terminal is gone
     if as_json:
         show_json(report.plain("ddspec.run/1") | {"exit": int(outcome.exit)})
     else:
         show(report.text())
-    if outcome.exit is Exit.INTERRUPTED:
+    if outcome.interrupted:
         say("stopped; run it again and it goes on where it was")
     return outcome.exit
 
 
-def _runnable(document: Path, data: Path | None, *, dry_run: bool) -> Plan:
-    """Return the plan with its data identified and located; locks a folder that has no lock."""
-    from ddspec.cli.inputs import compile_spec, open_document, with_places
+def _locked(document: Path, data: Path | None) -> Plan:
+    """Return the plan with its data identified; locks a folder that has no lock yet."""
+    from ddspec.cli.inputs import compile_spec, open_document
     from ddspec.cli.lock import lock_spec
     from ddspec.cli.output import say
 
     plan = open_document(document).plan
-    if not plan.locked and not dry_run:
-        say(lock_spec(document, data))
-        plan = compile_spec(document).plan
-    return with_places(plan, os.environ)
+    if plan.locked:
+        return plan
+    say(lock_spec(document, data))
+    return compile_spec(document).plan
 
 
 def _run(plan: Plan, store: Store, orders: Orders, data: Path | None) -> Outcome:
@@ -94,10 +96,9 @@ def _run(plan: Plan, store: Store, orders: Orders, data: Path | None) -> Outcome
     site = replace(site_of(store), data=None if data is None else data.absolute())
     say(f"{plan.name} · {headline(plan)} · plan {plan.digest[:12]}")
     say(f"store {store.layout.home} · {orders.jobs} jobs at a time on {orders.device}")
-    if data is None:
-        _check_data(plan, store)
+    stages = _located(plan, store, data).stages
     with watch_run(say, live=sys.stderr.isatty()) as sink:
-        return run_plan(plan.stages, store, make_executor("local", site), sink=sink, orders=orders)
+        return run_plan(stages, store, make_executor("local", site), sink=sink, orders=orders)
 
 
 def _orders(plan: Plan, *, jobs: int | None, steal: bool, device: Device) -> Orders:
@@ -136,20 +137,27 @@ def _missing(plan: Plan, store: Store | None) -> Sequence[Stage]:
     return [stage for key, stage in stages.items() if key in keys]
 
 
-def _check_data(plan: Plan, store: Store) -> None:
-    """Refuse at once, and not after minutes of other work, what has to read images."""
+def _located(plan: Plan, store: Store, data: Path | None) -> Plan:
+    """Return the plan with the places of its images filled in, where a run has to read them.
+
+    Without a data directory it is refused at once, and not after minutes of other work.
+    """
+    from ddspec.cli.inputs import with_places
     from ddspec.spec.facts import FACTS
     from ddspec.wire.work import PrepareWork
 
     known = FACTS.get(plan.data.name)
     if known is not None and known.decoded is not None:
-        return  # it comes with a library
-    if any(isinstance(stage.work, PrepareWork) for stage in _missing(plan, store)):
+        return plan  # it comes with a library
+    if not any(isinstance(stage.work, PrepareWork) for stage in _missing(plan, store)):
+        return plan
+    if data is None:
         raise DdspecError(
             f"`{plan.data.title}` has to be read, and there is no data directory",
             exit=Exit.UNABLE,
             hint="give `--data DIR` or set DDSPEC_DATA; `ddspec data fetch` brings some datasets",
         )
+    return with_places(plan, os.environ)
 
 
 def _rehearse(plan: Plan, store: Store | None, *, as_json: bool) -> Exit:

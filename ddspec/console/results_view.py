@@ -31,6 +31,11 @@ class StageLine(Protocol):
         """Wall time of the work over all attempts; None where it is not known."""
         ...
 
+    @property
+    def reason(self) -> str:
+        """Why it failed or is blocked; empty where it did not or is not."""
+        ...
+
 
 def render_results(
     title: str, scores: Sequence[Score], stages: Iterable[StageLine], files: Mapping[str, str]

@@ -28,6 +28,7 @@ from ddspec.run.events import (
     StageWaiting,
     StopRequested,
 )
+from ddspec.run.scores import accuracy_of
 
 PROGRESS_EVERY_S = 30.0
 """A line of progress per stage at most this often, by the stage's own working time."""
@@ -129,8 +130,8 @@ def time_left(event: StageProgress) -> str:
 
 
 def _figures(metrics: Mapping[str, object]) -> str:
-    accuracy = metrics.get("accuracy")
-    return f", accuracy {100 * accuracy:.1f} %" if isinstance(accuracy, float) else ""
+    accuracy = accuracy_of(metrics)
+    return "" if accuracy is None else f", accuracy {100 * accuracy:.1f} %"
 
 
 @contextmanager

@@ -103,7 +103,7 @@ def scores(
 
 
 def set_of(stage: Stage) -> str:
-    """Return which set an evaluation is trained on; its label is `evaluate[/SET]/NETWORK/REPEAT`."""
+    """Return the set of an evaluation; its label is `evaluate[/SET]/NETWORK/REPEAT`."""
     parts = stage.label.split("/")
     return parts[1] if len(parts) > 3 else SETS[0]
 
@@ -117,5 +117,11 @@ def _group(stage: Stage, work: EvaluateWork) -> tuple[str, str, str, str]:
 def _accuracies(
     stages: Iterable[Stage], metrics: Mapping[Digest, Mapping[str, JsonValue]]
 ) -> tuple[float, ...]:
-    values = (metrics.get(stage.key or "", {}).get("accuracy") for stage in stages)
-    return tuple(value for value in values if isinstance(value, float))
+    values = (accuracy_of(metrics.get(stage.key or "", {})) for stage in stages)
+    return tuple(value for value in values if value is not None)
+
+
+def accuracy_of(metrics: Mapping[str, object]) -> float | None:
+    """Return the accuracy among a stage's figures, as a fraction; JSON may write 1.0 as 1."""
+    value = metrics.get("accuracy")
+    return float(value) if isinstance(value, int | float) else None

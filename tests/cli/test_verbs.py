@@ -79,7 +79,6 @@ def test_results_prints_what_run_printed(shell: Shell) -> None:
 
 
 def test_a_failed_stage_is_exit_1_and_the_rest_is_kept(shell: Shell) -> None:
-    shell.behave(evaluate__random__convnet2_w8__1=1)
     shell.behave(**{"evaluate__init__convnet2-w8__0": 65})
 
     ended = shell("run", "small.yaml", "--json")
@@ -88,6 +87,9 @@ def test_a_failed_stage_is_exit_1_and_the_rest_is_kept(shell: Shell) -> None:
     states = {stage["label"]: stage["state"] for stage in ended.json["stages"]}
     assert states.pop("evaluate/init/convnet2-w8/0") == "failed"
     assert set(states.values()) == {"done"}
+    reasons = [stage["reason"] for stage in ended.json["stages"] if "reason" in stage]
+    assert len(reasons) == 1
+    assert "ends with 65" in reasons[0]
     assert [row["set"] for row in ended.json["results"]] == ["distilled", "random"]
     assert "evaluate/init/convnet2-w8/0: failed" in ended.err
 
@@ -124,6 +126,16 @@ def test_without_the_data_nothing_is_started(shell: Shell) -> None:
 
     assert ended.code == Exit.UNABLE
     assert "hint: give `--data DIR` or set DDSPEC_DATA" in ended.err
+
+
+def test_with_everything_stored_the_images_are_not_asked_for(shell: Shell) -> None:
+    shell.monkeypatch.setenv("DDSPEC_PLACE", "mine")
+    images(shell.folder / "data" / "mine")
+    spec = shell.write("own.yaml", FOLDER)
+    shell("run", spec, "--data", "data")
+    shell.monkeypatch.delenv("DDSPEC_PLACE")
+
+    assert shell("run", spec).code == 0
 
 
 def test_run_locks_a_folder_that_has_no_lock(shell: Shell) -> None:

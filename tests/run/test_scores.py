@@ -65,6 +65,12 @@ def test_a_set_without_a_finished_evaluation_has_no_score() -> None:
     assert scores([evaluation("evaluate/convnet3/0")], {}) == ()
 
 
+def test_a_perfect_accuracy_may_be_written_as_an_integer() -> None:
+    (found,) = scores([evaluation("evaluate/convnet3/0")], {"evaluate/convnet3/0": {"accuracy": 1}})
+
+    assert found.accuracies == (1.0,)
+
+
 def test_one_repeat_has_no_deviation() -> None:
     assert score(0.5).std is None
     assert score(0.5).plain()["accuracy_std"] is None
