@@ -18,6 +18,7 @@ from typing import TextIO
 import torch
 from pydantic import ValidationError
 
+from ddspec.errors import DdspecError
 from ddspec.wire.job import Event, Job, JobExit, JobStage, Result
 from ddspec_runners import runtime
 from ddspec_runners.artifacts import write_text
@@ -91,7 +92,7 @@ def _guarded(
         _realise(stage, job, folders, device, stop)
     except StopRequested:
         return JobExit.TERMINATED
-    except BadJob as error:
+    except (BadJob, DdspecError) as error:
         return _say(stage, f"bad job: {error}", JobExit.BAD_JOB)
     except BadData as error:
         return _say(stage, f"bad data: {error}", JobExit.BAD_DATA)

@@ -29,7 +29,8 @@ def settle(job: Job) -> torch.device:
 @contextmanager
 def precise(precision: Precision) -> Iterator[None]:
     """Allow TF32 inside matrix products and convolutions only where the work says so."""
-    switches = (torch.backends.cuda.matmul, torch.backends.cudnn.conv)
+    # torch replaces the module by an object that has `conv`, which its annotations do not tell
+    switches = (torch.backends.cuda.matmul, torch.backends.cudnn.conv)  # type: ignore[attr-defined]
     before = [switch.fp32_precision for switch in switches]
     for switch in switches:
         switch.fp32_precision = "tf32" if precision == "tf32" else "ieee"
