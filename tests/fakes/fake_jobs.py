@@ -22,20 +22,20 @@ class Bench:
     """Makes executors of one kind that run a shell script, and cleans up after them."""
 
     store: Store
-    make: Callable[[Site, tuple[str, ...]], Executor[object]]
-    handles: list[tuple[Executor[object], Handle]] = field(default_factory=list)
+    make: Callable[[Site, tuple[str, ...]], Executor[Any]]
+    handles: list[tuple[Executor[Any], Handle]] = field(default_factory=list)
 
-    def executor(self, script: str = ":") -> Executor[object]:
+    def executor(self, script: str = ":") -> Executor[Any]:
         layout = self.store.layout
         site = Site(self.store.id, layout.attempts, layout.scratch, layout.object)
         return self.make(site, ("sh", "-c", script, "job"))
 
-    def submit(self, executor: Executor[object], attempt: str = "one") -> Handle:
+    def submit(self, executor: Executor[Any], attempt: str = "one") -> Handle:
         handle = executor.submit(executor.prepare(order(attempt)))
         self.handles.append((executor, handle))
         return handle
 
-    def ended(self, executor: Executor[object], handle: Handle) -> JobState:
+    def ended(self, executor: Executor[Any], handle: Handle) -> JobState:
         """Return the state of a job once it is over."""
         end = time.monotonic() + PATIENCE_S
         while not (state := executor.poll([handle])[handle]).over:
@@ -51,9 +51,9 @@ def order(attempt: str) -> JobOrder:
     return JobOrder(attempt, Job(stages=(part,), threads=3))
 
 
-def local(site: Site, command: tuple[str, ...]) -> Executor[object]:
+def local(site: Site, command: tuple[str, ...]) -> Executor[Any]:
     return LocalExecutor(site, command=command, environ={**os.environ, "SECRET": "leaked"})
 
 
-MAKERS: dict[str, Callable[[Site, tuple[str, ...]], Executor[object]]] = {"local": local}
+MAKERS: dict[str, Callable[[Site, tuple[str, ...]], Executor[Any]]] = {"local": local}
 """How a test makes each executor of the registry with a command of its own."""

@@ -62,6 +62,12 @@ def stage(label: str, work: Work, inputs: Mapping[str, Stage] | None = None) -> 
     )
 
 
+def key_of(made: Stage) -> str:
+    """Return the key of a stage, which all stages here have."""
+    assert made.key is not None
+    return made.key
+
+
 def chain() -> tuple[Stage, ...]:
     """Return three stages, each the input of the next."""
     first = stage("first", select(0))

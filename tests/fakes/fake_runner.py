@@ -1,9 +1,9 @@
 """A runner without numbers: honours the job layout and misbehaves as its script file says.
 
 Called as `fake_runner.py SCRIPT.json LOG --root ROOT --scratch SCRATCH`. The script maps a label
-to `{"steps", "step_s", "exits", "result", "deaf", "fill"}`; `exits` holds one exit code per start, a
-negative one is a signal to itself. The log gets a line `start LABEL` whenever a stage is begun and
-`step LABEL N` for each step done.
+to `{"steps", "step_s", "exits", "result", "deaf", "fill"}`; `exits` holds one exit code per start,
+a negative one is a signal to itself; `fill` uses the disk up first. The log gets a line
+`start LABEL` whenever a stage is begun and `step LABEL N` for each step done.
 """
 
 import json
@@ -12,18 +12,19 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
-STOPPING = []
+STOPPING: list[int] = []
 signal.signal(signal.SIGTERM, lambda *_: STOPPING.append(1))
 
 
-def write_whole(path, text):
+def write_whole(path: Path, text: str) -> None:
     partial = path.with_suffix(".partial")
     partial.write_text(text)
     partial.replace(path)
 
 
-def main(script, log, root, scratch):
+def main(script: str, log: str, root: Path, scratch: Path) -> None:
     behaviours = json.loads(Path(script).read_text())
     job = json.loads((root / "job/job.json").read_text())
     for stage in job["stages"]:
@@ -35,7 +36,9 @@ def main(script, log, root, scratch):
             sys.exit(code)
 
 
-def realise(stage, behaviour, log, root, scratch):
+def realise(
+    stage: dict[str, Any], behaviour: dict[str, Any], log: Path, root: Path, scratch: Path
+) -> int:
     note(log, f"start {stage['label']}")
     folder = scratch / stage["key"]
     state = folder / "checkpoint"
@@ -57,12 +60,12 @@ def realise(stage, behaviour, log, root, scratch):
     starts = log.read_text().splitlines().count(f"start {stage['label']}")
     exits = behaviour.get("exits", [])
     if starts <= len(exits) and exits[starts - 1]:
-        return exits[starts - 1]
+        return int(exits[starts - 1])
     write_output(stage, behaviour, text, root)
     return 0
 
 
-def write_output(stage, behaviour, text, root):
+def write_output(stage: dict[str, Any], behaviour: dict[str, Any], text: str, root: Path) -> None:
     inputs = [(root / "inputs" / key / "data").read_text() for key in stage["inputs"].values()]
     output = root / "output" / stage["key"]
     output.mkdir(exist_ok=True)
@@ -80,12 +83,12 @@ def write_output(stage, behaviour, text, root):
     write_whole(output / "result.json", json.dumps(result))
 
 
-def tell(folder, stage, event, done, total):
+def tell(folder: Path, stage: dict[str, Any], event: str, done: int, total: int) -> None:
     line = {"key": stage["key"], "event": event, "done": done, "total": total, "unit": "steps"}
     note(folder / "events.jsonl", json.dumps(line))
 
 
-def note(path, line):
+def note(path: Path, line: str) -> None:
     with path.open("a") as file:
         file.write(line + "\n")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_plans import PLANS, chain, diamond, wide
+from fake_plans import PLANS, chain, diamond, key_of, wide
 from fake_scene import Scene
 
 from ddspec.errors import DdspecError, Exit
@@ -50,7 +50,7 @@ def test_outputs_are_made_from_the_outputs_above(scene: Scene) -> None:
 
     outcome = scene.run((first, second, third))
 
-    assert scene.data(third) == f"{third.key}.0+{second.key}.0+{first.key}.0\n\n\n"
+    assert scene.data(third) == f"{key_of(third)}.0+{key_of(second)}.0+{key_of(first)}.0\n\n\n"
     assert [stage.metrics for stage in outcome.stages] == [{"inputs": n} for n in (0, 1, 1)]
     assert {stage.seconds for stage in outcome.stages} == {0.5}
 
@@ -77,8 +77,8 @@ def test_stages_of_a_kind_share_processes(scene: Scene) -> None:
 def test_what_is_above_a_stored_output_is_not_needed(scene: Scene) -> None:
     first, second, third = chain()
     scene.run((first, second, third))
-    scene.store.objects.set_aside(first.key)
-    scene.store.objects.set_aside(third.key)
+    scene.store.objects.set_aside(key_of(first))
+    scene.store.objects.set_aside(key_of(third))
 
     outcome = scene.run((first, second, third))
 
@@ -98,7 +98,7 @@ def test_a_damaged_output_is_named_and_made_again(scene: Scene, victim: int, dam
     stages = chain()
     scene.run(stages)
     before = scene.data(stages[victim])
-    damage(scene.store.layout.object(stages[victim].key) / "data")
+    damage(scene.store.layout.object(key_of(stages[victim])) / "data")
 
     outcome = scene.run(stages)
 
@@ -115,7 +115,7 @@ def test_silent_damage_of_an_input_is_found_before_it_is_used(
     scene.run((first, second))
     whole = scene.data(second)
     # Times and inode stay as they were, so only a full hash can tell.
-    monkeypatch.setattr("ddspec.store.objects.sha256_of", _reads_garbage_once(second.key))
+    monkeypatch.setattr("ddspec.store.objects.sha256_of", _reads_garbage_once(key_of(second)))
 
     outcome = scene.run((first, second, third))
 
@@ -204,7 +204,7 @@ def test_a_retry_goes_on_from_the_checkpoint(scene: Scene) -> None:
     log = (scene.folder / "log").read_text().splitlines()
     assert log == ["start first", *(f"step first {n}" for n in (1, 2, 3)), "start first"]
     assert sorted(
-        path.name for path in (scene.store.layout.scratch / chain()[0].key).iterdir()
+        path.name for path in (scene.store.layout.scratch / key_of(chain()[0])).iterdir()
     ) == ["events.jsonl"]
 
 
@@ -308,12 +308,12 @@ def test_a_claim_left_behind_after_publishing_is_tidied_up(scene: Scene) -> None
     scene.run(chain())
     dead = replace(this_process(), birth="0")
     scene.store.claims.take(claim_for(chain()[0], dead))
-    (scene.store.layout.scratch / chain()[0].key / "checkpoint").write_text("old")
+    (scene.store.layout.scratch / key_of(chain()[0]) / "checkpoint").write_text("old")
 
     scene.run(chain())
 
     assert list(scene.store.claims.keys()) == []
-    assert not (scene.store.layout.scratch / chain()[0].key / "checkpoint").exists()
+    assert not (scene.store.layout.scratch / key_of(chain()[0]) / "checkpoint").exists()
 
 
 def test_the_journal_knows_every_attempt(scene: Scene) -> None:
@@ -321,7 +321,7 @@ def test_the_journal_knows_every_attempt(scene: Scene) -> None:
 
     scene.run(chain()[:1])
 
-    entries = scene.store.journal.entries(chain()[0].key)
+    entries = scene.store.journal.entries(key_of(chain()[0]))
     assert [(entry.outcome, entry.exit) for entry in entries] == [("again", 75), ("published", 0)]
     assert entries[-1].engine == {"fake": "1"}
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from ddspec import disk
 from ddspec.errors import DdspecError, Exit
 from ddspec.store import manifest, objects
 from ddspec.store.store import Store, open_store
@@ -54,7 +53,7 @@ def test_a_full_disk_is_named_and_nothing_is_half_published(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = leave_output(store)
-    monkeypatch.setattr(disk.os, "fsync", no_space)
+    monkeypatch.setattr("os.fsync", no_space)
 
     with pytest.raises(DdspecError, match=r"disk full: cannot write to .*home \([\d,]+ bytes free"):
         store.objects.publish(source, KEY)
@@ -91,5 +90,5 @@ def test_a_really_full_file_system_is_survived(tiny: Path) -> None:
 
     assert caught.value.exit == Exit.UNABLE
     assert [path.name for path in source.iterdir()] == ["data"]
-    assert store.objects.publish(source, KEY)
+    assert store.objects.publish(source, KEY) == store.layout.object(KEY)
     assert manifest.read_manifest(store.layout.object(KEY), KEY) is not None

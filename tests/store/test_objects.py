@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ddspec.store import objects as objects_module
+from ddspec.store.manifest import sha256_of
 from ddspec.store.objects import DamagedObject
 from ddspec.store.store import Store, open_store
 
@@ -86,10 +87,12 @@ def test_a_full_hash_is_made_once_per_host_and_boot(
 ) -> None:
     publish()
     hashed: list[Path] = []
-    whole = objects_module.sha256_of
-    monkeypatch.setattr(
-        objects_module, "sha256_of", lambda path: (hashed.append(path), whole(path))[1]
-    )
+
+    def counted(path: Path) -> str:
+        hashed.append(path)
+        return sha256_of(path)
+
+    monkeypatch.setattr(objects_module, "sha256_of", counted)
 
     store.objects.fetch(KEY)
     store.objects.fetch(KEY)
