@@ -27,7 +27,9 @@ from ddspec.store.store import Store, open_store
 HOST = Path(fake_plans.__file__).with_name("fake_host.py")
 PATIENCE_S = 60
 STEPS = 8
-SCRIPT = {stage.label: {"steps": STEPS, "step_s": 0.01} for stage in diamond()}
+SCRIPT: dict[str, dict[str, object]] = {
+    stage.label: {"steps": STEPS, "step_s": 0.01} for stage in diamond()
+}
 WHOLE_S = 1.5
 """About what a run of the script takes; no test depends on it."""
 
