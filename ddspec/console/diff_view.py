@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from ddspec.canon import Json, canonical
-from ddspec.console.plan_table import pattern, range_label
 from ddspec.plan.diff import Change, PlanDiff
+from ddspec.plan.groups import pattern, range_label
 from ddspec.run.scores import Score, gain
 
 DIFF_JSON_FORMAT = "ddspec.diff/1"

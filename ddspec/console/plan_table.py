@@ -2,59 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import groupby
+from collections.abc import Iterator, Mapping, Sequence
 
 from ddspec.canon import Digest
 from ddspec.console.quantities import count, flops, memory, size
-from ddspec.plan.estimate import Cost, stage_cost
+from ddspec.plan.groups import Group, groups, total
 from ddspec.plan.ir import Plan, Stage
 from ddspec.wire.work import PrepareWork
 
 AFTER_LOCK = "after lock"
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Consecutive stages under one label with a range, and what they cost."""
-
-    stages: tuple[Stage, ...]
-    costs: tuple[Cost, ...]
-
-    @property
-    def label(self) -> str:
-        """The common label, `pool/0..4`."""
-        return range_label([stage.label for stage in self.stages])
-
-    @property
-    def needs(self) -> str:
-        """Which stages it waits for; the data are named only where there is nothing else."""
-        heads = [label.split("/")[0] for label in self.stages[0].upstream.values()]
-        made = [head for head in dict.fromkeys(reversed(heads)) if head != "prepare"]
-        return ", ".join(made) or ("prepare" if heads else "data")
-
-
-def groups(plan: Plan) -> tuple[Group, ...]:
-    """Return the stages of a plan grouped by label, in their order."""
-    return tuple(
-        Group(members, tuple(stage_cost(plan, stage.work) for stage in members))
-        for _, run in groupby(plan, key=lambda stage: pattern(stage.label))
-        for members in [tuple(run)]
-    )
-
-
-def pattern(label: str) -> str:
-    """Return a label without its number, `distill/*/to-100`."""
-    return "/".join("*" if part.isdecimal() else part for part in label.split("/"))
-
-
-def range_label(labels: Sequence[str]) -> str:
-    """Return one label for several that differ in a number, `pool/0..4`."""
-    if len(labels) == 1:
-        return labels[0]
-    numbers = [part for label in labels for part in label.split("/") if part.isdecimal()]
-    return pattern(labels[0]).replace("*", f"{numbers[0]}..{numbers[-1]}")
 
 
 def table(plan: Plan, in_store: Mapping[Digest, bool] | None) -> Iterator[str]:
@@ -87,16 +43,10 @@ def _cells(
         str(len(group.stages)),
         group.needs,
         _work(plan, group),
-        memory(max(cost.memory_bytes for cost in group.costs)),
+        memory(group.memory_bytes),
         size(total(cost.output_bytes for cost in group.costs)),
         _state(group.stages, in_store),
     )
-
-
-def total(values: Iterable[int | None]) -> int | None:
-    """Return a sum, None where a part of it is not known."""
-    known = list(values)
-    return None if None in known else sum(value for value in known if value is not None)
 
 
 def _work(plan: Plan, group: Group) -> str:
@@ -104,8 +54,7 @@ def _work(plan: Plan, group: Group) -> str:
     if isinstance(work, PrepareWork):
         images = {"train": plan.data.train, "validation": plan.data.validation}
         return f"decode {count(images.get(work.split, plan.data.test))}"
-    costs = [cost.flops for cost in group.costs]
-    return flops(None if None in costs else max(cost or 0 for cost in costs))
+    return flops(group.flops_each)
 
 
 def _state(stages: Sequence[Stage], in_store: Mapping[Digest, bool] | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from typing import assert_never
 
@@ -47,6 +48,7 @@ class NetworkCost:
         return 8 * self.flops - 2 * self.stem_flops
 
 
+@cache
 def network_cost(network: NetworkSpec, *, channels: int, size: int, classes: int) -> NetworkCost:
     """Count a network for images of `channels` x `size` x `size` and `classes` outputs."""
     layers = tuple(_layers(network, channels, size, classes))

@@ -8,6 +8,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from ddspec.canon import Json, digest
+from ddspec.plan.groups import Group, total
+from ddspec.plan.groups import groups as groups_of
 from ddspec.plan.ir import DataFacts, Plan, Stage, spec_digest
 from ddspec.spec.evaluate import ProtocolSpec
 from ddspec.spec.experiment import Experiment
@@ -42,10 +44,10 @@ REVISIONS: Mapping[str, int] = {
 
 def document_of(plan: Plan, made_from: str | None) -> dict[str, Json]:
     """Return the plan as JSON values, in the order in which a reviewer reads it."""
-    groups: dict[str, list[Stage]] = {}
+    alike: dict[str, list[Stage]] = {}
     for stage in plan:
-        groups.setdefault(_group(stage), []).append(stage)
-    shared = {name: _shared(stages) for name, stages in groups.items()}
+        alike.setdefault(_group(stage), []).append(stage)
+    shared = {name: _shared(stages) for name, stages in alike.items()}
     kinds = dict.fromkeys(stage.work.kind for stage in plan)
     return {
         **({} if made_from is None else {"made_from": made_from}),
@@ -59,6 +61,7 @@ def document_of(plan: Plan, made_from: str | None) -> dict[str, Json]:
         "protocol": _fields(plan.protocol),
         "data": _counts(plan.data),
         "schedule": schedule_of(plan),
+        "counted": [_counted(group) for group in groups_of(plan)],
         "works": _by_likeness(shared),
         "stages": [_line(stage, shared[_group(stage)]) for stage in plan],
     }
@@ -93,7 +96,7 @@ def plan_of(document: Mapping[str, Any]) -> Plan:
 def _stage(
     line: Mapping[str, Any], shared: Mapping[str, Any], before: Mapping[str, Stage], threads: int
 ) -> Stage:
-    given = {**shared[line["work"]], **line.get("with", {})}
+    given = {**shared[line.get("work", _address(line["label"]))], **line.get("with", {})}
     upstream: dict[str, str] = {**given.pop(_INPUTS, {}), **line.get(_INPUTS, {})}
     keys = {name: before[label].key for name, label in upstream.items()}
     return Stage(
@@ -112,7 +115,7 @@ def _line(stage: Stage, shared: Mapping[str, Any]) -> dict[str, Json]:
     inputs = _unlike(stage.upstream, shared.get(_INPUTS, {}))
     return {
         "label": stage.label,
-        "work": _group(stage),
+        **({"work": _group(stage)} if _group(stage) != _address(stage.label) else {}),
         **({"with": own} if own else {}),
         **({_INPUTS: inputs} if inputs else {}),
         **({"location": stage.location} if stage.location else {}),
@@ -125,9 +128,12 @@ def _group(stage: Stage) -> str:
 
     One group a kind, but selections and evaluations by set and network: their protocols differ.
     """
-    if stage.work.kind in ("select", "evaluate"):
-        return "/".join(part for part in stage.label.split("/") if not part.isdecimal())
-    return stage.work.kind
+    return _address(stage.label) if stage.work.kind in ("select", "evaluate") else stage.work.kind
+
+
+def _address(label: str) -> str:
+    """Return a label without its number: the group of a stage that names no other."""
+    return "/".join(part for part in label.split("/") if not part.isdecimal())
 
 
 def _shared(stages: Sequence[Stage]) -> dict[str, Json]:
@@ -186,6 +192,17 @@ def _counts(data: DataFacts) -> dict[str, Json]:
         "validation": data.validation,
         "test": data.test,
         "smallest_class": data.smallest_class,
+    }
+
+
+def _counted(group: Group) -> dict[str, Json]:
+    """Return what each stage of a group takes: counted, so the same on every machine."""
+    return {
+        "label": group.label,
+        "stages": len(group.stages),
+        "flops_each": group.flops_each,
+        "memory_bytes": group.memory_bytes,
+        "output_bytes": total(cost.output_bytes for cost in group.costs),
     }
 
 

@@ -179,7 +179,9 @@ def stage_line(document: dict[str, Any], label: str) -> dict[str, Any]:
             id="another label",
         ),
         pytest.param(
-            lambda d: stage_line(d, "evaluate/full/convnet2-w32/0").update(label="evaluate/x/0"),
+            lambda d: stage_line(d, "evaluate/full/convnet2-w32/0").update(
+                label="evaluate/full/convnet2-w32/7"
+            ),
             "checksum",
             id="another label that nobody needs",
         ),
@@ -194,7 +196,8 @@ def stage_line(document: dict[str, Any], label: str) -> dict[str, Any]:
         ),
         pytest.param(lambda d: d["spec"].update(seed=4), "checksum", id="the spec inside"),
         pytest.param(lambda d: d["spec"].update(seeds=4), "seeds", id="an unknown setting"),
-        pytest.param(lambda d: d["data"].update(train=4), "checksum", id="a count"),
+        pytest.param(lambda d: d["data"].update(train=4), "checksum", id="a count of images"),
+        pytest.param(lambda d: d["counted"][2].update(flops_each=1), "checksum", id="a cost"),
         pytest.param(lambda d: d.pop("works"), "'works'", id="no works"),
         pytest.param(lambda d: d.update(stages={}), "edited by hand", id="no stages"),
         pytest.param(lambda d: d.update(stages=[3]), "edited by hand", id="a number for a stage"),

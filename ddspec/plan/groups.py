@@ -1,0 +1,74 @@
+"""Stages in groups: those that differ in a number only are one row for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from ddspec.plan.estimate import Cost, stage_cost
+from ddspec.plan.ir import Plan, Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Consecutive stages under one label with a range, and what they cost."""
+
+    stages: tuple[Stage, ...]
+    costs: tuple[Cost, ...]
+
+    @property
+    def label(self) -> str:
+        """The common label, `pool/0..4`."""
+        return range_label([stage.label for stage in self.stages])
+
+    @property
+    def needs(self) -> str:
+        """Which stages it waits for; the data are named only where there is nothing else."""
+        heads = [label.split("/")[0] for label in self.stages[0].upstream.values()]
+        made = [head for head in dict.fromkeys(reversed(heads)) if head != "prepare"]
+        return ", ".join(made) or ("prepare" if heads else "data")
+
+    @property
+    def flops_each(self) -> int | None:
+        """Operations of the largest of them."""
+        return largest(cost.flops for cost in self.costs)
+
+    @property
+    def memory_bytes(self) -> int:
+        """Memory of the largest of them."""
+        return max(cost.memory_bytes for cost in self.costs)
+
+
+def groups(plan: Plan) -> tuple[Group, ...]:
+    """Return the stages of a plan grouped by label, in their order."""
+    return tuple(
+        Group(members, tuple(stage_cost(plan, stage.work) for stage in members))
+        for _, run in groupby(plan, key=lambda stage: pattern(stage.label))
+        for members in [tuple(run)]
+    )
+
+
+def pattern(label: str) -> str:
+    """Return a label without its number, `distill/*/to-100`."""
+    return "/".join("*" if part.isdecimal() else part for part in label.split("/"))
+
+
+def range_label(labels: Sequence[str]) -> str:
+    """Return one label for several that differ in a number, `pool/0..4`."""
+    if len(labels) == 1:
+        return labels[0]
+    numbers = [part for label in labels for part in label.split("/") if part.isdecimal()]
+    return pattern(labels[0]).replace("*", f"{numbers[0]}..{numbers[-1]}")
+
+
+def total(values: Iterable[int | None]) -> int | None:
+    """Return a sum, None where a part of it is not known."""
+    known = list(values)
+    return None if None in known else sum(value for value in known if value is not None)
+
+
+def largest(values: Iterable[int | None]) -> int | None:
+    """Return the largest, None where one is not known."""
+    known = list(values)
+    return None if None in known else max(value for value in known if value is not None)
