@@ -13,8 +13,10 @@ from fake_scene import Scene
 
 from ddspec.errors import DdspecError, Exit
 from ddspec.host import ProcessId, this_process
+from ddspec.run.dispatch import run_plan
 from ddspec.run.events import (
     ObjectDamaged,
+    RunEvent,
     RunStarted,
     StageBlocked,
     StageDone,
@@ -281,6 +283,19 @@ def test_two_runs_in_one_store_do_nothing_twice(scene: Scene) -> None:
 
     assert [set(states(outcome).values()) for outcome in outcomes] == [{"done"}] * 2
     assert sorted(scene.starts()) == sorted(stage.label for stage in diamond())
+
+
+def test_what_another_run_makes_after_our_look_at_the_store_is_not_made_again(
+    scene: Scene,
+) -> None:
+    def faster(event: RunEvent) -> None:
+        if isinstance(event, RunStarted):
+            scene.run(chain())
+
+    outcome = run_plan(chain(), scene.store, scene.executor, sink=faster)
+
+    assert set(states(outcome).values()) == {"done"}
+    assert scene.starts() == ["first", "second", "third"]
 
 
 def claim_for(stage: Any, owner: ProcessId, **fields: Any) -> Claim:
