@@ -196,14 +196,13 @@ def _counts(data: DataFacts) -> dict[str, Json]:
 
 
 def _counted(group: Group) -> dict[str, Json]:
-    """Return what each stage of a group takes: counted, so the same on every machine."""
-    return {
-        "label": group.label,
-        "stages": len(group.stages),
+    """Return what the stages of a group take: counted, so the same on every machine."""
+    counts = {
         "flops_each": group.flops_each,
         "memory_bytes": group.memory_bytes,
         "output_bytes": total(cost.output_bytes for cost in group.costs),
     }
+    return {"label": group.label} | {name: n for name, n in counts.items() if n != 0}
 
 
 def _facts(source: SourceModel, counts: Mapping[str, Any]) -> DataFacts:
