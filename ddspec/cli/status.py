@@ -29,10 +29,12 @@ class Work:
         from ddspec.console.durations import duration
 
         owner = self.claim.owner
-        looked_after = "" if owner.alive() else ", its run is gone: `ddspec run` takes it over"
+        run = f"run {owner.pid} on {owner.host}"
+        if owner.here() and not owner.alive():
+            run = "its run is gone, the next takes it over"
         return (
-            f"{self.claim.key[:16]}  {self.claim.label:<24}  {self.phase:<12} "
-            f"for {duration(self.age_s):<9}  {owner.host} pid {owner.pid}{looked_after}"
+            f"{self.claim.key[:12]}  {self.claim.label:<32}  {self.phase:<11} "
+            f"{duration(self.age_s):>9}  {run}"
         )
 
     def plain(self) -> Json:

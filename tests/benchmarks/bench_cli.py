@@ -42,8 +42,18 @@ CASES = (
 )
 
 
-def measure(command: Sequence[str], environ: dict[str, str]) -> tuple[float, float]:
-    """Return wall seconds and peak memory in MiB of one run of a command."""
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of a command."""
+
+    wall_s: float
+    cpu_s: float
+    """User and system time: what remains of the wall time on a busy machine."""
+    peak_mib: float
+
+
+def measure(command: Sequence[str], environ: dict[str, str]) -> Run:
+    """Run a command once; anything but exit code 0 ends the benchmark."""
     start = time.perf_counter()
     process = subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environ, cwd=ROOT
@@ -53,18 +63,18 @@ def measure(command: Sequence[str], environ: dict[str, str]) -> tuple[float, flo
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         sys.exit(f"{' '.join(command)} ended with {process.returncode}")
-    return seconds, usage.ru_maxrss / 1024
+    return Run(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
-def line(case: Case, runs: Sequence[tuple[float, float]]) -> str:
-    """Return one row: median, fastest and slowest time, peak memory, bars."""
-    seconds = [run[0] for run in runs]
-    memory = max(run[1] for run in runs)
+def line(case: Case, runs: Sequence[Run]) -> str:
+    """Return one row: median, fastest and slowest time, CPU time, peak memory, bars."""
+    wall = [run.wall_s for run in runs]
     bars = [f"{case.seconds} s"] if case.seconds else []
     bars += [f"{case.mebibytes:.0f} MiB"] if case.mebibytes else []
     return (
-        f"{case.name:<34}{statistics.median(seconds):>8.3f}{min(seconds):>8.3f}"
-        f"{max(seconds):>8.3f}{memory:>8.0f}   {', '.join(bars)}"
+        f"{case.name:<34}{statistics.median(wall):>8.3f}{min(wall):>8.3f}{max(wall):>8.3f}"
+        f"{statistics.median(run.cpu_s for run in runs):>8.3f}"
+        f"{max(run.peak_mib for run in runs):>8.0f}   {', '.join(bars)}"
     )
 
 
@@ -90,7 +100,7 @@ def main() -> None:
         ]
     runs = [[measure(case.command, environ) for case in cases] for _ in range(chosen.runs + 1)]
     print(f"median of {chosen.runs} runs after one that warms the file cache")
-    print(f"{'':<34}{'median':>8}{'min':>8}{'max':>8}{'MiB':>8}   bars")
+    print(f"{'':<34}{'median':>8}{'min':>8}{'max':>8}{'CPU':>8}{'MiB':>8}   bars")
     for case, rows in zip(cases, zip(*runs[1:], strict=True), strict=True):
         print(line(case, rows))
 
