@@ -19,10 +19,11 @@ def fetch(
 ) -> Exit:
     """Download a built-in dataset into torchvision's layout, verified by published checksums."""
     from ddspec.cli.archives import ARCHIVES
-    from ddspec.cli.download import fetch_archive
+    from ddspec.cli.download import check_files, fetch_archive
     from ddspec.cli.inputs import data_root
     from ddspec.cli.output import say
     from ddspec.console.run_view import download_progress
+    from ddspec.spec.facts import FACTS
 
     if name not in ARCHIVES:
         raise _unknown(name, sorted(ARCHIVES))
@@ -30,7 +31,9 @@ def fetch(
     for archive in ARCHIVES[name]:
         with download_progress(archive.target) as advance:
             fetched = fetch_archive(archive, root, advance)
-        say(f"{root / archive.target}  {'fetched and verified' if fetched else 'was there'}")
+        say(f"{root / archive.target}  {'fetched' if fetched else 'was there'}")
+    check_files(FACTS[name].files, root)
+    say(f"{name}: every file has its published checksum")
     return Exit.DONE
 
 

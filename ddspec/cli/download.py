@@ -8,7 +8,7 @@ import shutil
 import tarfile
 import tempfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from http.client import HTTPException
 from pathlib import Path
 from ssl import SSLError
@@ -17,7 +17,8 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from ddspec.cli.archives import Archive
-from ddspec.errors import DdspecError, Exit
+from ddspec.errors import DdspecError, Diagnostic, Exit
+from ddspec.spec.facts import DataFile
 
 CHUNK = 2**20
 TIMEOUT_S = 30.0
@@ -50,6 +51,28 @@ def fetch_archive(archive: Archive, root: Path, advance: Advance) -> bool:
     except OSError as error:
         raise _unable(f"cannot write `{target}`: {error.strerror or error}") from error
     return True
+
+
+def check_files(files: Iterable[DataFile], root: Path) -> None:
+    """Compare unpacked files with their published checksums.
+
+    Raises `DdspecError` with exit 6 that names every one that is missing or something else.
+    """
+    wrong = [
+        Diagnostic(f"`{root / file.path}` is not the published file", hint="remove it, fetch again")
+        for file in files
+        if _sum(root / file.path, "sha256" if file.sha256 else "md5") != (file.sha256 or file.md5)
+    ]
+    if wrong:
+        raise DdspecError(wrong, exit=Exit.UNABLE)
+
+
+def _sum(path: Path, name: str) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, name).hexdigest()
+    except OSError:
+        return ""
 
 
 def _download(archive: Archive, packed: Path, advance: Advance) -> None:

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from ddspec.cli.archives import ARCHIVES, Archive
-from ddspec.cli.download import fetch_archive
+from ddspec.cli.download import check_files, fetch_archive
 from ddspec.errors import DdspecError, Exit
+from ddspec.spec.facts import FACTS, DataFile
 
 
 def ignore(received: int, expected: int) -> None:
@@ -138,3 +139,26 @@ def test_every_archive_has_an_address_and_a_sum() -> None:
     assert {len(archive.md5) for archive in archives} == {32}
     assert all(archive.urls for archive in archives)
     assert len({archive.target for archive in archives}) == len(archives)
+
+
+def test_every_dataset_with_archives_has_checksums_of_its_files() -> None:
+    assert all(FACTS[name].files for name in ARCHIVES)
+
+
+def test_files_that_are_not_the_published_ones_are_all_named(tmp_path: Path) -> None:
+    good, altered, missing = (
+        DataFile(name, hashlib.md5(name.encode(), usedforsecurity=False).hexdigest(), None)
+        for name in ("good", "altered", "missing")
+    )
+    (tmp_path / "good").write_text("good")
+    (tmp_path / "altered").write_text("something else")
+
+    check_files([good], tmp_path)
+    with pytest.raises(DdspecError) as caught:
+        check_files([good, altered, missing], tmp_path)
+
+    assert caught.value.exit is Exit.UNABLE
+    assert [str(problem).split("`")[1] for problem in caught.value.diagnostics] == [
+        str(tmp_path / "altered"),
+        str(tmp_path / "missing"),
+    ]
