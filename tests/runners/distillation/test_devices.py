@@ -1,0 +1,27 @@
+"""The same work on an accelerator: the same draws, hence the same images but for rounding."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+AUGMENTED = {
+    "matching_augmentation": {"kind": "idc", "operations": ["color", "crop", "cutout"]},
+    "training_augmentation": {"kind": "dsa"},
+    "matcher": {"kind": "gradient", "distance": "squared", "real_batch": 4, "max_views": 5},
+}
+
+
+@pytest.mark.gpu
+def test_a_gpu_gives_the_images_of_the_cpu_in_float64(bench: Any) -> None:
+    work = bench.work(**AUGMENTED)
+    expected = bench.run("cpu", work)
+    site = bench.site("gpu")
+    site.device = torch.device("cuda")
+    outcome = bench.run_at(site, work)
+
+    # As for the oracle: only the order of float64 sums differs.
+    assert torch.allclose(outcome.images, expected.images, rtol=0, atol=1e-8)
+    assert outcome.losses == pytest.approx(expected.losses, rel=1e-8)
