@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from pydantic import JsonValue
 
 from ddspec.canon import Digest, Json
 from ddspec.console.results_view import StageLine, render_results
 from ddspec.plan.ir import Plan, Stage
+from ddspec.run.deliver import CARD, GRID, TENSORS, deliver
 from ddspec.run.outcome import Outcome
 from ddspec.run.scores import SETS, Score, gain, scores, set_of
 from ddspec.store.store import Store
 from ddspec.wire.work import EvaluateWork
 
-SET_FILES = {"images": "grid.png", "set": "synthetic.safetensors", "card": "card.json"}
+SET_FILES = {"images": GRID, "set": TENSORS, "card": CARD}
 """Files of a synthetic set that a person looks for, by the name they are printed under."""
 
 
@@ -70,9 +73,15 @@ def headline(plan: Plan) -> str:
 
 
 def report_of_run(plan: Plan, outcome: Outcome, store: Store) -> Report:
-    """Return what a run has led to."""
+    """Return what a run has led to, and deliver its distilled set."""
     metrics = {stage.key: stage.metrics for stage in outcome.stages}
-    return Report(plan, scores(plan, metrics), outcome.stages, _files(plan, store))
+    found = scores(plan, metrics)
+    key = _distilled(plan)
+    if key is not None and store.objects.has(key):
+        results: list[Json] = [score.plain() for score in found]
+        measured: dict[str, Json] = {"format": "ddspec.results/1", "results": results}
+        deliver(store, plan.name, key, plan.protocol, measured)
+    return Report(plan, found, outcome.stages, _files(plan, store))
 
 
 def report_of_store(plan: Plan, store: Store | None) -> Report:
@@ -85,9 +94,7 @@ def report_of_store(plan: Plan, store: Store | None) -> Report:
 
 
 def _result(store: Store | None, key: Digest) -> dict[str, JsonValue]:
-    if store is None or not store.objects.has(key):
-        return {}
-    return store.result(key)
+    return store.result(key) if store is not None and store.objects.has(key) else {}
 
 
 def _stored_line(stage: Stage, result: Mapping[str, JsonValue]) -> Line:
@@ -101,14 +108,26 @@ def _stored_line(stage: Stage, result: Mapping[str, JsonValue]) -> Line:
 
 
 def _files(plan: Plan, store: Store) -> dict[str, str]:
-    """Return the paths of the distilled set's files that are in the store."""
-    key = _distilled(plan)
-    if key is None or not store.objects.has(key):
+    """Return the paths of the delivered set's files, where it is the one of this plan."""
+    folder = store.layout.results / plan.name
+    if _delivered(folder) != _distilled(plan):
         return {}
-    folder = store.layout.object(key)
-    return {
-        name: str(folder / file) for name, file in SET_FILES.items() if (folder / file).exists()
-    }
+    return {name: _near(folder / file) for name, file in SET_FILES.items()}
+
+
+def _delivered(folder: Path) -> Digest | None:
+    """Return the key of the set that lies in a folder of results."""
+    try:
+        key: Digest = json.loads((folder / "card.json").read_bytes())["provenance"]["key"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # nothing was delivered there yet, or a person changed it
+    return key
+
+
+def _near(path: Path) -> str:
+    """Return a path as a person would type it here."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def _distilled(plan: Plan) -> Digest | None:

@@ -126,8 +126,8 @@ def read_synthetic_set(path: Path) -> SyntheticSet:
     if "ddspec" not in metadata or set(tensors) != {"images", "labels"}:
         raise BadData(f"{file} was not written by ddspec: it has no card or other tensors")
     card = _card(metadata["ddspec"], f"the card inside {file}")
-    beside = path / CARD
-    if path.is_dir() and beside.is_file():
+    beside = file.with_name(CARD)
+    if beside.is_file():
         card = _with_recipe(card, beside)
     problem = _disagreement(tensors["images"], tensors["labels"], card)
     if problem:

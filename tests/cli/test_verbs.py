@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -56,6 +57,16 @@ def test_run_tells_progress_on_stderr_and_the_table_on_stdout(shell: Shell) -> N
     assert "evaluate/convnet2-w8/0: done in 0.5 s, accuracy 80.0 %" in ended.err
     assert " distilled      85.0 %     ± 7.1          2\n" in ended.out
     assert " pool           2       1.0 s   done\n" in ended.out
+
+
+def test_run_delivers_the_set_with_its_recipe(shell: Shell) -> None:
+    shell("run", "small.yaml")
+
+    folder = shell.home / "results" / "small"
+    card = json.loads((folder / "card.json").read_bytes())
+    measured = json.loads((folder / "results.json").read_bytes())
+    assert card["protocol"]["name"] == "brief"
+    assert measured["results"][0]["accuracies"] == [0.8, 0.9]
 
 
 def test_a_second_run_finds_everything_in_the_store(shell: Shell) -> None:

@@ -70,6 +70,11 @@ def write_output(stage: dict[str, Any], behaviour: dict[str, Any], text: str, ro
     output = root / "output" / stage["key"]
     output.mkdir(exist_ok=True)
     (output / "data").write_text("+".join([text, *inputs]) + "\n")
+    if stage["work"]["kind"] in ("distill", "merge", "select"):
+        card = {"protocol": None, "provenance": {"key": stage["key"]}}
+        (output / "card.json").write_text(json.dumps(card))
+        (output / "synthetic.safetensors").write_text(text)
+        (output / "grid.png").write_text("a picture")
     result = {
         "format": "ddspec.result/1",
         "key": stage["key"],
