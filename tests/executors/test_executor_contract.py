@@ -92,7 +92,8 @@ def test_another_instance_can_poll_read_and_cancel(bench: Bench) -> None:
 
     assert alive is Phase.RUNNING
     assert bench.ended(other, handle).phase is Phase.PREEMPTED
-    assert other.logs(handle).text == "hello\n"
+    # the shell whose `sleep` was killed may say so after it
+    assert other.logs(handle).text.startswith("hello\n")
 
 
 def test_cancelling_is_idempotent_and_final(bench: Bench) -> None:
