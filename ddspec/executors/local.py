@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import astuple, dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 
 from ddspec.canon import Digest, canonical
@@ -30,6 +31,8 @@ from ddspec.host import ProcessId
 from ddspec.wire.job import JobExit
 
 COMMAND = (sys.executable, "-m", "ddspec_runners")
+RUNTIME = ("torch", "torchvision", "safetensors", "sklearn", "numpy", "PIL")
+"""What the runners import; looked for before a job is started, and never imported here."""
 PASSED_ON = (
     *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR"),
     *("PYTHONPATH", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "XDG_CACHE_HOME"),
@@ -91,6 +94,8 @@ class LocalExecutor:
             raise ValueError("jobs on this machine cannot wait for each other")
         leader = read_leader(request.root)
         if leader is None:
+            if self.command == COMMAND:
+                _require_runtime()
             with full_disk_named(self.site.attempts):
                 _lay_out(request)
             leader = self._start(request)
@@ -204,6 +209,17 @@ def judge(code: int | None) -> JobState:
     if code > 128:
         return JobState(Phase.LOST, code, f"signal {code - 128} killed it")
     return JobState(Phase.FAILED, code, f"exit code {code}")
+
+
+def _require_runtime() -> None:
+    """Refuse where the packages of the runners are not installed; raises DdspecError (exit 6)."""
+    missing = [name for name in RUNTIME if find_spec(name) is None]
+    if missing:
+        raise DdspecError(
+            f"stages cannot run here: {', '.join(missing)} not installed for {sys.executable}",
+            exit=Exit.UNABLE,
+            hint="pip install 'ddspec[runners]'; planning and comparing do without",
+        )
 
 
 def _lay_out(request: LocalRequest) -> None:
