@@ -202,6 +202,17 @@ def test_the_picture_has_the_channels_of_the_images(channels: int, mode: str) ->
 
 
 def test_a_picture_of_many_classes_stays_of_bearable_size() -> None:
-    sheet = grid_of(torch.zeros(200, 1, 1, 64, 64))
+    sheet = grid_of(torch.zeros(200, 2, 1, 64, 64))
 
     assert max(sheet.size) <= LONGEST + 2
+
+
+def test_single_images_stand_ten_a_row() -> None:
+    levels = torch.arange(12.0).reshape(12, 1, 1, 1, 1).expand(12, 1, 1, 8, 8) / 255
+
+    sheet = grid_of(levels)
+
+    assert sheet.size == (10 * 50 + 2, 2 * 50 + 2)
+    assert [sheet.getpixel((27, 27)), sheet.getpixel((477, 27)), sheet.getpixel((77, 77))] == [
+        *(0, 9, 11)
+    ]
