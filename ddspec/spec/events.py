@@ -10,7 +10,8 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import Event
 
 from ddspec.errors import DdspecError, Diagnostic, Exit
-from ddspec.spec.source import Source, visible
+from ddspec.spec.source import Source
+from ddspec.visible import visible
 
 _DIRECTIVE = re.compile(r"^%(?!YAML 1\.2[ \t\r]*$)[^\n]*", re.MULTILINE)
 

@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 from ddspec.errors import DdspecError, Diagnostic, Exit, Place
 from ddspec.spec.nodes import Document, Node
 from ddspec.spec.shapes import Resolved, Shapes
-from ddspec.spec.source import visible
+from ddspec.visible import visible
 
 M = TypeVar("M", bound=BaseModel)
 MAX_TOLD = 100

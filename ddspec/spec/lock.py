@@ -22,7 +22,8 @@ from ddspec.canon import Digest, digest
 from ddspec.errors import DdspecError, Diagnostic, Exit
 from ddspec.spec.explain import validate
 from ddspec.spec.nodes import compose
-from ddspec.spec.source import read_source, visible
+from ddspec.spec.source import read_source
+from ddspec.visible import visible
 
 LOCK_FORMAT: Literal["ddspec.lock/1"] = "ddspec.lock/1"
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"})

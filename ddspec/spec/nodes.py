@@ -24,7 +24,8 @@ from ddspec.canon import Json
 from ddspec.errors import DdspecError, Diagnostic, Exit, Place
 from ddspec.spec.events import parse
 from ddspec.spec.scalars import resolve
-from ddspec.spec.source import Source, checked, visible
+from ddspec.spec.source import Source, checked
+from ddspec.visible import visible
 
 MAX_DEPTH = 64
 MAX_NODES = 50_000

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import stat
-import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from ddspec.errors import DdspecError, Diagnostic, Exit, Place
+from ddspec.visible import visible
 
 MAX_BYTES = 2**20
 MAX_LINE = 200
@@ -91,24 +91,6 @@ def checked(source: Source) -> Source:
         )
         raise DdspecError([problem], exit=Exit.INVALID)
     return source
-
-
-def visible(text: str) -> str:
-    """Replace, one for one, what could move, hide or reorder text on a terminal.
-
-    Control and format characters (so bidirectional overrides), surrogates, separators and
-    unassigned code points become U+FFFD; a tab becomes a space.
-    """
-    return "".join(_visible(char) for char in text)
-
-
-def _visible(char: str) -> str:
-    if char == "\t":
-        return " "
-    return "\ufffd" if unicodedata.category(char) in _UNSAFE else char
-
-
-_UNSAFE = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 
 
 def _cropped(line: str) -> str:
