@@ -67,7 +67,8 @@ def _code(call: Callable[[], Exit]) -> int:
 
 
 def _tell(error: DdspecError) -> None:
-    from ddspec.console.errors_view import render_errors, wants_colour
+    from ddspec.console.errors_view import render_errors
+    from ddspec.console.terminal import wants_colour
 
     colour = wants_colour(sys.stderr, os.environ)
     say(render_errors(error.diagnostics, colour=colour))

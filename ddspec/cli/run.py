@@ -94,10 +94,11 @@ def _run(plan: Plan, store: Store, orders: Orders, data: Path | None) -> Outcome
     from ddspec.run.dispatch import run_plan, site_of
 
     site = replace(site_of(store), data=None if data is None else data.absolute())
-    say(f"{plan.name} · {headline(plan)} · plan {plan.digest[:12]}")
-    say(f"store {store.layout.home} · {orders.jobs} jobs at a time on {orders.device}")
+    jobs = "1 job" if orders.jobs == 1 else f"{orders.jobs} jobs"
+    say(headline(plan))
+    say(f"plan {plan.digest[:12]} · {jobs} at a time on {orders.device} · {store.layout.home}")
     stages = _located(plan, store, data).stages
-    with watch_run(say, live=sys.stderr.isatty()) as sink:
+    with watch_run(say) as sink:
         return run_plan(stages, store, make_executor("local", site), sink=sink, orders=orders)
 
 

@@ -7,7 +7,7 @@ from itertools import groupby
 
 from ddspec.canon import Json, canonical
 from ddspec.plan.diff import Change, PlanDiff
-from ddspec.plan.groups import pattern, range_label
+from ddspec.plan.labels import pattern, range_label
 from ddspec.run.scores import Score, gain
 
 DIFF_JSON_FORMAT = "ddspec.diff/1"

@@ -6,17 +6,11 @@ Written without rich, whose import costs more than the rest of a short command.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterable, Mapping
-from typing import TextIO
+from collections.abc import Iterable
 
 from ddspec.errors import Diagnostic
 
 RED, BOLD, PLAIN = "\x1b[31m", "\x1b[1m", "\x1b[0m"
-
-
-def wants_colour(stream: TextIO, environ: Mapping[str, str]) -> bool:
-    """Return whether a stream is a terminal whose owner did not set NO_COLOR."""
-    return not environ.get("NO_COLOR") and stream.isatty()
 
 
 def render_errors(diagnostics: Iterable[Diagnostic], *, colour: bool = False) -> str:

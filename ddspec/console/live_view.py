@@ -11,12 +11,14 @@ from rich.progress import (
     DownloadColumn,
     MofNCompleteColumn,
     Progress,
+    Task,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
+from rich.progress_bar import ProgressBar
 from rich.text import Text
 
 from ddspec.console.run_view import describe, how_far
@@ -24,7 +26,6 @@ from ddspec.run.events import (
     RunEvent,
     RunStarted,
     Sink,
-    StageBlocked,
     StageDone,
     StageFailed,
     StageInterrupted,
@@ -45,7 +46,7 @@ def live_run() -> Iterator[Sink]:
     """Yield a sink that keeps rows up to date until the context ends; they stay on screen."""
     with Progress(
         TextColumn("{task.description}"),
-        BarColumn(bar_width=28),
+        StillBar(bar_width=28),
         TextColumn("{task.fields[count]}"),
         TimeElapsedColumn(),
         TimeRemainingColumn(compact=True),
@@ -87,6 +88,16 @@ def live_count(name: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
+class StillBar(BarColumn):
+    """A bar that is empty until its work begins; rich would let it look busy."""
+
+    def render(self, task: Task) -> ProgressBar:
+        """Return the bar of one row."""
+        bar = super().render(task)
+        bar.pulse = False
+        return bar
+
+
 class LiveView:
     """Gathers the stages that differ by a number alone into one row."""
 
@@ -104,12 +115,13 @@ class LiveView:
                 self._move(event.label, 1.0, "")
             case StageProgress():
                 part = event.done / event.total if event.total else 0.0
-                self._move(event.label, part, f"{_number(event.label)}{how_far(event)}")
+                detail = f"{_number(event.label)}{how_far(event)}" if part < 1 else ""
+                self._move(event.label, part, detail)
             case StageStarted():
                 self._move(event.label, 0.0, "")
             case StageSubmitted():
                 pass
-            case StageFailed() | StageBlocked() | StageInterrupted():
+            case StageFailed() | StageInterrupted():
                 self._say(event)
                 self._stop(event.label)
             case _:
@@ -122,8 +134,10 @@ class LiveView:
             self._add_row(group)
 
     def _add_row(self, group: str) -> TaskID:
-        count = _count(self._parts[group])
-        row = self._progress.add_task(group, total=None, start=False, count=count, detail="")
+        parts = self._parts[group]
+        row = self._progress.add_task(
+            group, total=len(parts), start=False, count=_count(parts), detail=""
+        )
         self._rows[group] = row
         return row
 

@@ -10,7 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from ddspec.console.durations import duration
+from ddspec.plan.labels import folded
 from ddspec.run.scores import Score, gain
+
+LINES_SHOWN = 6
+"""Of what a runner said last; all that is kept of it was shown when it failed."""
 
 
 class StageLine(Protocol):
@@ -45,7 +49,14 @@ def render_results(
     Accuracies are printed in percent with their standard deviation, differences in points with
     their standard error.
     """
-    blocks = [[title], *_accuracy_blocks(scores), _stage_block(tuple(stages)), _file_block(files)]
+    stages = tuple(stages)
+    blocks = [
+        [title],
+        *_accuracy_blocks(scores),
+        _stage_block(stages),
+        _failure_block(stages),
+        _file_block(files),
+    ]
     return "\n\n".join("\n".join(block) for block in blocks if block)
 
 
@@ -107,6 +118,22 @@ def count_states(stages: Iterable[StageLine]) -> str:
     if len(counts) == 1:
         return next(iter(counts))
     return ", ".join(f"{count} {state}" for state, count in counts.items())
+
+
+def _failure_block(stages: Iterable[StageLine]) -> list[str]:
+    """Return why stages failed, once for those that failed together."""
+    reasons: dict[str, list[str]] = {}
+    for stage in stages:
+        if stage.state == "failed":
+            reasons.setdefault(stage.reason, []).append(stage.label)
+    return [
+        line
+        for reason, labels in reasons.items()
+        for line in (
+            f" failed: {', '.join(folded(labels))}",
+            *(f"    {told}" for told in reason.splitlines()[-LINES_SHOWN:]),
+        )
+    ]
 
 
 def _file_block(files: Mapping[str, str]) -> list[str]:

@@ -6,23 +6,26 @@ worth its import where nothing moves.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 
 from ddspec.console.durations import duration
+from ddspec.console.terminal import can_move
+from ddspec.plan.labels import folded
 from ddspec.run.events import (
     ObjectDamaged,
     RunEvent,
     RunStarted,
     Sink,
     StageAdopted,
-    StageBlocked,
     StageDone,
     StageFailed,
     StageInterrupted,
     StageProgress,
     StageRetried,
+    StagesBlocked,
     StageStarted,
     StageSubmitted,
     StageWaiting,
@@ -35,13 +38,13 @@ PROGRESS_EVERY_S = 30.0
 
 
 @contextmanager
-def watch_run(say: Callable[[str], None], *, live: bool) -> Iterator[Sink]:
+def watch_run(say: Callable[[str], None]) -> Iterator[Sink]:
     """Yield what takes the events of a run and shows them until the context ends.
 
-    `live` draws moving bars on the terminal of stderr, once there is anything to do; otherwise
-    `say` gets whole lines.
+    Bars move on the terminal of stderr once there is anything to do; where there is no terminal
+    that can do so, `say` gets whole lines.
     """
-    plain = PlainView(say)
+    plain, live = PlainView(say), can_move(sys.stderr, os.environ)
     with ExitStack() as stack:
         views: list[Sink] = []
 
@@ -104,9 +107,9 @@ def describe(event: RunEvent) -> str:
         case StageDone():
             return f"{event.label}: done in {duration(event.seconds)}{_figures(event.metrics)}"
         case StageFailed():
-            return f"{event.label}: failed: {event.reason}"
-        case StageBlocked():
-            return f"{event.label}: not run, {event.by} failed"
+            return f"{event.label}: failed: {indented(event.reason)}"
+        case StagesBlocked():
+            return f"not run, because {event.by} failed: {', '.join(folded(event.labels))}"
         case StageInterrupted():
             return f"{event.label}: stopped, its checkpoint is kept"
         case StopRequested(force=False):
@@ -115,6 +118,11 @@ def describe(event: RunEvent) -> str:
             return "ending the jobs now"
         case StageSubmitted() | StageProgress():
             return ""
+
+
+def indented(text: str) -> str:
+    """Return a text with all its lines but the first moved to the right, as part of another."""
+    return text.replace("\n", "\n    ")
 
 
 def how_far(event: StageProgress) -> str:
@@ -137,7 +145,7 @@ def _figures(metrics: Mapping[str, object]) -> str:
 @contextmanager
 def download_progress(name: str) -> Iterator[Callable[[int, int], None]]:
     """Yield a function of bytes received and expected; it moves a bar on a terminal."""
-    if not sys.stderr.isatty():
+    if not can_move(sys.stderr, os.environ):
         yield lambda received, expected: None
         return
     from ddspec.console.live_view import live_download
@@ -149,7 +157,7 @@ def download_progress(name: str) -> Iterator[Callable[[int, int], None]]:
 @contextmanager
 def count_progress(name: str) -> Iterator[Callable[[int, int], None]]:
     """Yield a function of things done and things to do; it moves a bar on a terminal."""
-    if not sys.stderr.isatty():
+    if not can_move(sys.stderr, os.environ):
         yield lambda done, total: None
         return
     from ddspec.console.live_view import live_count

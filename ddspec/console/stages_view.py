@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from ddspec.canon import Digest
 from ddspec.plan.ir import Plan
+from ddspec.plan.labels import folded
 from ddspec.wire.schedule import NANO, ScheduleRow
 
 
@@ -16,7 +17,7 @@ def render_stages(plan: Plan, in_store: Mapping[Digest, bool]) -> str:
     for stage in plan:
         key = stage.key or "after lock"
         stored = "yes" if in_store.get(stage.key or "", False) else "run"
-        needs = ", ".join(_ranges(stage.upstream.values()))
+        needs = ", ".join(folded(stage.upstream.values()))
         lines.append(f" {key[:16]:<16}  {stage.label:<{width}}  {stored:<5}  {needs}".rstrip())
     return "\n".join(lines)
 
@@ -35,25 +36,3 @@ def _row(row: ScheduleRow) -> str:
         for coefficient, seed in zip(row.coefficients, row.directions, strict=True)
     )
     return f" {row.loop:>5}  {row.member:>6}  {'  '.join(directions)}".rstrip()
-
-
-def _ranges(labels: Iterable[str]) -> list[str]:
-    """Return labels with runs of numbers folded: `pool/0`, `pool/1`, `pool/2` to `pool/0..2`."""
-    runs: list[tuple[str, list[int]]] = []
-    for label in labels:
-        stem, _, last = label.rpartition("/")
-        number = int(last) if stem and last.isdigit() else None
-        if number is None:
-            runs.append((label, []))
-        elif runs and runs[-1][0] == stem and runs[-1][1] and runs[-1][1][-1] + 1 == number:
-            runs[-1][1].append(number)
-        else:
-            runs.append((stem, [number]))
-    return [_range(stem, numbers) for stem, numbers in runs]
-
-
-def _range(stem: str, numbers: list[int]) -> str:
-    if not numbers:
-        return stem
-    first, last = numbers[0], numbers[-1]
-    return f"{stem}/{first}" if first == last else f"{stem}/{first}..{last}"

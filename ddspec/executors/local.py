@@ -47,6 +47,16 @@ LEAST_FREE = 1 << 16
 """Bytes; below this, a supervisor that did not start is put down to the full disk."""
 
 
+EXITS: Mapping[int, str] = {
+    JobExit.FAULT: "the runner failed",
+    JobExit.BAD_JOB: "the runner refused the job",
+    JobExit.BAD_DATA: "the runner refused the data",
+    JobExit.DEVICE_LOST: "the device was lost",
+    JobExit.TRY_AGAIN: "the runner could not go on for now",
+}
+"""What the exit codes of a runner say, for people."""
+
+
 @dataclass(frozen=True, slots=True)
 class LocalRequest:
     """Everything about a job before it is started."""
@@ -208,7 +218,7 @@ def judge(code: int | None) -> JobState:
         return JobState(Phase.PREEMPTED, code, "it was asked to stop")
     if code > 128:
         return JobState(Phase.LOST, code, f"signal {code - 128} killed it")
-    return JobState(Phase.FAILED, code, f"exit code {code}")
+    return JobState(Phase.FAILED, code, f"{EXITS.get(code, 'the runner died')}, exit code {code}")
 
 
 def _require_runtime() -> None:

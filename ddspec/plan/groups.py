@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 
 from ddspec.plan.estimate import Cost, stage_cost
 from ddspec.plan.ir import Plan, Stage
+from ddspec.plan.labels import pattern, range_label
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +48,6 @@ def groups(plan: Plan) -> tuple[Group, ...]:
         for _, run in groupby(plan, key=lambda stage: pattern(stage.label))
         for members in [tuple(run)]
     )
-
-
-def pattern(label: str) -> str:
-    """Return a label without its number, `distill/*/to-100`."""
-    return "/".join("*" if part.isdecimal() else part for part in label.split("/"))
-
-
-def range_label(labels: Sequence[str]) -> str:
-    """Return one label for several that differ in a number, `pool/0..4`."""
-    if len(labels) == 1:
-        return labels[0]
-    numbers = [part for label in labels for part in label.split("/") if part.isdecimal()]
-    return pattern(labels[0]).replace("*", f"{numbers[0]}..{numbers[-1]}")
 
 
 def total(values: Iterable[int | None]) -> int | None:

@@ -120,7 +120,8 @@ def _judge(
     board, retry = desk.board, desk.board.retries.get(key, 0) + 1
     if job.cancelled:
         board.stopped.add(key)
-        desk.sink(StageInterrupted(stage.label, key))
+        if key in job.begun:
+            desk.sink(StageInterrupted(stage.label, key))
     elif not guilty:
         return
     elif _may_pass(state) and retry <= desk.orders.retries:

@@ -103,9 +103,11 @@ class StageFailed(StageEvent):
 
 
 @dataclass(frozen=True, slots=True)
-class StageBlocked(StageEvent):
-    """The stage cannot run because one above it failed."""
+class StagesBlocked:
+    """Stages cannot run because one above them failed; told once the rest is done."""
 
+    labels: tuple[str, ...]
+    """Upstream first."""
     by: str
     """Label of the stage that failed."""
 
@@ -133,7 +135,7 @@ RunEvent: TypeAlias = (
     | StageRetried
     | StageDone
     | StageFailed
-    | StageBlocked
+    | StagesBlocked
     | StageInterrupted
     | StopRequested
 )

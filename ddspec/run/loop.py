@@ -11,7 +11,7 @@ from ddspec.plan.ir import Stage
 from ddspec.run.adopt import identify, inherit, meet, state_of, unreachable
 from ddspec.run.collect import collect
 from ddspec.run.desk import Desk, Tracked
-from ddspec.run.events import StageBlocked, StageProgress, StageStarted, StopRequested
+from ddspec.run.events import StageProgress, StagesBlocked, StageStarted, StopRequested
 from ddspec.run.gang import gangs
 from ddspec.run.launch import appear, launch
 from ddspec.run.progress import read_events
@@ -149,8 +149,11 @@ class Loop:
 
     def _tell_blocked(self) -> None:
         board = self.desk.board
-        for key in board.needed() - board.failed.keys():
-            by: Digest | None = board.blocker(key)
-            if by is not None:
-                stage = board.stages[key]
-                self.desk.sink(StageBlocked(stage.label, key, board.stages[by].label))
+        blocked: dict[Digest, list[str]] = {}
+        for key, stage in board.stages.items():
+            if key in board.needed() and key not in board.failed:
+                by = board.blocker(key)
+                if by is not None:
+                    blocked.setdefault(by, []).append(stage.label)
+        for by, labels in blocked.items():
+            self.desk.sink(StagesBlocked(tuple(labels), board.stages[by].label))

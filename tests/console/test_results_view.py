@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import io
+from dataclasses import replace
 
 import pytest
 
 from ddspec.console.durations import duration
-from ddspec.console.errors_view import render_errors, wants_colour
+from ddspec.console.errors_view import render_errors
 from ddspec.console.results_view import render_results
 from ddspec.errors import Diagnostic, Place
 from ddspec.run.outcome import StageOutcome, StageState
@@ -34,7 +34,7 @@ def test_the_table_shows_scores_times_and_paths() -> None:
         stage("prepare/test", "done", 0.2),
         stage("pool/0", "done", 1.0),
         stage("pool/1", "in store", 64.0),
-        stage("distill", "failed", None),
+        stage("distill", "interrupted", None),
     ]
 
     text = render_results("digits: 10 classes x 1 image", scores, stages, {"images": "a/grid.png"})
@@ -51,10 +51,25 @@ def test_the_table_shows_scores_times_and_paths() -> None:
         " stage          n   wall time   state",
         " prepare        2       0.3 s   done",
         " pool           2    1 m 05 s   1 done, 1 in store",
-        " distill        1           -   failed",
+        " distill        1           -   interrupted",
         "",
         " images      a/grid.png",
     ]
+
+
+def test_what_failed_and_why_stands_at_the_end() -> None:
+    reason = "\n".join(["exit code 65", *(f"line {i}" for i in range(9))])
+    stages = [
+        replace(stage("pool/0", "failed", None), reason=reason),
+        replace(stage("pool/1", "failed", None), reason=reason),
+        replace(stage("distill", "blocked", None), reason="pool/0"),
+    ]
+
+    text = render_results("digits", [], stages, {})
+
+    told = text.split("\n")
+    assert told[-8:-6] == ["", " failed: pool/0..1"]
+    assert told[-6:] == [f"    line {i}" for i in range(3, 9)]
 
 
 SPANS = {0.04: "0.0 s", 9.94: "9.9 s", 9.96: "10 s", 59.4: "59 s", 59.6: "1 m 00 s"}
@@ -81,13 +96,3 @@ def test_an_error_keeps_its_words_without_colour() -> None:
     for code in ("\x1b[31m", "\x1b[1m", "\x1b[0m"):
         coloured = coloured.replace(code, "")
     assert coloured == plain
-
-
-def test_only_a_terminal_without_no_color_is_coloured() -> None:
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
-    assert wants_colour(Terminal(), {})
-    assert not wants_colour(Terminal(), {"NO_COLOR": "1"})
-    assert not wants_colour(io.StringIO(), {})

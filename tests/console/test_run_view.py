@@ -8,19 +8,19 @@ import pytest
 from rich.console import Console
 from rich.progress import Progress, TextColumn
 
-from ddspec.console.live_view import LiveView, group_of
+from ddspec.console.live_view import LiveView, StillBar, group_of
 from ddspec.console.run_view import PlainView, describe, time_left
 from ddspec.run.events import (
     ObjectDamaged,
     RunEvent,
     RunStarted,
     StageAdopted,
-    StageBlocked,
     StageDone,
     StageFailed,
     StageInterrupted,
     StageProgress,
     StageRetried,
+    StagesBlocked,
     StageStarted,
     StageSubmitted,
     StageWaiting,
@@ -59,7 +59,14 @@ LINES: dict[str, tuple[RunEvent, str]] = {
         "evaluate/c/0: done in 1 m 01 s, accuracy 90.1 %",
     ),
     "failure": (StageFailed("pool/0", KEY, "no room"), "pool/0: failed: no room"),
-    "blocking": (StageBlocked("distill", KEY, "pool/0"), "distill: not run, pool/0 failed"),
+    "failure in many lines": (
+        StageFailed("pool/0", KEY, "exit code 1\nits last words"),
+        "pool/0: failed: exit code 1\n    its last words",
+    ),
+    "blocking": (
+        StagesBlocked(("distill", "evaluate/c/0", "evaluate/c/1"), "pool/0"),
+        "not run, because pool/0 failed: distill, evaluate/c/0..1",
+    ),
     "interruption": (
         StageInterrupted("distill", KEY),
         "distill: stopped, its checkpoint is kept",
@@ -133,18 +140,35 @@ def test_a_row_is_as_far_as_its_stages_together() -> None:
     assert row.fields["detail"] == "1: 10 of 40 outer loops"
 
 
+def test_what_is_finished_and_not_yet_stored_shows_no_detail() -> None:
+    rows, _ = drawn(RunStarted(("distill",), 0, 0), progress(40, seconds=3.0))
+
+    assert rows == [("distill", "1/1", "")]
+
+
+def test_a_row_stands_still_until_its_work_begins() -> None:
+    screen = io.StringIO()
+    console = Console(file=screen, width=60, force_terminal=True, color_system=None)
+    rows = Progress(StillBar(bar_width=10), console=console, auto_refresh=False)
+    LiveView(rows)(RunStarted(("pool/0",), 0, 0))
+
+    console.print(rows)
+
+    assert "━" not in screen.getvalue()
+
+
 def test_what_goes_wrong_is_a_line_above_the_rows() -> None:
     rows, lines = drawn(
         RunStarted(("pool/0", "distill"), 0, 0),
         StageStarted("pool/0", KEY),
         StageFailed("pool/0", KEY, "[bold] is not markup here"),
-        StageBlocked("distill", KEY, "pool/0"),
+        StagesBlocked(("distill",), "pool/0"),
     )
 
     assert rows == [("pool", "0/1", ""), ("distill", "0/1", "")]
     assert lines == [
         "pool/0: failed: [bold] is not markup here",
-        "distill: not run, pool/0 failed",
+        "not run, because pool/0 failed: distill",
     ]
 
 

@@ -18,11 +18,11 @@ from ddspec.run.events import (
     ObjectDamaged,
     RunEvent,
     RunStarted,
-    StageBlocked,
     StageDone,
     StageFailed,
     StageProgress,
     StageRetried,
+    StagesBlocked,
     StageStarted,
     StageSubmitted,
 )
@@ -153,7 +153,9 @@ def test_a_failure_blocks_what_is_below_and_nothing_else(scene: Scene) -> None:
         **{f"evaluate/{i}": "blocked" for i in range(4)},
     }
     assert outcome.exit == Exit.FAILED
-    assert set(scene.told(StageBlocked)) == {"merge", *(f"evaluate/{i}" for i in range(4))}
+    assert [event for event in scene.events if isinstance(event, StagesBlocked)] == [
+        StagesBlocked(("merge", *(f"evaluate/{i}" for i in range(4))), by="pool/3")
+    ]
     assert outcome.stages[6].reason == "pool/3"
 
 
@@ -162,7 +164,9 @@ def test_a_failure_shows_the_end_of_what_the_runner_printed(scene: Scene) -> Non
 
     outcome = scene.run(chain())
 
-    assert outcome.stages[1].reason == "exit code 65\nsecond ends with 65"
+    assert (
+        outcome.stages[1].reason == "the runner refused the data, exit code 65\nsecond ends with 65"
+    )
     assert scene.told(StageFailed) == ["second"]
 
 
