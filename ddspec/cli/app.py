@@ -7,7 +7,6 @@ what they need; the modules of this package import nothing heavier than typer at
 from __future__ import annotations
 
 import gc
-import sys
 from collections.abc import Callable
 from typing import Annotated
 
@@ -17,6 +16,7 @@ from ddspec.cli.boundary import bounded
 from ddspec.cli.data import data
 from ddspec.cli.diff import diff
 from ddspec.cli.lock import lock
+from ddspec.cli.output import open_streams
 from ddspec.cli.plan import plan
 from ddspec.cli.results import results
 from ddspec.cli.run import run
@@ -49,9 +49,7 @@ GC_THRESHOLD = 50_000
 def main() -> int:
     """Run the command line on `sys.argv` and exit with the code of the verb."""
     gc.set_threshold(GC_THRESHOLD)
-    for stream in (sys.stdout, sys.stderr):
-        # a terminal that cannot show a character gets a question mark, not a traceback
-        stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # a TextIO by name only
+    open_streams()
     _app()(prog_name="ddspec")
     return Exit.DONE
 

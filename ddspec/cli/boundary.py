@@ -28,6 +28,15 @@ INTERRUPTED = 128 + 2
 READER_GONE = 128 + 13
 """What a shell reports for a process that SIGPIPE ended, as `ddspec ... | head` may."""
 
+ENVIRONMENT = frozenset(
+    {
+        *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
+        *(errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.ESTALE, errno.ENODEV),
+        *(errno.ENAMETOOLONG, errno.ELOOP, errno.EISDIR, errno.ENOTDIR),
+    }
+)
+"""What the machine, the disk or a path can refuse to any program, however right it is."""
+
 
 def bounded(verb: Callable[P, Exit]) -> Callable[P, None]:
     """Return the verb with its exit code raised, and its errors told, in the way of the shell."""
@@ -57,8 +66,14 @@ def _code(call: Callable[[], Exit]) -> int:
     except OSError as error:
         if error.errno == errno.EIO and not sys.stderr.isatty():
             return INTERRUPTED  # the terminal went away; jobs that were started go on
+        if error.errno in ENVIRONMENT or _is_nowhere():
+            say(f"error: {_inability(error)}")
+            return Exit.UNABLE
         say(_report(error))
         return BUG
+    except MemoryError:
+        say("error: there is not enough memory")
+        return Exit.UNABLE
     except (typer.Exit, typer.Abort, typer.BadParameter):
         raise
     except Exception as error:  # the boundary: whatever arrives here is a bug, and is reported
@@ -66,12 +81,27 @@ def _code(call: Callable[[], Exit]) -> int:
         return BUG
 
 
+def _is_nowhere() -> bool:
+    """Tell whether the folder that this process works in was removed under it."""
+    try:
+        return not Path.cwd().exists()
+    except OSError:
+        return True
+
+
+def _inability(error: OSError) -> str:
+    if _is_nowhere():
+        return "the folder that this was called in no longer exists\n  hint: go to another one"
+    reason = (error.strerror or str(error)).lower()
+    return f"`{error.filename}`: {reason}" if error.filename else reason
+
+
 def _tell(error: DdspecError) -> None:
     from ddspec.console.errors_view import render_errors
     from ddspec.console.terminal import wants_colour
 
     colour = wants_colour(sys.stderr, os.environ)
-    say(render_errors(error.diagnostics, colour=colour))
+    say(render_errors(error.diagnostics, colour=colour), styled=True)
 
 
 def _silence_stdout() -> None:

@@ -16,6 +16,7 @@ from ddspec.run.deliver import CARD, GRID, TENSORS, deliver
 from ddspec.run.outcome import Outcome
 from ddspec.run.scores import SETS, Score, gain, scores, set_of
 from ddspec.store.store import Store
+from ddspec.visible import visible
 from ddspec.wire.work import EvaluateWork
 
 SET_FILES = {"images": GRID, "set": TENSORS, "card": CARD}
@@ -66,7 +67,7 @@ def headline(plan: Plan) -> str:
     data, budget = plan.data, plan.experiment.budget.images_per_class
     images = "image" if budget == 1 else "images"
     parts = [
-        plan.experiment.title or plan.name,
+        visible(plan.experiment.title or plan.name),
         f"{data.title}, {len(data.classes)} classes x {budget} {images} at {data.size} px",
     ]
     return " · ".join(parts)

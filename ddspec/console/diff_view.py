@@ -9,6 +9,7 @@ from ddspec.canon import Json, canonical
 from ddspec.plan.diff import Change, PlanDiff
 from ddspec.plan.labels import pattern, range_label
 from ddspec.run.scores import Score, gain
+from ddspec.visible import visible
 
 DIFF_JSON_FORMAT = "ddspec.diff/1"
 SHOWN = 40
@@ -201,6 +202,7 @@ def _shown(value: Json) -> str:
     text = value if isinstance(value, str) else canonical(value).decode()
     if isinstance(value, float):
         text = repr(value)
+    text = visible(text)  # a cell has one line
     return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
 
 

@@ -9,16 +9,19 @@ import traceback
 from collections.abc import Iterable
 
 from ddspec.errors import Diagnostic
+from ddspec.visible import visible_lines
 
 RED, BOLD, PLAIN = "\x1b[31m", "\x1b[1m", "\x1b[0m"
 
 
 def render_errors(diagnostics: Iterable[Diagnostic], *, colour: bool = False) -> str:
-    """Return all problems of one document, in their order, one block each.
+    """Return all problems of one document, in their order, one block each, safe to print.
 
     Colour only repeats what the words and the caret say.
     """
-    return "\n".join(_block(str(diagnostic), colour=colour) for diagnostic in diagnostics)
+    return "\n".join(
+        _block(visible_lines(str(diagnostic)), colour=colour) for diagnostic in diagnostics
+    )
 
 
 def render_bug(error: BaseException, *, command: str, versions: str) -> str:
@@ -28,7 +31,7 @@ def render_bug(error: BaseException, *, command: str, versions: str) -> str:
 
 
 def _block(text: str, *, colour: bool) -> str:
-    head, *rest = text.split("\n")
+    head, *rest = visible_lines(text).split("\n")
     if not colour:
         return "\n".join([f"error: {head}", *rest])
     lines = [f"{RED}{BOLD}error:{PLAIN} {BOLD}{head}{PLAIN}"]

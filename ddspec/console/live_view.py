@@ -33,6 +33,7 @@ from ddspec.run.events import (
     StageStarted,
     StageSubmitted,
 )
+from ddspec.visible import visible, visible_lines
 
 PACE_S = 600.0
 """Time left follows the pace of the last ten minutes: outer loops may take minutes each."""
@@ -45,12 +46,12 @@ Move = StageSubmitted | StageStarted | StageProgress | StageDone
 def live_run() -> Iterator[Sink]:
     """Yield a sink that keeps rows up to date until the context ends; they stay on screen."""
     with Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         StillBar(bar_width=28),
-        TextColumn("{task.fields[count]}"),
+        TextColumn("{task.fields[count]}", markup=False),
         TimeElapsedColumn(),
         TimeRemainingColumn(compact=True),
-        TextColumn("{task.fields[detail]}"),
+        TextColumn("{task.fields[detail]}", markup=False),
         console=Console(stderr=True),
         speed_estimate_period=PACE_S,
     ) as progress:
@@ -61,7 +62,7 @@ def live_run() -> Iterator[Sink]:
 def live_download(name: str) -> Iterator[Callable[[int, int], None]]:
     """Yield a function of bytes received and bytes expected (0 is unknown)."""
     with Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=28),
         DownloadColumn(),
         TransferSpeedColumn(),
@@ -78,7 +79,7 @@ def live_download(name: str) -> Iterator[Callable[[int, int], None]]:
 def live_count(name: str) -> Iterator[Callable[[int, int], None]]:
     """Yield a function of things done and things to do."""
     with Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=28),
         MofNCompleteColumn(),
         TimeRemainingColumn(compact=True),
@@ -156,7 +157,7 @@ class LiveView:
             total=len(parts),
             completed=sum(parts.values()),
             count=_count(parts),
-            detail=detail,
+            detail=visible(detail),
         )
 
     def _stop(self, label: str) -> None:
@@ -166,7 +167,7 @@ class LiveView:
 
     def _say(self, event: RunEvent) -> None:
         if line := describe(event):
-            self._progress.console.print(Text(line))
+            self._progress.console.print(Text(visible_lines(line)))
 
 
 def group_of(label: str) -> str:

@@ -15,6 +15,7 @@ from ddspec.plan.ir import Plan
 from ddspec.plan.works import factor_of, networks_of
 from ddspec.spec.method import FixedCoefficientSpec, FrozenInnerSpec, NoPerturbationSpec
 from ddspec.spec.network import network_name
+from ddspec.visible import visible
 from ddspec.wire.schedule import NANO, ScheduleRow
 from ddspec.wire.work import EvaluateWork
 
@@ -76,7 +77,7 @@ def plan_json(plan: Plan, in_store: Mapping[Digest, bool] | None = None) -> dict
 
 def _title(plan: Plan) -> str:
     title = plan.experiment.title
-    left = plan.name if title is None else f"{plan.name} · {title}"
+    left = plan.name if title is None else f"{plan.name} · {visible(title)}"
     right = f"plan {plan.digest[:12]}" if plan.locked else f"key: {AFTER_LOCK}"
     room = WIDTH - len(right) - 2
     left = left if len(left) <= room else f"{left[: room - 1]}…"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import subprocess
@@ -69,6 +70,63 @@ def test_a_bug_is_reported_in_a_file(shell: Shell) -> None:
     report = Path(found[0]).read_text()
     assert "Traceback" in report
     assert report.splitlines()[2] == "ddspec try"
+
+
+INABILITIES: dict[str, tuple[BaseException, str]] = {
+    "a full disk": (OSError(errno.ENOSPC, "No space left on device"), "no space left on device"),
+    "a disk that is read only": (
+        OSError(errno.EROFS, "Read-only file system", "x"),
+        "`x`: read-only file system",
+    ),
+    "no permission": (
+        PermissionError(errno.EACCES, "Permission denied", "x"),
+        "`x`: permission denied",
+    ),
+    "no memory": (MemoryError(), "there is not enough memory"),
+}
+
+
+@pytest.mark.parametrize(("error", "words"), INABILITIES.values(), ids=INABILITIES)
+def test_what_the_machine_refuses_is_no_bug(error: BaseException, words: str, shell: Shell) -> None:
+    def fail() -> Exit:
+        raise error
+
+    shell.monkeypatch.setitem(app.VERBS, "try", fail)
+
+    ended = shell("try")
+
+    assert (ended.code, ended.err) == (6, f"error: {words}\n")
+
+
+def test_a_folder_that_was_removed_is_no_place_to_work(shell: Shell) -> None:
+    gone = shell.folder / "gone"
+    gone.mkdir()
+    shell.monkeypatch.chdir(gone)
+    gone.rmdir()
+
+    ended = shell("status")
+
+    assert ended.code == 6
+    assert ended.err.startswith("error: the folder that this was called in no longer exists\n")
+
+
+CLOSED = {
+    "stdout": ("plan small.yaml >&-", 0),
+    "stderr": ("plan missing.yaml 2>&-", 3),
+    "all of them": ("plan small.yaml <&- >&- 2>&-", 0),
+}
+
+
+@pytest.mark.parametrize(("command", "code"), CLOSED.values(), ids=CLOSED)
+def test_closed_streams_change_no_exit_code(command: str, code: int, shell: Shell) -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'"$0" -m ddspec {command}', sys.executable],
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (code, b"")
 
 
 USAGE = {

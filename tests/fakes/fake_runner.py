@@ -1,9 +1,10 @@
 """A runner without numbers: honours the job layout and misbehaves as its script file says.
 
 Called as `fake_runner.py SCRIPT.json LOG --root ROOT --scratch SCRATCH`. The script maps a label
-to `{"steps", "step_s", "exits", "result", "deaf", "fill"}`; `exits` holds one exit code per start,
-a negative one is a signal to itself; `fill` uses the disk up first. The log gets a line
-`start LABEL` whenever a stage is begun and `step LABEL N` for each step done.
+to `{"steps", "step_s", "exits", "result", "deaf", "fill", "stderr"}`; `exits` holds one
+exit code per start, a negative one is a signal to itself; `fill` uses the disk up first; `stderr`
+is printed there. The log gets a line `start LABEL` whenever a stage is begun and `step LABEL N` for
+each step done.
 """
 
 import json
@@ -45,6 +46,7 @@ def realise(
     done, text = (json.loads(state.read_text())) if state.exists() else (0, stage["key"])
     steps = behaviour.get("steps", 1)
     tell(folder, stage, "started", done, steps)
+    print(end=behaviour.get("stderr", ""), file=sys.stderr, flush=True)
     if behaviour.get("fill") and not done:
         with (folder / "filler").open("wb", buffering=0) as file:
             while file.write(b"0" * 4096):
