@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ddspec.cli.options import AsJson, Data, Device, Document, Home
-from ddspec.errors import DdspecError, Exit
+from ddspec.errors import Exit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,6 +87,7 @@ def _run(plan: Plan, store: Store, orders: Orders, data: Path | None) -> Outcome
 
     from ddspec.cli.output import say
     from ddspec.cli.report import headline
+    from ddspec.cli.surroundings import with_images
     from ddspec.console.run_view import watch_run
     from ddspec.executors.registry import make_executor
     from ddspec.run.dispatch import run_plan, site_of
@@ -97,35 +96,18 @@ def _run(plan: Plan, store: Store, orders: Orders, data: Path | None) -> Outcome
     jobs = "1 job" if orders.jobs == 1 else f"{orders.jobs} jobs"
     say(headline(plan))
     say(f"plan {plan.digest[:12]} · {jobs} at a time on {orders.device} · {store.layout.home}")
-    stages = _located(plan, store, data).stages
+    stages = with_images(plan, _missing(plan, store), data).stages
     with watch_run(say) as sink:
         return run_plan(stages, store, make_executor("local", site), sink=sink, orders=orders)
 
 
 def _orders(plan: Plan, *, jobs: int | None, steal: bool, device: Device) -> Orders:
+    from ddspec.cli.surroundings import jobs_at_a_time, place_of
     from ddspec.run.desk import Orders
 
-    place = _place(device)
-    if jobs is None:
-        # one process fills a GPU, a CPU has room for as many as it has cores
-        threads = plan.experiment.resources.threads
-        jobs = 1 if place == "cuda" else max(1, _cores() // threads)
+    place = place_of(device)
+    jobs = jobs or jobs_at_a_time(place, plan.experiment.resources.threads)
     return Orders(jobs=jobs, device=place, steal=steal)
-
-
-def _cores() -> int:
-    """Return how many cores this process may use, which a container may have made fewer."""
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _place(device: Device) -> Literal["cpu", "cuda"]:
-    """Return where stages compute; a GPU is seen by its driver, for torch is never loaded here."""
-    if device is Device.AUTO:
-        hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
-        return "cuda" if Path("/dev/nvidiactl").exists() and not hidden else "cpu"
-    return "cuda" if device is Device.CUDA else "cpu"
 
 
 def _missing(plan: Plan, store: Store | None) -> Sequence[Stage]:
@@ -136,29 +118,6 @@ def _missing(plan: Plan, store: Store | None) -> Sequence[Stage]:
     present = {key for key in stages if store is not None and store.objects.has(key)}
     keys = needed(stages, present, targets(plan.stages))
     return [stage for key, stage in stages.items() if key in keys]
-
-
-def _located(plan: Plan, store: Store, data: Path | None) -> Plan:
-    """Return the plan with the places of its images filled in, where a run has to read them.
-
-    Without a data directory it is refused at once, and not after minutes of other work.
-    """
-    from ddspec.cli.inputs import with_places
-    from ddspec.spec.facts import FACTS
-    from ddspec.wire.work import PrepareWork
-
-    known = FACTS.get(plan.data.name)
-    if known is not None and known.decoded is not None:
-        return plan  # it comes with a library
-    if not any(isinstance(stage.work, PrepareWork) for stage in _missing(plan, store)):
-        return plan
-    if data is None:
-        raise DdspecError(
-            f"`{plan.data.title}` has to be read, and there is no data directory",
-            exit=Exit.UNABLE,
-            hint="give `--data DIR` or set DDSPEC_DATA; `ddspec data fetch` brings some datasets",
-        )
-    return with_places(plan, os.environ)
 
 
 def _rehearse(plan: Plan, store: Store | None, *, as_json: bool) -> Exit:

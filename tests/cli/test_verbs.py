@@ -139,6 +139,47 @@ def test_without_the_data_nothing_is_started(shell: Shell) -> None:
     assert "hint: give `--data DIR` or set DDSPEC_DATA" in ended.err
 
 
+@pytest.mark.parametrize(
+    ("dataset", "words"),
+    [
+        ("{kind: cifar10}", ["data_batch_1` and 6 more cannot be found", "data fetch cifar10"]),
+        ("{kind: folder, path: mine, size: 8}", ["mine` is not a folder", "`dataset.path`"]),
+    ],
+    ids=["published files", "a folder"],
+)
+def test_images_that_are_not_where_they_should_be_are_named_at_once(
+    dataset: str, words: list[str], shell: Shell
+) -> None:
+    images(shell.folder / "data" / "mine")
+    spec = shell.write("own.yaml", SPEC.replace("{kind: digits, validation: 0.2}", dataset))
+    if "folder" in dataset:
+        shell("lock", spec, "--data", "data")
+
+    ended = shell("run", spec, "--data", "nowhere")
+
+    assert ended.code == Exit.UNABLE
+    assert all(word in ended.err for word in words)
+    assert not list(shell.home.glob("attempts/*"))
+
+
+@pytest.mark.parametrize(
+    ("visible", "words"),
+    [("0", "no driver of a GPU is loaded"), ("-1", "CUDA_VISIBLE_DEVICES hides every GPU")],
+    ids=["no driver", "hidden"],
+)
+def test_a_gpu_that_cannot_be_had_is_told_before_anything_starts(
+    visible: str, words: str, shell: Shell
+) -> None:
+    shell.monkeypatch.setattr("ddspec.cli.surroundings.GPU_DRIVERS", (shell.folder / "none",))
+    shell.monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+
+    ended = shell("run", "small.yaml", "--device", "cuda")
+
+    assert ended.code == Exit.UNABLE
+    assert words in ended.err
+    assert "hint: `--device cpu`" in ended.err
+
+
 def test_with_everything_stored_the_images_are_not_asked_for(shell: Shell) -> None:
     shell.monkeypatch.setenv("DDSPEC_PLACE", "mine")
     images(shell.folder / "data" / "mine")
