@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from ddspec.spec.augmentation import SgdSpec
 from ddspec.spec.experiment import Experiment
 from ddspec.spec.load import load_spec
+from ddspec.spec.method import OnRealInnerSpec
 
 SPECS = sorted(
     path
@@ -58,3 +60,17 @@ def test_imagenet100_is_five_tasks_of_twenty_classes() -> None:
     assert (experiment.pool.models, experiment.pool.epochs) == (10, 10)
     assert (experiment.loops.outer_loops, experiment.loops.inner_steps) == (100, 100)
     assert experiment.expect[0].accuracy == 0.484
+
+
+def test_imagenet100_trains_networks_in_idcs_batches_of_128() -> None:
+    experiment = spec("imagenet100")
+
+    # IDC's code raises its batches to 128 for 100 classes, but for those of one class: 64.
+    assert experiment.inner == OnRealInnerSpec(
+        kind="on_real",
+        steps=-(-500 // 128),
+        batch=128,
+        optimizer=SgdSpec(learning_rate=0.1, momentum=0.9, weight_decay=1e-4),
+    )
+    assert experiment.pool.batch == 128
+    assert experiment.matcher.real_batch == 64
