@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,12 +12,32 @@ from ddspec.cli.options import AsJson, Home
 from ddspec.errors import Exit
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ddspec.canon import Digest
+    from ddspec.plan.diff import PlanDiff
     from ddspec.plan.ir import Plan
+    from ddspec.run.scores import Score
+    from ddspec.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the two documents that are compared."""
+
+    path: Path
+    digest: Digest
+    """Of its plan."""
+    scores: Sequence[Score]
+    plan: Plan | None
+    """None for a file of results, which says nothing of settings."""
 
 
 def diff(
-    before: Annotated[Path, typer.Argument(metavar="A", help="A spec or a plan file.")],
-    after: Annotated[Path, typer.Argument(metavar="B", help="A spec or a plan file.")],
+    before: Annotated[
+        Path, typer.Argument(metavar="A", help="A spec, a plan file, or results saved as JSON.")
+    ],
+    after: Annotated[Path, typer.Argument(metavar="B", help="The same, as it is now.")],
     as_json: AsJson = False,
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="Exit 4 when anything changed.")
@@ -25,24 +46,29 @@ def diff(
 ) -> Exit:
     """Compare two specs, plans or results.
 
-    Settings and stages are compared, and accuracies where both have results in the store.
+    Settings and stages are compared, and accuracies where both have results: in the store, or in
+    a file that `run --json` or `results --json` printed.
     """
     from ddspec.cli.inputs import existing_store
     from ddspec.cli.output import show, show_json
-    from ddspec.cli.report import report_of_store
-    from ddspec.console.diff_view import diff_json, render_diff, render_scores
-    from ddspec.plan.diff import diff as compare
+    from ddspec.console.diff_view import diff_json, render_diff, render_results_diff
+    from ddspec.console.scores_view import render_scores
 
-    old, new = as_written(before), as_written(after)
-    found = compare(old, new)
     store = existing_store(home)
-    was, now = (report_of_store(plan, store).scores for plan in (old, new))
+    old, new = _side(before, store), _side(after, store)
+    found = _compared(old, new)
+    changed = old.digest != new.digest if found is None else bool(found)
     if as_json:
-        show_json(diff_json(found, was, now))
+        plans = (old.digest, new.digest)
+        show_json(diff_json(found, old.scores, new.scores, plans=plans, changed=changed))
     else:
-        parts = (render_diff(found, str(before), str(after)), render_scores(was, now))
+        names = (str(before), str(after))
+        head = render_results_diff(*names, changed=changed)
+        if found is not None:
+            head = render_diff(found, *names)
+        parts = (head, render_scores(old.scores, new.scores))
         show("\n\n".join(part for part in parts if part))
-    return Exit.CHANGED if exit_code and found else Exit.DONE
+    return Exit.CHANGED if exit_code and changed else Exit.DONE
 
 
 def as_written(path: Path) -> Plan:
@@ -58,3 +84,23 @@ def as_written(path: Path) -> Plan:
     from ddspec.spec.source import read_source
 
     return load_plan(read_source(path).text, str(path))[0]
+
+
+def _side(path: Path, store: Store | None) -> Side:
+    from ddspec.cli.report import report_of_store
+    from ddspec.run.measured import is_measured, read_measured
+
+    if is_measured(path):
+        measured = read_measured(path)
+        return Side(path, measured.plan, measured.scores, None)
+    plan = as_written(path)
+    return Side(path, plan.digest, report_of_store(plan, store).scores, plan)
+
+
+def _compared(old: Side, new: Side) -> PlanDiff | None:
+    """Return what changed from plan to plan; None where one side has results alone."""
+    from ddspec.plan.diff import diff as compare
+
+    if old.plan is None or new.plan is None:
+        return None
+    return compare(old.plan, new.plan)

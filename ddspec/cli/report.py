@@ -79,8 +79,12 @@ def report_of_run(plan: Plan, outcome: Outcome, store: Store) -> Report:
     found = scores(plan, metrics)
     key = _distilled(plan)
     if key is not None and store.objects.has(key):
-        results: list[Json] = [score.plain() for score in found]
-        measured: dict[str, Json] = {"format": "ddspec.results/1", "results": results}
+        measured: dict[str, Json] = {
+            "format": "ddspec.results/1",
+            "name": plan.name,
+            "plan": plan.digest,
+            "results": [score.plain() for score in found],
+        }
         deliver(store, plan.name, key, plan.protocol, measured)
     return Report(plan, found, outcome.stages, _files(plan, store))
 

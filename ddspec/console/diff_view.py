@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from ddspec.canon import Json, canonical
+from ddspec.canon import Digest, Json, canonical
+from ddspec.console.columns import columns
+from ddspec.console.scores_view import scores_json
 from ddspec.plan.diff import Change, PlanDiff
 from ddspec.plan.labels import pattern, range_label
-from ddspec.run.scores import Score, gain
+from ddspec.run.scores import Score
 from ddspec.visible import visible
 
 DIFF_JSON_FORMAT = "ddspec.diff/1"
@@ -29,31 +31,33 @@ def render_diff(changed: PlanDiff, before: str, after: str) -> str:
     return "\n\n".join("\n".join(lines) for lines in sections if lines)
 
 
-def render_scores(before: Sequence[Score], after: Sequence[Score]) -> str:
-    """Return accuracies side by side, in percent; empty where no evaluation is in both.
-
-    The standard error is that of the difference of two independent means.
-    """
-    found = {(score.set, score.network): score for score in before}
-    rows = [
-        _score_row(found[score.set, score.network], score)
-        for score in after
-        if (score.set, score.network) in found
-    ]
-    if not rows:
-        return ""
-    heading = ("set", "network", "before %", "after %", "difference", "standard error")
-    return "\n".join(_columns([heading, *rows], left=2))
+def render_results_diff(before: str, after: str, *, changed: bool) -> str:
+    """Return the first line where one document is a file of results, which has no settings."""
+    plans = "of different plans" if changed else "of one plan"
+    return f"{before} -> {after}: results {plans}; settings are compared between specs or plans"
 
 
 def diff_json(
-    changed: PlanDiff, before: Sequence[Score] = (), after: Sequence[Score] = ()
+    found: PlanDiff | None,
+    before: Sequence[Score] = (),
+    after: Sequence[Score] = (),
+    *,
+    plans: tuple[Digest, Digest],
+    changed: bool,
 ) -> dict[str, Json]:
-    """Return the difference as one JSON object."""
-    found = {(score.set, score.network): score for score in before}
+    """Return the difference as one JSON object; `found` is None where results alone compare."""
+    nothing: dict[str, Json] = dict.fromkeys(("settings", "stages", "schedule", "comparable"))
     return {
         "format": DIFF_JSON_FORMAT,
-        "changed": bool(changed),
+        "changed": changed,
+        "plans": {"before": plans[0], "after": plans[1]},
+        **(nothing if found is None else _plan_json(found)),
+        "results": scores_json(before, after),
+    }
+
+
+def _plan_json(changed: PlanDiff) -> dict[str, Json]:
+    return {
         "settings": [
             {"path": one.path, "before": one.before, "after": one.after, "effect": one.effect}
             for one in changed.settings
@@ -78,11 +82,6 @@ def diff_json(
             "networks": changed.comparable.networks,
             "labels": changed.comparable.labels,
         },
-        "results": [
-            _score_json(found[score.set, score.network], score)
-            for score in after
-            if (score.set, score.network) in found
-        ],
     }
 
 
@@ -116,14 +115,14 @@ def _settings(changed: PlanDiff) -> list[str]:
     rows = [
         (one.path, _shown(one.before), _shown(one.after), one.effect) for one in changed.settings
     ]
-    return _columns([("setting", "before", "after", "effect"), *rows], left=4)
+    return columns([("setting", "before", "after", "effect"), *rows], left=4)
 
 
 def _stages(changed: PlanDiff) -> list[str]:
     if not changed:
         return []
     counts = " · ".join(f"{n} {status}" for status, n in changed.counts.items())
-    return [f" {len(changed.changes)} stages: {counts}", *_columns(list(_groups(changed)), left=3)]
+    return [f" {len(changed.changes)} stages: {counts}", *columns(list(_groups(changed)), left=3)]
 
 
 def _groups(changed: PlanDiff) -> Iterator[tuple[str, str, str]]:
@@ -168,34 +167,6 @@ def _relations(changed: PlanDiff) -> list[str]:
     return lines
 
 
-def _score_row(before: Score, after: Score) -> tuple[str, ...]:
-    found = gain(after, before)
-    error = "-" if found.standard_error is None else f"{100 * found.standard_error:.2f}"
-    return (
-        after.set,
-        after.network,
-        _accuracy(before),
-        _accuracy(after),
-        f"{100 * found.difference:+.2f}",
-        error,
-    )
-
-
-def _score_json(before: Score, after: Score) -> dict[str, Json]:
-    found = gain(after, before)
-    return {
-        "before": before.plain(),
-        "after": after.plain(),
-        "difference": found.difference,
-        "standard_error": found.standard_error,
-    }
-
-
-def _accuracy(score: Score) -> str:
-    spread = "" if score.std is None else f" ± {100 * score.std:.2f}"
-    return f"{100 * score.mean:.2f}{spread} (n={len(score.accuracies)})"
-
-
 def _shown(value: Json) -> str:
     if value is None:
         return "-"
@@ -204,17 +175,3 @@ def _shown(value: Json) -> str:
         text = repr(value)
     text = visible(text)  # a cell has one line
     return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
-
-
-def _columns(rows: Iterable[Sequence[str]], *, left: int) -> list[str]:
-    """Return rows aligned in columns, the first `left` of them to the left."""
-    rows = list(rows)
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        " "
-        + "  ".join(
-            f"{cell:<{width}}" if at < left else f"{cell:>{width}}"
-            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]

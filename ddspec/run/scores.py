@@ -30,11 +30,18 @@ class Score:
     """One a repeat, in their order."""
     planned: int
     """Repeats that the plan asks for."""
+    keys: tuple[Digest, ...] = ()
+    """Of the evaluations, in the order of `accuracies`; empty where they are not known."""
 
     @property
     def place(self) -> tuple[str, str, str]:
         """Return network, protocol and split: scores of one place may be compared."""
         return (self.network, self.protocol, self.on)
+
+    @property
+    def judged(self) -> str:
+        """Return protocol and split in words: under one of each, accuracies may be compared."""
+        return f"{self.protocol} on {self.on}"
 
     @property
     def mean(self) -> float:
@@ -63,6 +70,7 @@ class Score:
             "repeats": len(self.accuracies),
             "repeats_planned": self.planned,
             "accuracies": list(self.accuracies),
+            "keys": list(self.keys),
         }
 
 
@@ -75,8 +83,15 @@ class Gain:
     """Of the difference of two independent means; None where either has a single repeat."""
 
 
+def same_runs(one: Score, other: Score) -> bool:
+    """Return whether two scores are of the very same evaluations, and so one measurement."""
+    return bool(one.keys) and one.keys == other.keys
+
+
 def gain(ahead: Score, behind: Score) -> Gain:
-    """Return the difference of two means and its standard error."""
+    """Return the difference of two means and its standard error; no error of the same runs."""
+    if same_runs(ahead, behind):
+        return Gain(0.0, None)
     errors = (ahead.standard_error, behind.standard_error)
     error = None if None in errors else math.hypot(*(e for e in errors if e is not None))
     return Gain(ahead.mean - behind.mean, error)
@@ -95,9 +110,9 @@ def scores(
         if isinstance(stage.work, EvaluateWork):
             groups.setdefault(_group(stage, stage.work), []).append(stage)
     found = [
-        Score(*group, accuracies=accuracies, planned=len(members))
+        Score(*group, tuple(known.values()), planned=len(members), keys=tuple(known))
         for group, members in groups.items()
-        if (accuracies := _accuracies(members, metrics))
+        if (known := _accuracies(members, metrics))
     ]
     return tuple(sorted(found, key=lambda score: SETS.index(score.set)))
 
@@ -116,9 +131,11 @@ def _group(stage: Stage, work: EvaluateWork) -> tuple[str, str, str, str]:
 
 def _accuracies(
     stages: Iterable[Stage], metrics: Mapping[Digest, Mapping[str, JsonValue]]
-) -> tuple[float, ...]:
-    values = (accuracy_of(metrics.get(stage.key or "", {})) for stage in stages)
-    return tuple(value for value in values if value is not None)
+) -> dict[Digest, float]:
+    """Return accuracies by key."""
+    keys = [stage.key for stage in stages if stage.key is not None]
+    values = {key: accuracy_of(metrics.get(key, {})) for key in keys}
+    return {key: value for key, value in values.items() if value is not None}
 
 
 def accuracy_of(metrics: Mapping[str, object]) -> float | None:

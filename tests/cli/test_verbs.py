@@ -307,41 +307,6 @@ def test_a_lock_lets_others_plan_without_the_images(shell: Shell) -> None:
     assert after.code == 0
 
 
-# --- diff -----------------------------------------------------------------------------------------
-
-
-def test_diff_shows_settings_stages_and_accuracies_side_by_side(shell: Shell) -> None:
-    longer = shell.write("longer.yaml", LONGER)
-    shell("run", "small.yaml")
-    shell("run", longer)
-
-    text = shell("diff", "small.yaml", longer).out
-    found = shell("diff", "small.yaml", longer, "--json").json
-
-    assert "loops.outer_loops" in text
-    assert "distilled" in text
-    row = found["results"][0]
-    assert row["difference"] == pytest.approx(0)
-    assert row["standard_error"] == pytest.approx(0.05 * 2**0.5)  # twice 0.05, independent
-
-
-def test_diff_exits_with_4_only_when_asked(shell: Shell) -> None:
-    longer = shell.write("longer.yaml", LONGER)
-
-    assert shell("diff", "small.yaml", longer).code == 0
-    assert shell("diff", "small.yaml", longer, "--exit-code").code == Exit.CHANGED
-    assert shell("diff", "small.yaml", "small.yaml", "--exit-code").code == 0
-
-
-def test_a_stale_plan_can_be_compared_with_its_spec(shell: Shell) -> None:
-    shell("plan", "small.yaml", "-o", "small.plan.yaml")
-    shell.write("small.yaml", LONGER)
-
-    found = shell("diff", "small.plan.yaml", "small.yaml", "--json").json
-
-    assert [setting["path"] for setting in found["settings"]] == ["loops.outer_loops"]
-
-
 # --- the store ------------------------------------------------------------------------------------
 
 

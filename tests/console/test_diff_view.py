@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ddspec.console.diff_view import diff_json, render_diff, render_scores
+from ddspec.console.diff_view import diff_json, render_diff
+from ddspec.console.scores_view import render_scores
 from ddspec.plan.compile import compile_plan
 from ddspec.plan.diff import PlanDiff, diff
 from ddspec.plan.ir import Plan
@@ -102,7 +104,8 @@ def test_results_stand_side_by_side_with_their_standard_error() -> None:
 
     # Deviations .014142 and .028284 of two repeats: errors of the means .01 and .02, of their
     # difference sqrt(.01^2 + .02^2) = .02236.
-    rows = [line.split("  ") for line in render_scores(before, after).split("\n")]
+    *table, alone = render_scores(before, after).split("\n")
+    rows = [line.split("  ") for line in table]
     cells = [[cell.strip() for cell in row if cell.strip()] for row in rows]
 
     assert cells == [
@@ -110,15 +113,49 @@ def test_results_stand_side_by_side_with_their_standard_error() -> None:
         ["distilled", "convnet3", "81.00 ± 1.41 (n=2)", "86.00 ± 2.83 (n=2)", "+5.00", "2.24"],
         ["random", "convnet3", "70.00 (n=1)", "71.00 (n=1)", "+1.00", "-"],
     ]
+    assert alone == " only after has results of full on convnet3"
 
 
-def test_without_common_results_nothing_is_shown() -> None:
-    assert render_scores([score("random", 0.5)], [score("init", 0.5)]) == ""
+def test_the_same_evaluations_are_no_second_measurement() -> None:
+    one = replace(score("random", 0.4, 0.6), keys=("a", "b"))
+
+    (row,) = render_scores([one], [one]).split("\n")[1:]
+
+    assert row.split() == [
+        "random",
+        "convnet3",
+        *["50.00", "±", "14.14", "(n=2)"] * 2,
+        "same",
+        "runs",
+        "-",
+    ]
+
+
+def test_accuracies_of_different_protocols_are_marked() -> None:
+    other = replace(score("random", 0.4, 0.6), protocol="dc")
+
+    text = render_scores([score("random", 0.5)], [other])
+
+    assert text.endswith("\n before: idc on test, after: dc on test; these do not compare")
+
+
+def test_results_of_one_side_only_are_named() -> None:
+    text = render_scores([score("random", 0.5)], [score("init", 0.5), score("full", 0.9)])
+
+    assert text.split("\n") == [
+        " only before has results of random on convnet3",
+        " only after has results of init on convnet3, full on convnet3",
+    ]
+
+
+def test_without_results_nothing_is_shown() -> None:
+    assert render_scores([], []) == ""
 
 
 def test_the_difference_as_json_is_whole() -> None:
     scores = [score("distilled", 0.8, 0.82)]
-    found = json.loads(json.dumps(diff_json(changed(update__momentum=0.1), scores, scores)))
+    found = diff_json(changed(update__momentum=0.1), scores, scores, plans=("a", "b"), changed=True)
+    found = json.loads(json.dumps(found))
 
     assert found["changed"] is True
     assert found["settings"] == [

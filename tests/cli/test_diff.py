@@ -1,0 +1,104 @@
+"""`ddspec diff` of specs, plans and saved results, over runners that compute nothing."""
+
+from __future__ import annotations
+
+import pytest
+from fake_cli import SPEC, Shell
+
+from ddspec.errors import Exit
+
+LONGER = SPEC.replace("outer_loops: 2", "outer_loops: 3")
+
+
+def test_diff_shows_settings_stages_and_accuracies_side_by_side(shell: Shell) -> None:
+    longer = shell.write("longer.yaml", LONGER)
+    shell("run", "small.yaml")
+    shell("run", longer)
+
+    text = shell("diff", "small.yaml", longer).out
+    found = shell("diff", "small.yaml", longer, "--json").json
+
+    assert "loops.outer_loops" in text
+    assert "distilled" in text
+    row = found["results"][0]
+    assert row["difference"] == pytest.approx(0)
+    assert row["standard_error"] == pytest.approx(0.05 * 2**0.5)  # twice 0.05, independent
+
+
+def test_saved_results_are_compared_with_each_other_and_with_a_spec(shell: Shell) -> None:
+    longer = shell.write("longer.yaml", LONGER)
+    shell.write("before.json", shell("run", "small.yaml", "--json").out)
+    shell.write("after.json", shell("run", longer, "--json").out)
+    delivered = shell.home / "results" / "small" / "results.json"
+
+    saved = shell("diff", "before.json", "after.json", "--json").json
+    mixed = shell("diff", "small.yaml", str(delivered), "--json").json
+    text = shell("diff", "before.json", longer, "--exit-code")
+
+    assert (saved["changed"], saved["settings"]) == (True, None)
+    assert [row["after"]["set"] for row in saved["results"]] == ["distilled", "random", "init"]
+    assert saved == mixed
+    assert [row["same_runs"] for row in saved["results"]] == [False, True, True]
+    assert text.code == Exit.CHANGED
+    assert "results of different plans; settings are compared between specs" in text.out
+
+
+def test_results_compare_with_their_own_spec_as_unchanged(shell: Shell) -> None:
+    shell.write("saved.json", shell("run", "small.yaml", "--json").out)
+
+    ended = shell("diff", "small.yaml", "saved.json", "--exit-code")
+
+    assert ended.code == Exit.DONE
+    assert "results of one plan" in ended.out
+    assert "same runs" in ended.out
+
+
+def test_a_side_without_results_is_named(shell: Shell) -> None:
+    shell("run", "small.yaml")
+    shell.write("longer.yaml", LONGER)
+
+    text = shell("diff", "small.yaml", "longer.yaml").out
+
+    assert text.endswith(" only before has results of distilled on convnet2-w8\n")
+
+
+DAMAGED_RESULTS = {
+    "cut short": ('{"format": "ddspec.run/1", "name":', "EOF while parsing"),
+    "of a later format": (
+        '{"format": "ddspec.results/2", "name": "x", "plan": "0", "results": []}',
+        "the format `ddspec.results/2` is not one of",
+    ),
+    "with an accuracy in percent": (
+        '{"format": "ddspec.run/1", "name": "x", "plan": "0", "results": [{"set": "random",'
+        ' "network": "n", "protocol": "p", "on": "test", "accuracies": [91], "repeats_planned": 1}'
+        "]}",
+        "`results.0.accuracies.0`: Input should be less than or equal to 1",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "words"), DAMAGED_RESULTS.values(), ids=DAMAGED_RESULTS)
+def test_results_that_cannot_be_read_are_refused(text: str, words: str, shell: Shell) -> None:
+    shell.write("saved.json", text)
+
+    ended = shell("diff", "saved.json", "small.yaml")
+
+    assert ended.code == Exit.INVALID
+    assert words in ended.err
+
+
+def test_diff_exits_with_4_only_when_asked(shell: Shell) -> None:
+    longer = shell.write("longer.yaml", LONGER)
+
+    assert shell("diff", "small.yaml", longer).code == 0
+    assert shell("diff", "small.yaml", longer, "--exit-code").code == Exit.CHANGED
+    assert shell("diff", "small.yaml", "small.yaml", "--exit-code").code == 0
+
+
+def test_a_stale_plan_can_be_compared_with_its_spec(shell: Shell) -> None:
+    shell("plan", "small.yaml", "-o", "small.plan.yaml")
+    shell.write("small.yaml", LONGER)
+
+    found = shell("diff", "small.plan.yaml", "small.yaml", "--json").json
+
+    assert [setting["path"] for setting in found["settings"]] == ["loops.outer_loops"]
