@@ -97,6 +97,14 @@ def _write(opened: Opened, document: Path, output: Path) -> None:
 
     if not output.parent.is_dir():
         raise DdspecError(f"`{output.parent}` is not a folder", exit=Exit.UNABLE)
+    if output.is_symlink() or (output.exists() and not output.is_file()):
+        raise DdspecError(f"`{output}` is not a regular file", exit=Exit.USAGE)
+    if output.exists() and not is_plan_file(output):
+        raise DdspecError(
+            f"`{output}` is no plan file, and writing the plan would replace it",
+            exit=Exit.USAGE,
+            hint="name another file, or remove this one",
+        )
     try:
         write_plan(opened.plan, output, spec=None if is_plan_file(document) else document)
     except OSError as error:

@@ -96,7 +96,10 @@ def _lines(text: str, name: str) -> Iterator[_Line]:
             _refuse(name, number, "this is no line of a plan file")
         key = match[3]
         if key is not None and key.startswith('"'):
-            key = json.loads(key)
+            try:
+                key = json.loads(key)
+            except ValueError:
+                _refuse(name, number, "this key cannot be read")
         yield _Line(number, len(match[1]), key, match[4])
 
 

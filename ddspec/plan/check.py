@@ -19,6 +19,8 @@ from ddspec.spec.network import network_name
 FEWEST_DRAWS = 10
 """Random sets spread by several points over draws; fewer of them make a poor baseline."""
 FEWEST_REPEATS = 5
+MOST_STAGES = 10_000
+"""More would make a plan file of more than 2 MB, which nobody reviews."""
 SMALLEST_IMAGENET_CROP = 64
 """A random resized crop of half the area leaves smaller images next to nothing."""
 
@@ -123,6 +125,20 @@ def _shards(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
         yield error(10, ("resources", "shards"), f"{shards} shards of {len(data.classes)} classes")
 
 
+def _stages(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
+    pieces, evaluate = experiment.resources.shards + 1, experiment.evaluate
+    baselines = evaluate.baselines
+    judged = evaluate.repeats + baselines.random + baselines.init + baselines.full
+    wholes = {
+        ("evaluate", "repeats"): judged * len(networks_of(experiment)),
+        ("loops", "snapshots"): (len(experiment.loops.snapshots) + 1) * pieces,
+    }
+    for path, number in wholes.items():
+        if number > MOST_STAGES:
+            message = f"{number:,} stages are more than the {MOST_STAGES:,} that a plan may have"
+            yield error(22, path, message)
+
+
 def _perturbation(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
     perturbation = experiment.perturbation
     if not isinstance(perturbation, FilterGaussianSpec):
@@ -173,7 +189,8 @@ RULES: tuple[Callable[[Experiment, DataFacts], Iterator[Finding]], ...] = (
     _augmentations,
     _protocol,
     _shards,
+    _stages,
     _baselines,
     _expectations,
 )
-"""Numbers are never used again: DDS001 to DDS021 are taken."""
+"""Numbers are never used again: DDS001 to DDS022 are taken."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NoReturn
@@ -92,7 +93,8 @@ def _origin(path: Path, made_from: str | None) -> Path | None:
 
 def _moved(plan: Plan, path: Path, spec: Path) -> Iterator[Diagnostic]:
     """Yield why a plan no longer follows from its spec and data lock."""
-    again = f"look at `ddspec diff {path} {spec}`, then `ddspec plan {spec} -o {path}`"
+    old, new = shlex.quote(str(path)), shlex.quote(str(spec))
+    again = f"look at `ddspec diff {old} {new}`, then `ddspec plan {new} -o {old}`"
     loaded = load_spec(spec).experiment
     if spec_digest(loaded) != spec_digest(plan.experiment):
         named = _named(plan, loaded)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from ddspec.canon import Json, digest
+from ddspec.plan.admit import check_stage
 from ddspec.plan.groups import Group, total
 from ddspec.plan.groups import groups as groups_of
 from ddspec.plan.ir import DataFacts, Plan, Stage, spec_digest
@@ -98,6 +99,7 @@ def _stage(
 ) -> Stage:
     given = {**shared[line.get("work", _address(line["label"]))], **line.get("with", {})}
     upstream: dict[str, str] = {**given.pop(_INPUTS, {}), **line.get(_INPUTS, {})}
+    check_stage(line["label"], given["kind"], upstream)
     keys = {name: before[label].key for name, label in upstream.items()}
     return Stage(
         label=line["label"],
@@ -205,8 +207,20 @@ def _counted(group: Group) -> dict[str, Json]:
     return {"label": group.label} | {name: n for name, n in counts.items() if n != 0}
 
 
+class _Counts(BaseModel):
+    """What a plan file says of the number of images, for people alone."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    title: str
+    train: int | None
+    validation: int | None
+    test: int | None
+    smallest_class: int | None
+
+
 def _facts(source: SourceModel, counts: Mapping[str, Any]) -> DataFacts:
-    """Return the facts that the works were made from; the counts are for people alone."""
+    """Return the facts that the works were made from."""
     return DataFacts(
         name=source.name,
         content=source.content,
@@ -216,7 +230,7 @@ def _facts(source: SourceModel, counts: Mapping[str, Any]) -> DataFacts:
         holdout=source.holdout,
         mean=source.mean,
         std=source.std,
-        **counts,
+        **_Counts.model_validate(counts).model_dump(),
     )
 
 

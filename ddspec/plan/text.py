@@ -7,6 +7,7 @@ gives the same bytes on every machine.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping
 from typing import NoReturn
 
@@ -18,6 +19,7 @@ from ddspec.plan.blocks import emit, parse
 from ddspec.plan.document import REVISIONS, document_of, plan_of
 from ddspec.plan.ir import Plan
 from ddspec.plan.keys import recomputed_keys
+from ddspec.visible import visible
 
 PLAN_FORMAT = "ddspec.plan/1"
 FORMAT = re.compile(r"ddspec\.plan/(\d{1,6})")
@@ -37,9 +39,10 @@ def dump_plan(plan: Plan, *, made_from: str | None = None) -> str:
         )
     body = document_of(plan, made_from)
     head = {"format": PLAN_FORMAT, "plan": plan.digest, "checksum": digest(body)}
+    spec = "SPEC" if made_from is None else visible(shlex.quote(made_from))
     return (
         "# What `ddspec run` will do. Not for editing: change the spec, then write it again with\n"
-        f"# ddspec plan {made_from or 'SPEC'} -o FILE\n{emit(head | body)}"
+        f"# ddspec plan {spec} -o FILE\n{emit(head | body)}"
     )
 
 
@@ -56,11 +59,12 @@ def load_plan(text: str, name: str) -> tuple[Plan, str | None]:
         _check_revisions(body["revisions"], name)
         plan = plan_of(body)
         stage = _first_edited(plan)
+        told, found = [document.get("plan"), document.get("checksum")], [plan.digest, digest(body)]
     except (ValidationError, LookupError, TypeError, ValueError, AttributeError) as error:
         _refuse(name, f"this plan was edited by hand, it does not fit together: {_brief(error)}")
     if stage is not None:
         _refuse(name, f"this plan was edited by hand: `{stage}` has another key than its work")
-    if [document.get("plan"), document.get("checksum")] != [plan.digest, digest(body)]:
+    if told != found:
         _refuse(name, "this plan was edited by hand: its checksum does not follow from its text")
     made_from = body.get("made_from")
     return plan, made_from if isinstance(made_from, str) else None

@@ -164,10 +164,14 @@ class UpdateSpec(SpecModel):
     """`outer_loop` clamps to [0, 1] at the start of each outer loop (IDC)."""
 
 
+MAX_LOOPS = 100_000
+"""Outer loops that are still planned in seconds, for each has its row in the schedule."""
+
+
 class LoopsSpec(SpecModel):
     """How long distillation lasts."""
 
-    outer_loops: Count
+    outer_loops: Annotated[int, Field(strict=True, ge=1, le=MAX_LOOPS)]
     inner_steps: Count
     snapshots: tuple[Count, ...] = ()
     """Outer loops, besides the last, at which the set is published; segments end there."""

@@ -10,8 +10,9 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from ddspec.canon import Digest, Json, canonical, digest
 from ddspec.spec.method import (
@@ -48,7 +49,7 @@ class Schedule(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     seed: Seed
-    members: int
+    members: Annotated[int, Field(ge=1)]
     perturbation: PerturbationSpec
 
     def row(self, loop: int) -> ScheduleRow:

@@ -18,6 +18,7 @@ from ddspec.spec.augmentation import (
 )
 from ddspec.spec.evaluate import ProtocolSpec
 from ddspec.spec.method import (
+    MAX_LOOPS,
     InitSpec,
     InnerSpec,
     MatcherSpec,
@@ -118,8 +119,8 @@ class DistillWork(WorkModel):
     images_per_class: int
     classes: ClassRange | None = None
     """The shard; None is all classes."""
-    start: int
-    stop: int
+    start: Annotated[int, Field(ge=0, le=MAX_LOOPS)]
+    stop: Annotated[int, Field(ge=1, le=MAX_LOOPS)]
     inner_steps: int
     schedule: Schedule
     schedule_digest: Digest

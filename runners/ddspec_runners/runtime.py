@@ -20,7 +20,9 @@ def settle(job: Job) -> torch.device:
     torch.set_num_threads(job.threads)
     if job.device == "cuda":
         if not torch.cuda.is_available():
-            raise BadJob("the job asks for CUDA, and torch finds no CUDA device here; `--device cpu` does without")
+            raise BadJob(
+                "the job asks for CUDA, and torch finds no CUDA device here; `--device cpu` does without"
+            )
         return torch.device("cuda")
     torch.use_deterministic_algorithms(True)
     return torch.device("cpu")

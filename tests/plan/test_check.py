@@ -49,6 +49,19 @@ def codes(experiment: Experiment) -> list[tuple[str, str]]:
             "evaluate.protocol",
             id="epochs and steps",
         ),
+        pytest.param(
+            {"evaluate__repeats": 10**9}, "DDS022", "evaluate.repeats", id="too many networks"
+        ),
+        pytest.param(
+            {
+                "resources__shards": 10,
+                "loops__outer_loops": 2000,
+                "loops__snapshots": list(range(1, 2000)),
+            },
+            "DDS022",
+            "loops.snapshots",
+            id="too many segments",
+        ),
         pytest.param({"network__depth": 4}, "DDS003", "network.depth", id="too deep"),
         pytest.param(
             {"evaluate__networks": [CONVNET, CONVNET | {"depth": 5}]},

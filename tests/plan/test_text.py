@@ -207,6 +207,24 @@ def stage_line(document: dict[str, Any], label: str) -> dict[str, Any]:
         pytest.param(lambda d: d.update(stages=[3]), "edited by hand", id="a number for a stage"),
         pytest.param(lambda d: d.update(note="hello"), "checksum", id="something more"),
         pytest.param(lambda d: d.update(plan="0" * 64), "checksum", id="another name"),
+        pytest.param(lambda d: d.update(note="\ud800"), "surrogates", id="half a character"),
+        pytest.param(lambda d: d["data"].update(train="\x1b"), "train", id="a count of text"),
+        pytest.param(
+            lambda d: stage_line(d, "pool/1").update(label="pool/[/x]"),
+            "no stage of kind `pretrain` is called `pool/[/x]`",
+            id="a label of another form",
+        ),
+        pytest.param(
+            lambda d: d["works"]["evaluate/full/convnet2-w32"].update(inputs={}),
+            "`evaluate/full/convnet2-w32/0` has no input",
+            id="an evaluation of nothing",
+        ),
+        pytest.param(
+            lambda d: d["works"]["distill"].update(stop=10**9), "100000", id="endless loops"
+        ),
+        pytest.param(
+            lambda d: d["works"]["distill"]["schedule"].update(members=0), "members", id="no pool"
+        ),
     ],
 )
 def test_a_plan_that_was_tampered_with_is_refused(
@@ -259,6 +277,7 @@ def test_line_ends_of_another_system_do_no_harm(planned: Plans) -> None:
         pytest.param('format: ddspec.plan/1\nspec: {"a": 1, "a": 2}\n', id="a key twice, inside"),
         pytest.param("format: ddspec.plan/1\nspec: 1\nspec: 1\n", id="a key twice"),
         pytest.param("format: ddspec.plan/1\nspec: NaN\n", id="not a number"),
+        pytest.param('format: ddspec.plan/1\n"\\q": 1\n', id="a key that is no JSON"),
         pytest.param("format: ddspec.plan/1\nspec: " + "[" * 100_000, id="depth without end"),
         pytest.param("format: ddspec.plan/1\nspec: " + "9" * 5_000, id="an endless number"),
         pytest.param("- 1\n", id="a list"),

@@ -123,7 +123,7 @@ x.yaml:5:1: missing key `kind` in `network`
 x.yaml:16:1: missing key `outer_loops` in `loops`
   16 | loops:
      | ^^^^^
-  hint: `outer_loops` must be an integer of at least 1""",
+  hint: `outer_loops` must be an integer between 1 and 100000""",
             id="missing-setting",
         ),
         pytest.param(

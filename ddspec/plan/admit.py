@@ -1,0 +1,37 @@
+"""What labels of stages look like: other parts read kind, set, network and number out of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+LABELS: Mapping[str, re.Pattern[str]] = {
+    kind: re.compile(pattern, re.ASCII)
+    for kind, pattern in {
+        "prepare": r"prepare/(train|test|validation)",
+        "pretrain": r"pool/\d+",
+        "distill": r"distill(/\d+)?(/to-\d+)?",
+        "merge": r"merge(/to-\d+)?",
+        "select": r"select/(init|random/\d+)",
+        "evaluate": r"evaluate/((random|init|full)/)?[a-z0-9][a-z0-9_-]*/\d+",
+    }.items()
+}
+"""By kind of work."""
+
+INPUTS: Mapping[str, frozenset[str]] = {
+    "pretrain": frozenset({"train"}),
+    "distill": frozenset({"train"}),
+    "merge": frozenset({"shard/0"}),
+    "select": frozenset({"train"}),
+    "evaluate": frozenset({"set", "test"}),
+}
+"""Inputs without which a kind of work cannot do."""
+
+
+def check_stage(label: str, kind: str, inputs: Mapping[str, str]) -> None:
+    """Raise ValueError where a label is not one of its kind's, or an input is missing."""
+    if not LABELS[kind].fullmatch(label):
+        raise ValueError(f"no stage of kind `{kind}` is called `{label}`")
+    missing = INPUTS.get(kind, frozenset()) - inputs.keys()
+    if missing:
+        raise ValueError(f"`{label}` has no input `{min(missing)}`")
