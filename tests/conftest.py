@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,12 @@ def _own_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DDSPEC_HOME", str(tmp_path / "ddspec-home"))
     monkeypatch.delenv("DDSPEC_DATA", raising=False)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
+
+
+def pytest_configure() -> None:
+    """Hear Ctrl-C, and let what tests start hear it, also where this was started in background."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
