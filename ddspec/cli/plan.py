@@ -11,10 +11,11 @@ from ddspec.cli.options import AsJson, Document, Home
 from ddspec.errors import DdspecError, Exit
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from ddspec.canon import Digest
     from ddspec.cli.inputs import Opened
+    from ddspec.plan.ir import Plan
 
 
 def plan(
@@ -52,13 +53,14 @@ def plan(
         say(f"wrote {output}")
         return Exit.DONE
     stored = in_store(existing_store(home), opened.plan)
-    _show(opened, stored, as_json=as_json, stages=stages, schedule=schedule)
+    _show(opened, document, stored, as_json=as_json, stages=stages, schedule=schedule)
     left = any(not stored.get(stage.key or "", False) for stage in opened.plan)
     return Exit.CHANGED if exit_code and left else Exit.DONE
 
 
 def _show(
     opened: Opened,
+    document: Path,
     stored: Mapping[Digest, bool],
     *,
     as_json: bool,
@@ -77,7 +79,19 @@ def _show(
     if schedule:
         show(render_schedule(opened.plan))
     if not stages and not schedule:
-        show(render_plan(opened.plan, stored, opened.notes))
+        show(render_plan(opened.plan, stored, opened.notes, _next(opened.plan, document)))
+
+
+def _next(plan: Plan, document: Path) -> Sequence[str]:
+    """Return what a reader of the plan may do with it."""
+    from ddspec.cli.inputs import PLAN_SUFFIX, is_plan_file
+
+    if not plan.locked:
+        return [f"`ddspec lock {document} --data DIR` where the images are"]
+    views = ["--stages", "--schedule"]
+    if not is_plan_file(document):
+        views.append(f"-o {document.with_suffix('')}{PLAN_SUFFIX}")
+    return [*views, f"ddspec run {document}"]
 
 
 def _check(document: Path, opened: Opened, file: Path) -> Exit:

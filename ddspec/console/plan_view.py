@@ -28,17 +28,19 @@ def render_plan(
     plan: Plan,
     in_store: Mapping[Digest, bool] | None = None,
     notes: Sequence[Diagnostic] = (),
+    following: Sequence[str] = (),
 ) -> str:
     """Return the plan as text of at most 100 columns, without a trailing line end.
 
-    `in_store` tells for each key whether its output is there; without it keys are shown. Counts and
-    formulas only: no times.
+    `in_store` tells for each key whether its output is there; without it keys are shown.
+    `following` says what one may do next. Counts and formulas only: no times.
     """
     sections = (
         [_title(plan), ""],
         *(_wrapped(name, parts) for name, parts in _sections(plan)),
         ["", *table(plan, in_store)],
         _footer(plan, notes),
+        _wrapped("next", following),
     )
     return "\n".join(line for section in sections for line in section)
 
@@ -106,6 +108,8 @@ def _sections(plan: Plan) -> Iterator[tuple[str, list[str]]]:
 
 def _data(plan: Plan) -> list[str]:
     data = plan.data
+    if not data.classes:
+        return [data.title, f"classes, images and content {AFTER_LOCK}"]
     held = f", {count(data.validation)} held out for choices" if data.validation else ""
     tested = f"{count(data.test)} test"
     if data.holdout:
@@ -116,9 +120,12 @@ def _data(plan: Plan) -> list[str]:
 
 def _budget(plan: Plan) -> list[str]:
     data, budget = plan.data, plan.experiment.budget.images_per_class
+    factor = factor_of(plan.experiment)
+    if not data.classes:
+        views = [f"factor {factor}: {factor**2} training views of each"] if factor > 1 else []
+        return [f"{budget} a class at {data.size} px", *views]
     images = len(data.classes) * budget
     share = f", {100 * images / data.train:.2g} % of train" if data.train else ""
-    factor = factor_of(plan.experiment)
     parts = [
         f"{len(data.classes)} classes x {budget} at {data.size} px: {count(images)} images{share}",
         size(4 * images * data.channels * data.size**2),
@@ -129,19 +136,27 @@ def _budget(plan: Plan) -> list[str]:
 
 
 def _pool(plan: Plan) -> list[str]:
-    pool, data = plan.experiment.pool, plan.data
-    cost = network_cost(
-        plan.experiment.network, channels=data.channels, size=data.size, classes=len(data.classes)
-    )
+    pool = plan.experiment.pool
     varied = ["seed"]
     varied += ["learning rate"] if len(set(pool.vary.learning_rate)) > 1 else []
     varied += ["augmentation"] if len(pool.vary.augmentation) > 1 else []
     stage = f"{pool.epochs} epochs on real data" if pool.epochs else "random, not trained"
     name = network_name(plan.experiment.network)
     return [
-        f"{pool.models} x {name} ({count(cost.parameters)} parameters), {stage}",
+        f"{pool.models} x {name}{_parameters(plan)}, {stage}",
         f"differ in {', '.join(varied)}",
     ]
+
+
+def _parameters(plan: Plan) -> str:
+    """Return how large a network of the pool is, where the number of classes is known."""
+    data = plan.data
+    if not data.classes:
+        return ""
+    cost = network_cost(
+        plan.experiment.network, channels=data.channels, size=data.size, classes=len(data.classes)
+    )
+    return f" ({count(cost.parameters)} parameters)"
 
 
 def _schedule(plan: Plan) -> list[str]:
@@ -209,7 +224,8 @@ def _evaluator(plan: Plan) -> list[str]:
     evaluate, names = plan.experiment.evaluate, networks_of(plan.experiment)
     works = [stage.work for stage in plan if isinstance(stage.work, EvaluateWork)]
     protocol = works[0].protocol
-    length = f"{protocol.epochs} epochs"
+    epochs = protocol.epochs
+    length = f"{count(epochs) if isinstance(epochs, int) else epochs} epochs"
     if protocol.steps is not None:
         length = f"{count(protocol.steps)} steps"
     elif plan.protocol.epochs == "idc_by_size":

@@ -297,12 +297,15 @@ def test_a_lock_lets_others_plan_without_the_images(shell: Shell) -> None:
     images(shell.folder / "data" / "mine")
     spec = shell.write("own.yaml", FOLDER)
     before = shell("plan", spec, "-o", "own.plan.yaml")
+    shown = shell("plan", spec).out
     locked = shell("lock", spec, "--data", "data")
     shell.monkeypatch.delenv("DDSPEC_PLACE")
     after = shell("plan", spec, "-o", "own.plan.yaml")
 
     assert before.code == Exit.UNABLE
     assert "ddspec lock" in before.err
+    assert "classes, images and content after lock" in shown
+    assert f"`ddspec lock {spec} --data DIR`" in " ".join(shown.split())
     assert locked.out.startswith(f"{shell.folder}/own.lock.yaml: 16 images, ")
     assert after.code == 0
 
