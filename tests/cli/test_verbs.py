@@ -276,6 +276,26 @@ def test_all_problems_of_a_spec_come_at_once_with_exit_3(shell: Shell) -> None:
     assert "did you mean `depth`?" in ended.err
 
 
+def test_problems_as_json_have_their_places(shell: Shell) -> None:
+    spec = shell.write("bad.yaml", SPEC.replace("depth: 2", "depht: 2"))
+
+    ended = shell("validate", spec, "--json")
+
+    assert (ended.code, ended.err) == (Exit.INVALID, "")
+    assert ended.json["valid"] is False
+    assert ended.json["problems"] == [
+        {
+            "code": None,
+            "message": "unknown key `depht` in `network`",
+            "hint": "did you mean `depth`?",
+            "file": spec,
+            "line": 5,
+            "column": 26,
+        }
+    ]
+    assert shell("validate", "small.yaml", "--json").json["valid"] is True
+
+
 HOSTILE = {
     "nothing there": lambda path: None,
     "a folder": lambda path: path.mkdir(),
