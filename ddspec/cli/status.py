@@ -69,13 +69,15 @@ def status(as_json: AsJson = False, home: Home = None) -> Exit:
 
 
 def _works(store: Store) -> Iterator[Work]:
-    from ddspec.executors.registry import make_executor
+    from ddspec.executors.registry import EXECUTORS, make_executor
     from ddspec.run.dispatch import site_of
 
     site = site_of(store)
     for claim in store.claims.all():
         phase = "starting"
-        if claim.handle is not None:
+        if claim.executor not in EXECUTORS:
+            phase = "unknown"
+        elif claim.handle is not None:
             executor = make_executor(claim.executor, site)
             phase = executor.poll([claim.handle])[claim.handle].phase.value
-        yield Work(claim, phase, time.time() - claim.taken)
+        yield Work(claim, phase, max(0.0, time.time() - claim.taken))  # clocks are set back

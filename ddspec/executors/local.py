@@ -30,7 +30,8 @@ from ddspec.executors.supervise import HANDLE, SEALED, read_exit, read_leader, s
 from ddspec.host import ProcessId
 from ddspec.wire.job import JobExit
 
-COMMAND = (sys.executable, "-m", "ddspec_runners")
+COMMAND = (sys.executable, "-P", "-m", "ddspec_runners")
+"""`-P`: no module is imported from the folder of the job."""
 RUNTIME = ("torch", "torchvision", "safetensors", "sklearn", "numpy", "PIL")
 """What the runners import; looked for before a job is started, and never imported here."""
 PASSED_ON = (
@@ -248,5 +249,8 @@ def _handle(leader: ProcessId, attempt: str) -> Handle:
 
 
 def _parse(handle: Handle) -> tuple[ProcessId, str]:
-    *leader, attempt = json.loads(handle)
-    return ProcessId(*leader), attempt
+    try:
+        host, boot, pid, birth, attempt = json.loads(handle)
+        return ProcessId(str(host), str(boot), int(pid), str(birth)), str(attempt)
+    except (ValueError, TypeError) as error:
+        raise DdspecError(f"`{handle}` names no job on a machine", exit=Exit.UNABLE) from error

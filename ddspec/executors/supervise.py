@@ -77,15 +77,21 @@ def start(root: Path, argv: Sequence[str], environment: Mapping[str, str]) -> in
 
 
 def read_leader(root: Path) -> ProcessId | None:
-    """Return the supervisor of an attempt; None where none started, or the attempt is sealed."""
+    """Return the supervisor of an attempt; None where none started, or the attempt is sealed.
+
+    A living one signed whole: what cannot be read was lost when the machine went down.
+    """
     try:
         content = (root / HANDLE).read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return None
     if content == SEALED:
         return None
-    pid, birth, host, boot = content.decode(errors="replace").splitlines()
-    return ProcessId(host, boot, int(pid), parse_birth(birth))
+    try:
+        pid, birth, host, boot = content.decode(errors="replace").splitlines()
+        return ProcessId(host, boot, int(pid), parse_birth(birth))
+    except (ValueError, IndexError):
+        return None
 
 
 def read_exit(root: Path) -> int | None:

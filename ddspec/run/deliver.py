@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ddspec.canon import Digest, Json
 from ddspec.disk import full_disk_named, write_whole
+from ddspec.errors import DdspecError, Exit
 from ddspec.spec.evaluate import ProtocolSpec
 from ddspec.store.store import Store
 
@@ -33,8 +34,13 @@ def deliver(
         "protocol": protocol.model_dump(mode="json", exclude_none=True)
     }
     texts = {CARD: _text(card), MEASURED: _text(measured)}
-    with full_disk_named(store.layout.home):
-        target.mkdir(parents=True, exist_ok=True)
+    if _there(target, texts):
+        return target
+    from ddspec.store.locks import locked  # filelock is 60 ms, and idle runs need no lock
+
+    # two runs may deliver at once, under one name even sets of two specs
+    with full_disk_named(store.layout.home), locked(store.layout.lock(f"results-{name}")):
+        _make_folder(target)
         if not _holds(target / CARD, texts[CARD]):
             # the card goes first and comes last: whoever sees one, sees the set that it describes
             (target / CARD).unlink(missing_ok=True)
@@ -44,6 +50,21 @@ def deliver(
             if not _holds(target / file, text):
                 write_whole(target / file, text)
     return target
+
+
+def _there(target: Path, texts: Mapping[str, bytes]) -> bool:
+    return all(_holds(target / file, text) for file, text in texts.items())
+
+
+def _make_folder(target: Path) -> None:
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise DdspecError(
+            f"cannot deliver to {target}: it is no folder",
+            exit=Exit.UNABLE,
+            hint="move it away and run again: everything is in the store",
+        ) from error
 
 
 def _text(value: Mapping[str, Json]) -> bytes:

@@ -8,12 +8,18 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass, replace
+from functools import cache
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
 
 from ddspec.canon import Digest, canonical
 from ddspec.disk import create_whole, full_disk_named, write_whole
+from ddspec.errors import DdspecError, Exit
 from ddspec.host import ProcessId
 from ddspec.store.layout import Layout
 
@@ -64,17 +70,26 @@ class Claims:
     def read(self, key: Digest) -> Claim | None:
         """Return the claim of a key.
 
-        A claim appears whole, so an unreadable one means that the machine went down before its
-        content reached the disk; its job went down too, and the claim is removed.
+        A claim appears whole, so one that is no JSON means that the machine went down before its
+        content reached the disk; its job went down too, and the claim is removed. Raises
+        DdspecError (exit 4) for one that another version, or somebody else, put there.
         """
         path = self.layout.claims / key
         try:
-            return _decoded(path.read_bytes())
+            if not stat.S_ISREG(path.lstat().st_mode):
+                raise _foreign(path)
+            plain = json.loads(path.read_bytes())
         except FileNotFoundError:
             return None
-        except (ValueError, KeyError, TypeError):
+        except ValueError:
             path.unlink(missing_ok=True)
             return None
+        if not isinstance(plain, dict) or plain.pop("format", None) != CLAIM_FORMAT:
+            raise _foreign(path)
+        try:
+            return _reader().validate_python(plain)
+        except ValidationError as error:
+            raise _foreign(path) from error
 
     def all(self) -> Iterator[Claim]:
         """Yield all claims, ordered by key."""
@@ -134,8 +149,14 @@ def _encoded(claim: Claim) -> bytes:
     return canonical({"format": CLAIM_FORMAT, **asdict(claim)}) + b"\n"
 
 
-def _decoded(content: bytes) -> Claim:
-    plain = json.loads(content)
-    if plain.pop("format") != CLAIM_FORMAT:
-        raise ValueError("not a claim of this format")
-    return Claim(**{**plain, "owner": ProcessId(**plain["owner"])})
+@cache
+def _reader() -> TypeAdapter[Claim]:
+    return TypeAdapter(Claim)  # made when there is a claim to read, which is seldom
+
+
+def _foreign(path: Path) -> DdspecError:
+    return DdspecError(
+        f"{path} is no claim of this version",
+        exit=Exit.CHANGED,
+        hint="update ddspec; or remove it, if nothing works on that stage",
+    )

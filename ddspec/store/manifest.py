@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from ddspec.canon import Digest, Json, canonical
 
@@ -69,22 +71,34 @@ def measure(folder: Path, key: Digest) -> Manifest:
 def read_manifest(folder: Path, key: Digest) -> Manifest | None:
     """Return an object's manifest; None where it is missing, unreadable or of another key."""
     try:
+        look_of(folder / MANIFEST)
         plain = json.loads((folder / MANIFEST).read_bytes())
-        files = {
-            str(name): FileRecord(
-                record["sha256"], Look(record["size"], record["mtime_ns"], record["inode"])
-            )
-            for name, record in plain["files"].items()
-        }
+        files = {_inner(name): _record(record) for name, record in plain["files"].items()}
         whole = plain["format"] == MANIFEST_FORMAT and plain["key"] == key
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     return Manifest(key, files) if whole else None
 
 
+def _record(plain: Mapping[str, object]) -> FileRecord:
+    numbers = [plain[name] for name in ("size", "mtime_ns", "inode")]
+    size, mtime_ns, inode = [number for number in numbers if isinstance(number, int)]
+    return FileRecord(str(plain["sha256"]), Look(size, mtime_ns, inode))
+
+
+def _inner(name: str) -> str:
+    """Return the name of a file inside of an object; ValueError where it leads elsewhere."""
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or "\0" in name:
+        raise ValueError(f"{name!r} is no file of an object")
+    return name
+
+
 def look_of(path: Path) -> Look:
-    """Return how a file looks; OSError where there is none."""
+    """Return how a file looks; OSError where there is none, or something else than a file."""
     status = path.lstat()
+    if not stat.S_ISREG(status.st_mode):
+        raise FileNotFoundError(errno.ENOENT, "not a regular file", str(path))
     return Look(status.st_size, status.st_mtime_ns, status.st_ino)
 
 

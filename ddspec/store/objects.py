@@ -141,15 +141,15 @@ class Objects:
         """Return how the files looked when this host rehashed them, if it did in this boot."""
         try:
             plain = json.loads(self.layout.verified(host_name(), key).read_bytes())
-        except (OSError, ValueError):
+            files = {name: Look(*look) for name, look in plain["files"].items()}
+            return files if plain["boot"] == boot_id() else None
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
             return None
-        if plain["boot"] != boot_id():
-            return None
-        return {name: Look(*look) for name, look in plain["files"].items()}
 
     def _remember(self, key: Digest, looks: dict[str, Look]) -> None:
+        """Note how the files look now; a store that may only be read is rehashed every time."""
         path = self.layout.verified(host_name(), key)
         files = {name: [look.size, look.mtime_ns, look.inode] for name, look in looks.items()}
-        with full_disk_named(self.layout.home):
+        with suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(path, canonical({"boot": boot_id(), "files": files}))

@@ -69,36 +69,67 @@ class Store:
 def open_store(home: Path) -> Store:
     """Open the store in a folder, which is created where there is none.
 
-    Raises DdspecError (exit 6) where it cannot be written, (exit 4) where a newer version made it.
+    Raises DdspecError (exit 6) where it cannot be written, or where a folder that is no store holds
+    other things, and (exit 4) where a newer version made it.
     """
     layout = Layout(home.absolute())
     try:
+        known = _identity(layout)
+        if known is None:
+            _refuse_foreign(layout.home)
         for folder in FOLDERS:
             (layout.home / folder).mkdir(parents=True, exist_ok=True)
-        return Store(layout, _identity(layout) or _create(layout))
-    except (PermissionError, NotADirectoryError, FileExistsError) as error:
-        raise DdspecError(
-            f"cannot use {layout.home} as the store: {error.strerror}",
-            exit=Exit.UNABLE,
-            hint="name another place with `--home` or DDSPEC_HOME",
-        ) from error
+        return Store(layout, known or _create(layout))
+    except OSError as error:
+        raise _unusable(layout.home, (error.strerror or str(error)).lower()) from error
 
 
 def _identity(layout: Layout) -> str | None:
+    """Return the name of a store; None where there is none yet."""
+    path = layout.identity
     try:
-        plain = json.loads(layout.identity.read_bytes())
-    except FileNotFoundError:
+        if path.exists() and not path.is_file():  # reading a pipe would wait for ever
+            raise ValueError
+        plain = json.loads(path.read_bytes())
+        form, name = plain["format"], plain.get("id")
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    except ValueError as error:
-        raise DdspecError(f"{layout.identity} is damaged", exit=Exit.UNABLE) from error
-    if plain["format"] != STORE_FORMAT:
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise DdspecError(
-            f"{layout.home} is a store of format {plain['format']}, this version reads"
-            f" {STORE_FORMAT}",
+            f"{path} is damaged",
+            exit=Exit.UNABLE,
+            hint="it names the store; name another place with `--home` or DDSPEC_HOME",
+        ) from error
+    if form != STORE_FORMAT or not isinstance(name, str):
+        raise DdspecError(
+            f"{layout.home} is a store of format {form}, this version reads {STORE_FORMAT}",
             exit=Exit.CHANGED,
             hint="update ddspec, or name another place with `--home`",
         )
-    return str(plain["id"])
+    return name
+
+
+def _refuse_foreign(home: Path) -> None:
+    """Refuse to make a store among the files of a person: it would hide them from git."""
+    if not home.is_dir():
+        return
+    ours = {*FOLDERS, "results", ".gitignore"}
+    halves = (".store.json.", "..gitignore.")
+    others = sorted(
+        entry.name
+        for entry in home.iterdir()
+        if entry.name not in ours and not entry.name.startswith(halves)
+    )
+    if others:
+        raise _unusable(home, f"it is no store, and holds other things such as `{others[0]}`")
+
+
+def _unusable(home: Path, why: str) -> DdspecError:
+    return DdspecError(
+        f"cannot use {home} as the store: {why}",
+        exit=Exit.UNABLE,
+        hint="name another place with `--home` or DDSPEC_HOME",
+    )
 
 
 def _create(layout: Layout) -> str:
@@ -107,4 +138,4 @@ def _create(layout: Layout) -> str:
         create_whole(layout.home / ".gitignore", b"*\n")
         identity = {"format": STORE_FORMAT, "id": secrets.token_hex(8)}
         create_whole(layout.identity, canonical(identity) + b"\n")
-    return str(json.loads(layout.identity.read_bytes())["id"])
+    return _identity(layout) or ""

@@ -52,7 +52,7 @@ def test_json_keeps_what_it_escapes(shell: Shell) -> None:
 
 def test_what_a_runner_says_before_it_fails_is_made_visible(shell: Shell) -> None:
     script = {"pool/0": {"stderr": "cannot read \x1b]0;window\x07cat.png\n", "exits": [65]}}
-    (shell.home / "script.json").write_text(json.dumps(script))
+    (shell.folder / "script.json").write_text(json.dumps(script))
 
     ended = shell("run", "small.yaml")
 

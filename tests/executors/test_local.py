@@ -6,14 +6,16 @@ import json
 import os
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from fake_jobs import Bench
 
 from ddspec import host
+from ddspec.errors import DdspecError
 from ddspec.executors.base import Phase
-from ddspec.executors.local import PASSED_ON
+from ddspec.executors.local import COMMAND, PASSED_ON
 from ddspec.host import ProcessId, this_process
 
 
@@ -115,6 +117,34 @@ def test_a_handle_is_more_than_a_number(
 
     assert (state.phase, state.intact) == (phase, intact)
     assert executor.poll([json.dumps(parts)])[json.dumps(parts)].phase is Phase.RUNNING
+
+
+def test_nothing_is_imported_from_the_folder_of_a_job(bench: Bench) -> None:
+    root_of(bench).mkdir()
+    (root_of(bench) / "planted.py").write_text("print('imported')")
+    executor = replace(bench.executor(""), command=(*COMMAND[:-1], "planted"))
+
+    bench.ended(executor, bench.submit(executor))
+
+    assert "No module named planted" in (root_of(bench) / "stderr").read_text()
+
+
+@pytest.mark.parametrize("content", [b"", b"\0\0\0", b"12\nbirth\n", b"x\ny\nz\nw\n"])
+def test_a_handle_that_was_lost_with_the_machine_is_that_of_no_job(
+    bench: Bench, content: bytes
+) -> None:
+    root_of(bench).mkdir()
+    (root_of(bench) / "handle").write_bytes(content)
+    executor = bench.executor("")
+
+    assert executor.settle("one") is None
+    assert executor.find(bench.store.id) == {}
+
+
+@pytest.mark.parametrize("handle", ["", "{}", "[1]", '["h", "b", "x", "y", "one"]'])
+def test_a_handle_of_another_executor_is_refused(bench: Bench, handle: str) -> None:
+    with pytest.raises(DdspecError, match="names no job on a machine"):
+        bench.executor("").poll([handle])
 
 
 def test_a_host_that_ignores_signals_does_not_teach_it_its_jobs(bench: Bench) -> None:

@@ -43,8 +43,8 @@ ACCURACIES = {
 
 def fake_executor(site: Site) -> LocalExecutor:
     """Stand in for the local executor: the same, but for what its jobs do."""
-    home = site.attempts.parent
-    command = (sys.executable, str(RUNNER), str(home / "script.json"), str(home / "log"))
+    folder = site.attempts.parent.parent
+    command = (sys.executable, str(RUNNER), str(folder / "script.json"), str(folder / "log"))
     return LocalExecutor(site, command=command)
 
 
@@ -86,9 +86,8 @@ class Shell:
         }
         for label, code in failing.items():
             script[label.replace("__", "/")] = {"exits": [code] * 9}
-        self.home.mkdir(exist_ok=True)
-        (self.home / "script.json").write_text(json.dumps(script))
-        (self.home / "log").touch()
+        (self.folder / "script.json").write_text(json.dumps(script))
+        (self.folder / "log").touch()
 
     def __call__(self, *arguments: str) -> Ended:
         self.monkeypatch.setattr(sys, "argv", ["ddspec", *arguments])

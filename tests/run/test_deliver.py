@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from ddspec.errors import DdspecError, Exit
 from ddspec.run.deliver import deliver
 from ddspec.spec.evaluate import ProtocolSpec
 from ddspec.store.store import Store, open_store
@@ -70,3 +72,28 @@ def test_a_delivered_set_is_not_written_again(store: Store, tmp_path: Path) -> N
     deliver(store, "digits", key, PROTOCOL, {})
 
     assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == before
+
+
+def test_of_sets_that_are_delivered_at_once_one_is_there_whole(
+    store: Store, tmp_path: Path
+) -> None:
+    keys = [publish(store, tmp_path, name, name.encode() * 100_000) for name in "abcd"]
+
+    with ThreadPoolExecutor(4) as pool:
+        *_, folder = pool.map(lambda key: deliver(store, "digits", key, PROTOCOL, {}), keys * 4)
+
+    name = json.loads((folder / "card.json").read_bytes())["provenance"]
+    assert (folder / "synthetic.safetensors").read_bytes() == name.encode() * 100_000
+    assert len(list(folder.iterdir())) == 4
+
+
+def test_a_file_in_place_of_the_folder_is_an_error_that_says_so(
+    store: Store, tmp_path: Path
+) -> None:
+    store.layout.results.mkdir()
+    (store.layout.results / "digits").write_text("mine")
+
+    with pytest.raises(DdspecError, match="digits: it is no folder") as caught:
+        deliver(store, "digits", publish(store, tmp_path, "a", b"1"), PROTOCOL, {})
+
+    assert caught.value.exit is Exit.UNABLE

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 
+from ddspec.errors import DdspecError, Exit
 from ddspec.host import ProcessId, this_process
 from ddspec.store.claims import Claim
 from ddspec.store.store import Store
@@ -70,7 +73,6 @@ def test_a_dropped_claim_can_be_taken_again(store: Store) -> None:
     [
         pytest.param(b"", id="empty"),
         pytest.param(b'{"format": "ddspec.claim/1"', id="half"),
-        pytest.param(b'{"format": "ddspec.claim/1"}', id="without fields"),
         pytest.param(b"\x00\x00", id="zeros after a loss of power"),
     ],
 )
@@ -112,3 +114,33 @@ def test_only_one_holds_the_lock_of_a_key(store: Store) -> None:
         held = (first, second)
     with store.claims.lock(KEY, 0) as third:
         assert (*held, third) == (True, False, True)
+
+
+FOREIGN = {
+    "a newer format": {"format": "ddspec.claim/2"},
+    "a field of another type": {"format": "ddspec.claim/1", "taken": "yesterday"},
+    "another form": {"format": None},
+    "no owner": {"format": "ddspec.claim/1", "owner": None},
+}
+
+
+@pytest.mark.parametrize("changes", FOREIGN.values(), ids=FOREIGN)
+def test_the_claim_of_another_version_is_neither_taken_nor_removed(
+    store: Store, changes: dict[str, object]
+) -> None:
+    store.claims.take(claim_of("one"))
+    path = store.layout.claims / KEY
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+    with pytest.raises(DdspecError, match="is no claim of this version") as caught:
+        store.claims.read(KEY)
+
+    assert caught.value.exit == Exit.CHANGED
+    assert store.claims.keys() == {KEY}
+
+
+def test_a_pipe_in_place_of_a_claim_is_not_waited_for(store: Store) -> None:
+    os.mkfifo(store.layout.claims / KEY)
+
+    with pytest.raises(DdspecError, match="is no claim"):
+        store.claims.read(KEY)

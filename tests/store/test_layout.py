@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,57 @@ def test_a_store_of_a_newer_format_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DdspecError, match=r"store of format ddspec\.store/2") as caught:
         open_store(tmp_path / "home")
     assert caught.value.exit == Exit.CHANGED
+
+
+DAMAGED = {
+    "nothing": "",
+    "no JSON": "xx",
+    "an empty object": "{}",
+    "a list": "[]",
+    "text": '"x"',
+    "bytes": "\x00\x00",
+}
+
+
+@pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED)
+def test_a_store_that_lost_its_name_is_refused(tmp_path: Path, content: str) -> None:
+    home = open_store(tmp_path / "home").layout
+    home.identity.write_text(content)
+
+    with pytest.raises(DdspecError, match=r"store\.json is damaged") as caught:
+        open_store(tmp_path / "home")
+    assert caught.value.exit == Exit.UNABLE
+
+
+def test_a_pipe_in_place_of_the_name_is_not_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    os.mkfifo(tmp_path / "home/store.json")
+
+    with pytest.raises(DdspecError, match=r"store\.json is damaged"):
+        open_store(tmp_path / "home")
+
+
+def test_no_store_is_made_among_the_files_of_a_person(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("")
+
+    with pytest.raises(DdspecError, match=r"holds other things such as `thesis\.tex`") as caught:
+        open_store(tmp_path)
+
+    assert caught.value.exit == Exit.UNABLE
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_store_whose_making_was_killed_is_made_whole(tmp_path: Path) -> None:
+    for name in ("objects", "locks", ".gitignore", "..gitignore.00", ".store.json.ab12"):
+        (tmp_path / "home" / name).mkdir(parents=True)
+
+    assert open_store(tmp_path / "home").id
+
+
+def test_a_path_that_no_disk_takes_is_an_error_with_a_way_out(tmp_path: Path) -> None:
+    with pytest.raises(DdspecError, match="file name too long\n  hint: name another") as caught:
+        open_store(tmp_path / ("x" * 300))
+    assert caught.value.exit == Exit.UNABLE
 
 
 def test_a_home_that_is_a_file_is_an_error_with_a_way_out(tmp_path: Path) -> None:

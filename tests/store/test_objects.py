@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from ddspec.host import host_name
 from ddspec.store import objects as objects_module
 from ddspec.store.manifest import sha256_of
 from ddspec.store.objects import DamagedObject
@@ -161,3 +165,59 @@ def test_verifying_names_every_damaged_object(store: Store, publish: Publish) ->
     found = dict(store.objects.verify_all())
 
     assert found == {KEY: None, other: "data has another content than was published"}
+
+
+FORGED: dict[str, Callable[[dict[str, Any]], object]] = {
+    "a list": lambda plain: plain.update(files=[]),
+    "a size in words": lambda plain: plain["files"]["data"].update(size="big"),
+    "a path that leads out": lambda plain: plain["files"].update({"../x": plain["files"]["data"]}),
+    "an absolute path": lambda plain: plain["files"].update({"/etc": plain["files"]["data"]}),
+    "a path with a zero": lambda plain: plain["files"].update({"a\0": plain["files"]["data"]}),
+}
+
+
+@pytest.mark.parametrize("forge", FORGED.values(), ids=FORGED)
+def test_a_manifest_that_nobody_could_have_written_is_damage(
+    store: Store, publish: Publish, forge: Callable[[dict[str, Any]], object]
+) -> None:
+    manifest = publish() / "manifest.json"
+    plain = json.loads(manifest.read_text())
+    forge(plain)
+    manifest.write_text(json.dumps(plain))
+
+    assert store.objects.problem(KEY) == "manifest.json is missing or unreadable"
+
+
+@pytest.mark.parametrize("name", ["data", "manifest.json"])
+def test_a_link_or_a_pipe_in_an_object_is_damage(store: Store, publish: Publish, name: str) -> None:
+    path = publish() / name
+    path.rename(store.layout.home / "moved")
+    path.symlink_to(store.layout.home / "moved")
+
+    assert not store.objects.has(KEY)
+    path.unlink()
+    os.mkfifo(path)
+    assert not store.objects.has(KEY)
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", "x", '{"boot": 1, "files": {"a": 1}}'])
+def test_a_damaged_note_of_what_was_rehashed_costs_a_rehash(
+    store: Store, publish: Publish, content: str
+) -> None:
+    publish()
+    store.objects.fetch(KEY)
+    store.layout.verified(host_name(), KEY).write_text(content)
+
+    assert store.objects.fetch(KEY) == store.layout.object(KEY)
+
+
+def test_a_copied_store_that_may_not_be_written_can_be_read(
+    store: Store, publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, content: bytes) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    os.utime(publish() / "data")
+    monkeypatch.setattr(objects_module, "write_whole", refuse)
+
+    assert store.objects.has(KEY)
