@@ -53,6 +53,7 @@ def diff(
     from ddspec.cli.output import show, show_json
     from ddspec.console.diff_view import diff_json, render_diff, render_results_diff
     from ddspec.console.scores_view import render_scores
+    from ddspec.plan.effort import effort
 
     store = existing_store(home)
     old, new = _side(before, store), _side(after, store)
@@ -64,8 +65,8 @@ def diff(
     else:
         names = (str(before), str(after))
         head = render_results_diff(*names, changed=changed)
-        if found is not None:
-            head = render_diff(found, *names)
+        if found is not None and old.plan is not None and new.plan is not None:
+            head = render_diff(found, *names, effort(old.plan, new.plan, found))
         parts = (head, render_scores(old.scores, new.scores))
         show("\n\n".join(part for part in parts if part))
     return Exit.CHANGED if exit_code and changed else Exit.DONE

@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
 from ddspec.canon import Digest, Json, canonical
 from ddspec.console.columns import columns
+from ddspec.console.quantities import flops
 from ddspec.console.scores_view import scores_json
 from ddspec.plan.diff import Change, PlanDiff
+from ddspec.plan.effort import Effort
 from ddspec.plan.labels import pattern, range_label
 from ddspec.run.scores import Score
 from ddspec.visible import visible
 
 DIFF_JSON_FORMAT = "ddspec.diff/1"
-SHOWN = 40
+SHOWN = 30
 """Characters of a value that are shown."""
+LEAD = 8
+"""Of them, those before the first that differs."""
 EDITS_SHOWN = 3
 NOTHING = "nothing changed"
 
 
-def render_diff(changed: PlanDiff, before: str, after: str) -> str:
+def render_diff(changed: PlanDiff, before: str, after: str, cost: Effort | None = None) -> str:
     """Return settings, stages, schedule and a verdict; `before` and `after` name the documents."""
     sections = (
         [f"{before} -> {after}: {_verdict(changed)}"],
         _settings(changed),
         _stages(changed),
-        _relations(changed),
+        [*_relations(changed), *_cost(cost)] if changed else [],
     )
     return "\n\n".join("\n".join(lines) for lines in sections if lines)
 
@@ -113,7 +117,8 @@ def _settings(changed: PlanDiff) -> list[str]:
     if not changed.settings:
         return []
     rows = [
-        (one.path, _shown(one.before), _shown(one.after), one.effect) for one in changed.settings
+        (one.path, *_shown(_text(one.before), _text(one.after)), one.effect)
+        for one in changed.settings
     ]
     return columns([("setting", "before", "after", "effect"), *rows], left=4)
 
@@ -135,16 +140,24 @@ def _groups(changed: PlanDiff) -> Iterator[tuple[str, str, str]]:
 def _likeness(change: Change) -> tuple[str, str, str]:
     paths = [edit.path for edit in change.edits if edit.path != "schedule_digest"]
     cause = ", ".join(paths[:EDITS_SHOWN])
-    if change.status == "edited" and not paths:
-        cause = "other inputs"
+    if change.status == "edited":
+        cause = f"differs in {cause}" if paths else "has other inputs"
     if len(paths) > EDITS_SHOWN:
         cause += f" and {len(paths) - EDITS_SHOWN} more"
     return change.status, pattern(change.label), cause
 
 
-def _relations(changed: PlanDiff) -> list[str]:
-    if not changed:
+def _cost(cost: Effort | None) -> list[str]:
+    if cost is None or cost.before is None or cost.after is None:
         return []
+    share = f" ({100 * (cost.after / cost.before - 1):+.0f} %)" if cost.before else ""
+    return [
+        f" work from scratch: {flops(cost.before)} -> {flops(cost.after)}{share},"
+        f" of it new {flops(cost.new)}"
+    ]
+
+
+def _relations(changed: PlanDiff) -> list[str]:
     schedule, comparable = changed.schedule, changed.comparable
     most = max(schedule.before, schedule.after)
     if schedule.before == schedule.after == schedule.shared:
@@ -167,11 +180,29 @@ def _relations(changed: PlanDiff) -> list[str]:
     return lines
 
 
-def _shown(value: Json) -> str:
+def _shown(before: str, after: str) -> tuple[str, str]:
+    """Return two values cut to a cell each, and from where they differ if that is further on."""
+    pairs = enumerate(zip(before, after, strict=False))
+    alike = next((at for at, (a, b) in pairs if a != b), 0)
+    start = 0 if alike < SHOWN - LEAD else alike - LEAD
+    return _cut(before, start), _cut(after, start)
+
+
+def _cut(text: str, start: int) -> str:
+    text = f"…{text[start + 1 :]}" if start else text
+    return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
+
+
+def _text(value: Json) -> str:
+    """Return a setting in words, on one line: `idc: operations [crop, scale], scale 1.2`."""
     if value is None:
         return "-"
-    text = value if isinstance(value, str) else canonical(value).decode()
-    if isinstance(value, float):
-        text = repr(value)
-    text = visible(text)  # a cell has one line
-    return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
+    if isinstance(value, str):
+        return visible(value)
+    if isinstance(value, Mapping):
+        kind = value.get("kind")
+        rest = ", ".join(f"{k} {_text(v)}" for k, v in value.items() if k != "kind")
+        return ": ".join(part for part in ("" if kind is None else _text(kind), rest) if part)
+    if isinstance(value, Sequence):
+        return f"[{', '.join(map(_text, value))}]"
+    return repr(value) if isinstance(value, float) else canonical(value).decode()

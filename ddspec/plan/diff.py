@@ -175,21 +175,22 @@ def _sources(stage: Stage) -> dict[str, str]:
     }
 
 
-def _differences(before: Mapping[str, Json], after: Mapping[str, Json]) -> tuple[Setting, ...]:
-    was, now = dict(_flat(before)), dict(_flat(after))
-    return tuple(
-        Setting(path, was.get(path), now.get(path))
-        for path in dict.fromkeys([*was, *now])
-        if was.get(path) != now.get(path)
-    )
+def _differences(
+    before: Mapping[str, Json], after: Mapping[str, Json], prefix: str = ""
+) -> tuple[Setting, ...]:
+    """Return what differs, leaf by leaf; a section that is of another kind now is one leaf."""
+    found: list[Setting] = []
+    for name in dict.fromkeys([*before, *after]):
+        was, now = before.get(name), after.get(name)
+        if isinstance(was, Mapping) and isinstance(now, Mapping) and _alike(was, now):
+            found += _differences(was, now, f"{prefix}{name}.")
+        elif was != now:
+            found.append(Setting(f"{prefix}{name}", was, now))
+    return tuple(found)
 
 
-def _flat(value: Mapping[str, Json], prefix: str = "") -> Iterator[tuple[str, Json]]:
-    for name, inner in value.items():
-        if isinstance(inner, Mapping):
-            yield from _flat(inner, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", inner
+def _alike(one: Mapping[str, Json], other: Mapping[str, Json]) -> bool:
+    return one.get("kind") == other.get("kind")
 
 
 def _schedules(before: Plan, after: Plan) -> ScheduleChange:

@@ -11,6 +11,7 @@ from ddspec.console.diff_view import diff_json, render_diff
 from ddspec.console.scores_view import render_scores
 from ddspec.plan.compile import compile_plan
 from ddspec.plan.diff import PlanDiff, diff
+from ddspec.plan.effort import Effort
 from ddspec.plan.ir import Plan
 from ddspec.run.scores import Score
 from ddspec.spec.experiment import Experiment
@@ -37,7 +38,8 @@ def plan(experiment: Experiment) -> Plan:
 
 
 def test_a_change_is_shown_with_cause_and_consequence() -> None:
-    text = render_diff(changed(loops__outer_loops=20, evaluate__repeats=7), "a.yaml", "b.yaml")
+    found = changed(loops__outer_loops=20, evaluate__repeats=7)
+    text = render_diff(found, "a.yaml", "b.yaml", Effort(400, 300, new=120))
 
     assert (
         text
@@ -49,13 +51,37 @@ a.yaml -> b.yaml: distillation changes, numbers stay comparable
  evaluate.repeats   5       7      evaluation only, number of runs
 
  44 stages: 36 same · 1 edited · 5 downstream · 2 added
- edited      distill                     stop
+ edited      distill                     differs in stop
  downstream  evaluate/convnet2-w32/0..4
  added       evaluate/convnet2-w32/5..6
 
  schedule: first 20 of 40 rows unchanged
- unchanged: protocol, test set, networks, label kind"""
+ unchanged: protocol, test set, networks, label kind
+ work from scratch: 400 FLOP -> 300 FLOP (-25 %), of it new 120 FLOP"""
     )
+
+
+def test_a_section_of_another_kind_is_one_row() -> None:
+    changes = {"perturbation": {"kind": "none"}, "network__width": 16}
+    lines = render_diff(changed(**changes), "a", "b").split("\n")
+
+    assert [line.rstrip() for line in lines[3:6]] == [
+        " network.width  32                              16     pool, distillation",
+        " perturbation   filter_gaussian: directions 2…  none   distillation",
+        "",
+    ]
+
+
+def test_long_values_are_shown_from_where_they_differ() -> None:
+    rates = [0.01, 0.015, 0.02, 0.025, 0.04]
+    lines = render_diff(changed(pool__vary__learning_rate=rates), "a", "b").split("\n")
+
+    assert lines[3].split("  ") == [
+        " pool.vary.learning_rate",
+        "…25, 0.03]",
+        "…25, 0.04]",
+        "pool, distillation",
+    ]
 
 
 @pytest.mark.parametrize(
