@@ -92,7 +92,8 @@ def _download(archive: Archive, packed: Path, advance: Advance) -> None:
 def _receive(url: str, limit: int, packed: Path, advance: Advance) -> str:
     """Write what `url` answers to a file and return its MD5, the sum that is published."""
     with urlopen(url, timeout=TIMEOUT_S) as answer, packed.open("wb") as file:
-        expected = int(answer.headers.get("Content-Length") or 0)
+        told = answer.headers.get("Content-Length") or ""
+        expected = int(told) if told.isascii() and told.isdecimal() else 0
         return _copy(answer, file, limit, lambda received: advance(received, expected))
 
 

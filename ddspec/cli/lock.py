@@ -52,7 +52,14 @@ def make_lock(experiment: Experiment, data: Path | None) -> Lock:
         raise DdspecError(
             f"`{dataset.kind}` needs no lock: published checksums identify it", exit=Exit.USAGE
         )
-    root = data_root(data) / expand_location(dataset.path, os.environ)
+    place = data_root(data)
+    root = place / expand_location(dataset.path, os.environ)
+    if not root.resolve().is_relative_to(place.resolve()):
+        raise DdspecError(
+            f"`dataset.path` leads out of the data directory, to `{root.resolve()}`",
+            exit=Exit.UNABLE,
+            hint="give `--data` the folder that holds it",
+        )
     splits: dict[Split, str] = {"train": dataset.train}
     if dataset.test is not None:
         splits["test"] = dataset.test

@@ -6,7 +6,9 @@ import gzip
 import hashlib
 import io
 import tarfile
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -118,6 +120,30 @@ def test_a_tar_cannot_write_outside_its_folder(tmp_path: Path) -> None:
         fetch_archive(archive, root, ignore)
 
     assert left_in(root) == []
+
+
+@pytest.mark.parametrize("length", ["abc", "-5", "\u00b2", "1e3"])
+def test_a_length_that_is_no_number_is_no_length(tmp_path: Path, length: str) -> None:
+    data = gzip.compress(b"images")
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", length)
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Answer) as server:
+        thread = Thread(target=server.handle_request)
+        thread.start()
+        url = f"http://127.0.0.1:{server.server_port}/"
+        archive = published(tmp_path, data, urls=(url,))
+
+        assert fetch_archive(archive, tmp_path / "data", ignore)
+        thread.join()
 
 
 def test_a_machine_without_a_network_gets_a_message(

@@ -69,3 +69,16 @@ def test_the_name_of_a_spec_cannot_become_a_command_or_a_line_of_its_plan(shell:
 
     assert stale.code == 4
     assert "`ddspec diff odd.plan.yaml 'a'\"'\"'b $(touch x)" in stale.err
+
+
+def test_a_lock_reads_nothing_outside_of_the_data_directory(shell: Shell) -> None:
+    (shell.folder / "private/train/secret").mkdir(parents=True)
+    (shell.folder / "data").mkdir()
+    dataset = "{kind: folder, path: ../private, size: 8}"
+    shell.write("out.yaml", SPEC.replace("{kind: digits, validation: 0.2}", dataset))
+
+    ended = shell("lock", "out.yaml", "--data", "data")
+
+    assert ended.code == 6
+    assert "`dataset.path` leads out of the data directory" in ended.err
+    assert "secret" not in ended.err

@@ -11,6 +11,9 @@ from ddspec_runners.data.corpus import Bytes
 
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 """Channels to Pillow's mode."""
+FORMATS = ("PNG", "JPEG", "BMP", "DIB", "GIF", "TIFF", "WEBP")
+"""Formats of the suffixes that count as images, whatever a file calls itself: Pillow knows others,
+and hands one of them, PostScript, to an interpreter."""
 MAX_PIXELS = 100_000_000
 """Larger images are refused before they are decompressed (a bomb of 1 MB can hold gigabytes)."""
 DEEP = frozenset({"I", "I;16", "I;16B", "I;16L", "I;16N"})
@@ -29,7 +32,7 @@ def decode_image(path: Path, *, size: int, channels: int) -> Bytes:
     (bilinear, antialiased) and the centre is kept. Raises Undecodable with the reason.
     """
     try:
-        with Image.open(path) as opened:
+        with Image.open(path, formats=FORMATS) as opened:
             if opened.width * opened.height > MAX_PIXELS:
                 raise Undecodable(f"{opened.width} x {opened.height} px is more than is read")
             image = _in_mode(ImageOps.exif_transpose(opened), MODES[channels])

@@ -34,12 +34,12 @@ def read_verified(path: Path, *, md5: str, sha256: str | None) -> bytes:
 def _content(path: Path) -> bytes:
     packed = path.with_name(f"{path.name}.gz")
     try:
-        if path.exists() or not packed.exists():
-            with path.open("rb") as file:
-                content = file.read(LIMIT + 1)
-        else:
-            with gzip.open(packed) as file:
-                content = file.read(LIMIT + 1)
+        plain = path.exists() or not packed.exists()
+        found = path if plain else packed
+        if found.exists() and not found.is_file():  # opening a pipe would wait for its writer
+            raise BadData(f"{found} is not a regular file")
+        with path.open("rb") if plain else gzip.open(packed) as file:
+            content = file.read(LIMIT + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise BadData(f"{path} cannot be read: {error}") from error
     if len(content) > LIMIT:

@@ -150,6 +150,22 @@ def test_what_cannot_be_decoded_says_why(tmp_path: Path, content: bytes) -> None
             decode_image(path, size=8, channels=3)
 
 
+def test_postscript_that_calls_itself_a_picture_is_never_interpreted(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\n")
+
+    with pytest.raises(Undecodable, match="cannot identify image file"):
+        decode_image(path, size=8, channels=3)
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP"])
+def test_every_format_of_images_is_read(tmp_path: Path, form: str) -> None:
+    path = tmp_path / "a"
+    Image.fromarray(noise(8, 8, 3)).save(path, format=form)
+
+    assert decode_image(path, size=8, channels=3).shape == (3, 8, 8)
+
+
 def test_floating_point_images_are_refused(tmp_path: Path) -> None:
     path = save(tmp_path / "a.tiff", np.zeros((4, 4), np.float32))
 

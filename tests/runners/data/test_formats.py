@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import os
 import pickle  # noqa: TID251 - what is read restricted must be written first
 import struct
 from collections.abc import Callable
@@ -193,6 +194,14 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | No
         (tmp_path / "train.gz").write_bytes(content)
 
     with pytest.raises(BadData, match="train cannot be read"):
+        read_verified(tmp_path / "train", **sums(b""))
+
+
+@pytest.mark.parametrize("name", ["train", "train.gz"])
+def test_a_pipe_in_place_of_a_file_is_not_waited_for(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / name)
+
+    with pytest.raises(BadData, match=f"{name} is not a regular file"):
         read_verified(tmp_path / "train", **sums(b""))
 
 
