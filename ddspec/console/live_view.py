@@ -56,6 +56,7 @@ def live_run() -> Iterator[Sink]:
         speed_estimate_period=PACE_S,
     ) as progress:
         yield LiveView(progress)
+    progress.console.print()
 
 
 @contextmanager

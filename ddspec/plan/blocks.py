@@ -22,6 +22,8 @@ PLAIN = re.compile(r"[a-z][a-z0-9_./-]*")
 AMBIGUOUS = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y", "n"})
 """Words that some YAML reader does not take for text."""
 LINE = re.compile(r'( *)(?:(- )|([A-Za-z0-9_./-]+|"(?:[^"\\]|\\.)*"):(?: |$))(.*)')
+BARE = re.compile(r"[A-Za-z0-9_./-]+")
+"""Keys that are written without quotes."""
 CONFLICT = re.compile(r"(?m)^(<<<<<<<|=======|>>>>>>>)")
 
 
@@ -52,7 +54,7 @@ def parse(text: str, name: str) -> dict[str, Json]:
 
 def _mapping(value: Mapping[str, Json], indent: int) -> Iterator[str]:
     for key, inner in value.items():
-        name = f"{' ' * indent}{key if LINE.fullmatch(f'{key}:') else json.dumps(key)}:"
+        name = f"{' ' * indent}{key if BARE.fullmatch(key) else json.dumps(key)}:"
         flow = _flow(inner)
         if isinstance(inner, Mapping) and inner and len(flow) > WIDTH:
             yield name

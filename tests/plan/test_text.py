@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
@@ -311,6 +311,8 @@ VALUES = st.recursive(
 
 @settings(max_examples=50, deadline=None)
 @given(st.dictionaries(st.text(max_size=9), VALUES, max_size=5))
+@example({" begins with a space": None})
+@example({'"is quoted"': None, "- looks like a list": None})
 def test_any_document_comes_back_as_it_was(document: dict[str, Any]) -> None:
     assert parse(emit(document), "x") == document
 
