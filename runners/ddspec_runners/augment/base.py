@@ -12,6 +12,8 @@ from typing import Protocol, TypeAlias
 import torch
 from torch import Generator, Tensor
 
+from ddspec_runners.functional.placement import placed
+
 Draws: TypeAlias = Mapping[str, Tensor]
 """Parameter name to float32 CPU tensor of leading dimension R; whole numbers are held exactly.
 
@@ -56,7 +58,7 @@ def integers(unit: Tensor, count: int) -> Tensor:
 
 def per_image(draw: Tensor, x: Tensor) -> Tensor:
     """Return a (R,) draw as (R, 1, 1, 1), with the device and dtype of `x`."""
-    return draw.to(x)[:, None, None, None]
+    return placed(draw, x.device, x.dtype)[:, None, None, None]
 
 
 def lone(draw: Tensor) -> bool:

@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
+from ddspec_runners.functional.placement import placed
+
 
 @dataclass(frozen=True, slots=True)
 class CutMixDraw:
@@ -79,10 +81,10 @@ def apply(x: Tensor, y: Tensor, draw: CutMixDraw) -> tuple[Tensor, Targets]:
     if not draw.active:
         return x, Targets(y, y, 1.0)
     top, left, bottom, right = draw.box
-    partner = draw.partner.to(x.device)
+    partner = placed(draw.partner, x.device)
     mixed = x.clone()
     mixed[:, :, top:bottom, left:right] = x[:, :, top:bottom, left:right][partner]
-    return mixed, Targets(y, y[partner.to(y.device)], draw.kept)
+    return mixed, Targets(y, y[placed(partner, y.device)], draw.kept)
 
 
 def _span(centre: int, half: int, size: int) -> tuple[int, int]:

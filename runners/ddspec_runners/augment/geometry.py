@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ddspec_runners.augment.base import Draws, lone, per_image
 from ddspec_runners.augment.resample import resample
+from ddspec_runners.functional.placement import placed
 
 
 def flip(x: Tensor, draws: Draws) -> Tensor:
@@ -30,7 +31,7 @@ def crop(x: Tensor, draws: Draws) -> Tensor:
     if lone(offsets):
         down, right = (int(offset) for offset in offsets[0].tolist())
         return F.pad(x, (-right, right, -down, down))
-    return _shift(x, offsets.to(x.device, torch.int64))
+    return _shift(x, placed(offsets, x.device, torch.int64))
 
 
 def scale(x: Tensor, draws: Draws) -> Tensor:
@@ -41,7 +42,7 @@ def scale(x: Tensor, draws: Draws) -> Tensor:
     factors = draws["scale"]
     if lone(factors) and factors.eq(1).all():
         return x
-    linear = torch.diag_embed(factors.to(x.device, torch.float64))
+    linear = torch.diag_embed(placed(factors, x.device, torch.float64))
     return affine(x, linear, torch.zeros_like(linear[:, 0]))
 
 
@@ -53,7 +54,7 @@ def rotate(x: Tensor, draws: Draws) -> Tensor:
     angle = draws["angle"]
     if lone(angle) and angle.item() == 0:
         return x
-    angle = angle.to(x.device, torch.float64)
+    angle = placed(angle, x.device, torch.float64)
     entries = (angle.cos(), -angle.sin(), angle.sin(), angle.cos())
     linear = torch.stack(entries, -1).reshape(-1, 2, 2)
     return affine(x, linear, torch.zeros_like(linear[:, 0]))
@@ -64,7 +65,7 @@ def cutout(x: Tensor, draws: Draws) -> Tensor:
 
     The box holds its first row and column and not its last.
     """
-    box = draws["cutout"].to(x.device)[:, :, None]
+    box = placed(draws["cutout"], x.device)[:, :, None]
     rows = torch.arange(x.shape[2], device=x.device)
     columns = torch.arange(x.shape[3], device=x.device)
     inside_rows = (rows >= box[:, 0]) & (rows < box[:, 1])

@@ -19,6 +19,7 @@ from ddspec_runners.augment.base import Draws, lone, uniforms
 from ddspec_runners.augment.color import blend
 from ddspec_runners.augment.geometry import flip
 from ddspec_runners.augment.resample import resample
+from ddspec_runners.functional.placement import channels, placed
 
 EIGENVALUES = (0.2175, 0.0188, 0.0045)
 EIGENVECTORS = (
@@ -63,7 +64,7 @@ class ImageNet:
     def apply(self, x: Tensor, draws: Draws) -> Tensor:
         """Return the images after crop, flip, brightness, contrast, saturation and lighting."""
         x = flip(resized_crop(x, draws), draws)
-        mean, std = (x.new_tensor(v)[:, None, None] for v in (self.mean, self.std))
+        mean, std = channels(self.mean, x), channels(self.std, x)
         x = blend(x, -mean / std, draws["brightness"])
         grey = _grey(x, mean, std).mean((2, 3), keepdim=True)
         x = blend(x, (grey - mean) / std, draws["contrast"])
@@ -81,7 +82,7 @@ def resized_crop(x: Tensor, draws: Draws) -> Tensor:
     size = x.shape[3]
     if lone(box) and box[0].tolist() == [0, 0, size, size]:
         return x
-    box = box.to(x.device, torch.float64)
+    box = placed(box, x.device, torch.float64)
     axis = torch.arange(size, device=x.device, dtype=torch.float64) + 0.5
     starts, sides = box[:, :2, None], box[:, 2:, None]
     # Clamping to the box's own first and last pixel is what resizing the cut box would do.
@@ -112,8 +113,7 @@ def draw_box(unit: Tensor, size: int, min_area: float) -> Tensor:
 
 
 def _grey(x: Tensor, mean: Tensor, std: Tensor) -> Tensor:
-    weights = x.new_tensor(LUMA)[:, None, None]
-    return (weights * (x * std + mean)).sum(1, keepdim=True)
+    return (channels(LUMA, x) * (x * std + mean)).sum(1, keepdim=True)
 
 
 def _lighting(x: Tensor, alphas: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from torch import Generator, Tensor
 
 from ddspec.spec.augmentation import DsaSpec, IdcAugmentationSpec, Operation
 from ddspec_runners.augment import geometry
-from ddspec_runners.augment.base import Draws, integers, uniforms
+from ddspec_runners.augment.base import Draws, integers, per_image, uniforms
 from ddspec_runners.augment.color import color
 
 Strengths = DsaSpec | IdcAugmentationSpec
@@ -112,7 +112,7 @@ def apply_chosen(x: Tensor, draws: Draws, exclusive: Sequence[Operation]) -> Ten
     present = sorted({int(value) for value in choice.tolist()})
     if len(present) == 1:
         return OPERATIONS[exclusive[present[0]]].apply(x, draws)
-    chosen = choice.to(x.device)[:, None, None, None]
+    chosen = per_image(choice, x)
     out = x
     for index in present:
         out = torch.where(chosen == index, OPERATIONS[exclusive[index]].apply(x, draws), out)

@@ -16,6 +16,7 @@ from torch import Tensor
 from ddspec.canon import Digest
 from ddspec.wire.schedule import Seed
 from ddspec_runners.faults import BadData
+from ddspec_runners.functional.placement import channels, placed
 from ddspec_runners.rng import generator
 
 IMAGES, LABELS, FACTS = "images.npy", "labels.npy", "dataset.json"
@@ -129,11 +130,11 @@ class PreparedSplit:
             chosen = torch.from_numpy(self.images[indices.cpu().numpy()])
         else:
             chosen = torch.from_numpy(self.images[indices])
-        return chosen.to(device or chosen.device).to(dtype) / 255
+        return placed(chosen, device).to(dtype) / 255
 
     def normalise(self, pixels: Tensor) -> Tensor:
         """Return pixel-space images (..., C, H, W) minus the mean, over the deviation."""
-        return (pixels - _channels(self.mean, pixels)) / _channels(self.std, pixels)
+        return (pixels - channels(self.mean, pixels)) / channels(self.std, pixels)
 
     def resident(self, device: torch.device) -> PreparedSplit:
         """Return the split with its bytes in the memory of `device`, for repeated gathers."""
@@ -181,9 +182,5 @@ def _permutation(seed: Seed, n: int, epoch: int) -> Tensor:
     return torch.randperm(n, generator=generator(*seed, epoch))
 
 
-def _channels(values: tuple[float, ...], like: Tensor) -> Tensor:
-    return torch.tensor(values, dtype=like.dtype, device=like.device).view(-1, 1, 1)
-
-
 def _on(indices: Tensor | slice, device: torch.device) -> Tensor | slice:
-    return indices.to(device) if isinstance(indices, Tensor) else indices
+    return placed(indices, device) if isinstance(indices, Tensor) else indices

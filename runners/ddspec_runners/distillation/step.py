@@ -18,6 +18,7 @@ from ddspec_runners.augment.base import Policy
 from ddspec_runners.data.prepared import PreparedSplit
 from ddspec_runners.functional.clock import Motion, Rule
 from ddspec_runners.functional.gradients import image_gradient
+from ddspec_runners.functional.placement import placed
 from ddspec_runners.matchers.base import Matcher
 from ddspec_runners.nets.base import Params
 from ddspec_runners.parameterization.base import Parameterization
@@ -82,7 +83,7 @@ class Matching:
         def loss(learned: Tensor) -> Tensor:
             views = self.parameterization.decode(learned)
             if draws.views is not None:
-                views = views.index_select(0, draws.views.to(views.device))
+                views = views.index_select(0, placed(draws.views, views.device))
             seen = self.policy.apply(self.parameterization.normalise(views), draws.augment)
             return self.matcher.loss([seen], target)
 

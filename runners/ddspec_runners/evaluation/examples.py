@@ -12,6 +12,7 @@ from torch import Tensor
 from ddspec_runners.artifacts import SyntheticSet, read_synthetic_set
 from ddspec_runners.data.prepared import PreparedSplit
 from ddspec_runners.faults import BadJob
+from ddspec_runners.functional.placement import placed
 from ddspec_runners.parameterization.make import decode_set, make_parameterization
 
 RESIDENT_BYTES = 512 * 2**20
@@ -42,7 +43,7 @@ class Resident:
 
     def batch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
         """Return the images and labels at `indices`."""
-        where = indices.to(self.labels.device)
+        where = placed(indices, self.labels.device)
         return self.images[where], self.labels[where]
 
 
@@ -60,7 +61,7 @@ class Mapped:
     def batch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
         """Return the images and labels at `indices`."""
         images = self.split.gather(indices, dtype=self.dtype, device=self.device)
-        return images, self.split.labels[indices].to(self.device)
+        return images, placed(self.split.labels[indices], self.device)
 
 
 def real_examples(split: PreparedSplit, *, dtype: torch.dtype, device: torch.device) -> Examples:

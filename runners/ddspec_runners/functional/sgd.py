@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -65,6 +66,12 @@ def learning_rate_at(step: int, steps: int, base: float, decay: StepDecaySpec | 
     """
     rate = base
     for fraction in decay.at if decay else ():
-        if step >= int(Fraction(fraction).limit_denominator(10**6) * steps):
+        if step >= _first_step(fraction, steps):
             rate *= decay.factor if decay else 1.0
     return rate
+
+
+@cache
+def _first_step(fraction: float, steps: int) -> int:
+    """Return the step at which a fraction of training is over; kept, as every step asks for it."""
+    return int(Fraction(fraction).limit_denominator(10**6) * steps)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import torch
 from torch import Tensor
+
+from ddspec_runners.functional.placement import channels
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,19 +22,19 @@ class Space:
         """Return images (..., C, H, W) with values in [0, 1], in this space."""
         if self.kind == "pixel":
             return images
-        return (images - _column(self.mean, images)) / _column(self.std, images)
+        return (images - channels(self.mean, images)) / channels(self.std, images)
 
     def to_pixel(self, images: Tensor) -> Tensor:
         """Return images (..., C, H, W) of this space as pixels; nothing is clamped."""
         if self.kind == "pixel":
             return images
-        return images * _column(self.std, images) + _column(self.mean, images)
+        return images * channels(self.std, images) + channels(self.mean, images)
 
     def normalise(self, images: Tensor) -> Tensor:
         """Return images (..., C, H, W) of this space, normalised by mean and deviation."""
         if self.kind == "normalised":
             return images
-        return (images - _column(self.mean, images)) / _column(self.std, images)
+        return (images - channels(self.mean, images)) / channels(self.std, images)
 
     def clamp(self, images: Tensor) -> Tensor:
         """Return images (..., C, H, W) limited to what [0, 1] is in this space."""
@@ -45,12 +45,7 @@ class Space:
 
     def level(self, value: float, images: Tensor) -> Tensor:
         """Return the pixel value `value` in this space, as (C, 1, 1) in the dtype of `images`."""
-        return self._channels(images.new_tensor(value), images)
+        return self._channels(images.new_full((), value), images)
 
     def _channels(self, value: Tensor, images: Tensor) -> Tensor:
         return self.from_pixel(value.expand(images.shape[-3], 1, 1))
-
-
-def _column(values: Sequence[float], like: Tensor) -> Tensor:
-    """Return per-channel values as (C, 1, 1)."""
-    return torch.tensor(values, dtype=like.dtype, device=like.device)[:, None, None]

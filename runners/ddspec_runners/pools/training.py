@@ -13,6 +13,7 @@ from torch import Generator, Tensor
 from ddspec_runners.augment import cutmix
 from ddspec_runners.augment.base import Policy
 from ddspec_runners.data.prepared import PreparedSplit
+from ddspec_runners.functional.placement import placed
 from ddspec_runners.nets.base import Network, Params
 
 RESIDENT_BYTES = 8 * 2**30
@@ -60,7 +61,7 @@ class RealTraining:
         leaves = {name: value.detach().requires_grad_() for name, value in params.items()}
         example = next(iter(leaves.values()))
         images = self.split.gather(indices, dtype=example.dtype, device=example.device)
-        labels = self.split.labels[indices].to(example.device)
+        labels = placed(self.split.labels[indices], example.device)
         size = images.shape[-1]
         images = self.policy.apply(images, self.policy.draw(len(images), size, rng, shared=False))
         mix = cutmix.draw(len(images), size, rng, self.cutmix)
