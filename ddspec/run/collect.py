@@ -13,6 +13,7 @@ from ddspec.plan.ir import Stage
 from ddspec.run.desk import Desk, Tracked
 from ddspec.run.events import StageFailed, StageInterrupted, StageRetried
 from ddspec.run.launch import appear
+from ddspec.run.words import words_of
 from ddspec.store.journal import Entry
 from ddspec.wire.job import JobExit, Result
 
@@ -129,7 +130,7 @@ def _judge(
         board.not_before[key] = time.monotonic() + desk.orders.pause_s * 2 ** (retry - 1)
         desk.sink(StageRetried(stage.label, key, retry, state.reason))
     else:
-        board.failed[key] = _reason(desk, job, state, problem)
+        board.failed[key] = _reason(desk, job, stage, state, problem)
         desk.sink(StageFailed(stage.label, key, board.failed[key]))
 
 
@@ -137,12 +138,13 @@ def _may_pass(state: JobState) -> bool:
     return state.phase in (Phase.PREEMPTED, Phase.LOST) or state.exit in TEMPORARY
 
 
-def _reason(desk: Desk, job: Tracked, state: JobState, problem: str) -> str:
+def _reason(desk: Desk, job: Tracked, stage: Stage, state: JobState, problem: str) -> str:
     head = problem if state.phase is Phase.DONE else state.reason
     if job.handle is None:
         return head
-    lines = desk.executor.logs(job.handle, -TAIL_BYTES).text.splitlines()[-TAIL_LINES:]
-    return "\n".join([head, *lines])
+    lines = desk.executor.logs(job.handle, -TAIL_BYTES).text.splitlines()
+    labels = {one.label for one in desk.board.stages.values()}
+    return "\n".join([head, *words_of(stage.label, lines, labels)[-TAIL_LINES:]])
 
 
 def _record(

@@ -21,7 +21,7 @@ def settle(job: Job) -> torch.device:
     if job.device == "cuda":
         if not torch.cuda.is_available():
             raise BadJob(
-                "the job asks for CUDA, and torch finds no CUDA device here; `--device cpu` does without"
+                "the job asks for CUDA, and torch finds none here; `--device cpu` does without"
             )
         return torch.device("cuda")
     torch.use_deterministic_algorithms(True)

@@ -62,7 +62,8 @@ class FolderPart:
 def _report(failed: Sequence[str], total: int) -> str:
     head = f"{len(failed)} of {total} images cannot be decoded"
     more = [f"… and {len(failed) - NAMED} more"] if len(failed) > NAMED else []
-    return "\n  ".join([head, *failed[:NAMED], *more])
+    way_out = "mend or remove them, then lock the images again with `ddspec lock SPEC`"
+    return "\n  ".join([head, *failed[:NAMED], *more, way_out])
 
 
 def inside(root: Path, path: Path) -> Path:

@@ -83,8 +83,9 @@ def folder(source: SourceModel, site: Site, threads: int) -> Corpus:
         raise BadData(str(error)) from error
     if lock.digest != source.content:
         raise BadData(
-            f"the images under {root} are not those of the lock: their digest is {lock.digest}, "
-            f"the plan says {source.content}; compare with a new `ddspec lock`"
+            f"the images under {root} are not those of the lock: their digest is "
+            f"{lock.digest[:12]}, the plan says {source.content[:12]}\n"
+            "  if they changed on purpose, lock them again with `ddspec lock SPEC`"
         )
     train = _tree(source, root / splits["train"], threads)
     test = _tree(source, root / splits["test"], threads) if "test" in splits else None

@@ -201,8 +201,9 @@ def test_undecodable_images_are_counted_and_the_first_twenty_named(tmp_path: Pat
     lines = str(error.value).splitlines()
     assert lines[0] == "25 of 30 images cannot be decoded"
     assert f"{tmp_path.name}/003.png" in lines[1]
-    assert len(lines) == 22
-    assert lines[-1].strip() == "… and 5 more"
+    assert len(lines) == 23  # the head, twenty names, how many more, the way out
+    assert lines[-2].strip() == "… and 5 more"
+    assert "`ddspec lock SPEC`" in lines[-1]
 
 
 def test_a_link_out_of_the_data_is_refused(tmp_path: Path) -> None:
