@@ -42,12 +42,25 @@ def is_plan_file(path: Path) -> bool:
 
 def open_document(path: Path) -> Opened:
     """Read a plan file, or compile a spec; raises `DdspecError` as both do."""
+    if path.suffix == ".json":
+        _refuse_results(path)
     if is_plan_file(path):
         from ddspec.plan.codec import preset_notes, read_plan
 
         plan = read_plan(path)
         return Opened(plan, preset_notes(plan, path))
     return compile_spec(path)
+
+
+def _refuse_results(path: Path) -> None:
+    from ddspec.run.measured import is_measured
+
+    if is_measured(path):
+        raise DdspecError(
+            f"`{path}` holds results, and neither a spec nor a plan",
+            exit=Exit.INVALID,
+            hint="`ddspec diff` compares results",
+        )
 
 
 def compile_spec(path: Path, lock: Lock | None = None) -> Opened:

@@ -34,7 +34,8 @@ def lock_spec(spec: Path, data: Path | None) -> str:
     target = lock_path(spec)
     write_lock(target, made)
     images = sum(sum(made.images(split).values()) for split in made.splits)
-    others = f", {made.ignored} other files passed over" if made.ignored else ""
+    files = "file" if made.ignored == 1 else "files"
+    others = f", {made.ignored} other {files} passed over" if made.ignored else ""
     return f"{target}: {images:,} images{others}, {made.digest[:12]}"
 
 

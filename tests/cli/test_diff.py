@@ -53,6 +53,16 @@ def test_results_compare_with_their_own_spec_as_unchanged(shell: Shell) -> None:
     assert "same runs" in ended.out
 
 
+def test_results_are_no_document_to_run(shell: Shell) -> None:
+    shell.write("saved.json", shell("run", "small.yaml", "--json").out)
+
+    ended = shell("run", "saved.json")
+
+    assert ended.code == Exit.INVALID
+    assert ended.err.count("error:") == 1
+    assert "holds results" in ended.err
+
+
 def test_a_side_without_results_is_named(shell: Shell) -> None:
     shell("run", "small.yaml")
     shell.write("longer.yaml", LONGER)
