@@ -10,7 +10,12 @@ from ddspec.plan.findings import Finding, Path, Places, Report, error, located, 
 from ddspec.plan.ir import DataFacts
 from ddspec.plan.works import factor_of, networks_of
 from ddspec.presets.protocols import PROTOCOLS
-from ddspec.spec.augmentation import AugmentationSpec, ImageNetAugmentationSpec
+from ddspec.spec.augmentation import (
+    AugmentationSpec,
+    DsaSpec,
+    IdcAugmentationSpec,
+    ImageNetAugmentationSpec,
+)
 from ddspec.spec.dataset import FolderDatasetSpec
 from ddspec.spec.experiment import Experiment
 from ddspec.spec.method import FilterGaussianSpec, FixedCoefficientSpec, MultiFormationSpec
@@ -23,6 +28,8 @@ MOST_STAGES = 10_000
 """More would make a plan file of more than 2 MB, which nobody reviews."""
 SMALLEST_IMAGENET_CROP = 64
 """A random resized crop of half the area leaves smaller images next to nothing."""
+DIGITS = frozenset({"digits", "mnist"})
+"""Datasets whose images mean something else, or nothing, in a mirror."""
 
 
 def check(experiment: Experiment, data: DataFacts, places: Places = nowhere) -> Report:
@@ -56,6 +63,11 @@ def _augmentations(experiment: Experiment, data: DataFacts) -> Iterator[Finding]
 
 
 def _augmentation(policy: AugmentationSpec, path: Path, data: DataFacts) -> Iterator[Finding]:
+    if isinstance(policy, DsaSpec | IdcAugmentationSpec):
+        if data.name in DIGITS and "flip" in policy.operations:
+            message = "`flip` mirrors digits; the codes of DSA and IDC leave it out for MNIST"
+            yield note(23, path, message, "write out the `operations` without `flip`")
+        return
     if not isinstance(policy, ImageNetAugmentationSpec):
         return
     if data.channels != 3:
@@ -193,4 +205,4 @@ RULES: tuple[Callable[[Experiment, DataFacts], Iterator[Finding]], ...] = (
     _baselines,
     _expectations,
 )
-"""Numbers are never used again: DDS001 to DDS022 are taken."""
+"""Numbers are never used again: DDS001 to DDS023 are taken."""

@@ -189,6 +189,12 @@ def test_a_violated_rule_is_found_where_it_stands(
             "DDS006",
             id="an unusual stem",
         ),
+        pytest.param({"evaluate__protocol": "idc"}, "DDS023", id="a protocol that mirrors digits"),
+        pytest.param(
+            {"dataset": {"kind": "mnist"}, "augmentation__training": {"kind": "dsa"}},
+            "DDS023",
+            id="training on mirrored digits",
+        ),
     ],
 )
 def test_what_a_reviewer_should_see_is_a_note(
@@ -205,6 +211,24 @@ def test_a_sound_spec_has_neither_errors_nor_notes(small: Experiments) -> None:
     found = report(small(evaluate__baselines__random=10, evaluate__repeats=5))
 
     assert found == Report((), ())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param(
+            {"dataset": {"kind": "fashion_mnist"}, "evaluate__protocol": "idc"}, id="clothes"
+        ),
+        pytest.param(
+            {"augmentation__training": {"kind": "idc", "operations": ["crop", "rotate"]}},
+            id="digits without flip",
+        ),
+    ],
+)
+def test_only_mirrored_digits_are_noted(small: Experiments, changes: dict[str, Any]) -> None:
+    quiet = {"evaluate__baselines__random": 10, "evaluate__repeats": 5}
+
+    assert report(small(**(quiet | changes))) == Report((), ())
 
 
 def test_all_violations_come_at_once_and_in_order_of_the_file() -> None:
