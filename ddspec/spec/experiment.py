@@ -37,7 +37,7 @@ class ResourcesSpec(SpecModel):
     shards: Annotated[int, Field(strict=True, ge=1, le=1000)] = 1
     """Exact class shards of distillation, merged afterwards."""
     threads: Annotated[int, Field(strict=True, ge=1, le=256)] = 1
-    """CPU threads of a job; float32 results are bit-exact for a fixed number only."""
+    """CPU threads of a job; results are bit-exact for a fixed number only, also in float64."""
 
 
 class ExpectSpec(SpecModel):

@@ -37,6 +37,8 @@ class NetworkStream:
 
         The first are the schedule's pool member, perturbed, its momentum at rest; each further
         one has taken `inner.steps` more SGD steps on real images. Yielded values never change.
+        Batches walk through the split over all outer loops; the incomplete last one of an epoch is
+        left out, which IDC's code keeps.
         """
         row = self.schedule.row(outer)
         start = perturb(self.pool.member(row.member), row)
