@@ -53,6 +53,7 @@ EXITS: Mapping[int, str] = {
     JobExit.BAD_JOB: "the runner refused the job",
     JobExit.BAD_DATA: "the runner refused the data",
     JobExit.DEVICE_LOST: "the device was lost",
+    JobExit.DISK_FULL: "the runner had no room to write",
     JobExit.TRY_AGAIN: "the runner could not go on for now",
 }
 """What the exit codes of a runner say, for people."""

@@ -92,7 +92,9 @@ def _finish(desk: Desk, job: Tracked, stage: Stage, key: Digest, state: JobState
 
 def _part(desk: Desk, job: Tracked, stage: Stage, key: Digest, state: JobState) -> None:
     """Record an attempt that came to nothing and free its key, if nobody did so before."""
-    full = free_bytes(desk.store.layout.home) < LEAST_FREE
+    # a job that wanted to write much leaves room behind that would not do for the next try
+    full = job.seen and state.exit == JobExit.DISK_FULL
+    full = full or free_bytes(desk.store.layout.home) < LEAST_FREE
     claim = desk.store.claims.read(key)
     if claim is not None and claim.attempt == job.attempt:
         again = "interrupted" if job.cancelled else "again" if _may_pass(state) else "failed"

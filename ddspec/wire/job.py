@@ -8,7 +8,8 @@ Layout that a runner sees (in a container these are absolute paths, locally unde
     output/KEY/         files and result.json of each stage
     scratch/KEY/        checkpoints and events.jsonl, survive a kill
 
-Exit codes: 0 done, 64 bad job, 65 bad data, 69 device lost, 75 try again, 137/143 killed.
+Exit codes: 0 done, 64 bad job, 65 bad data, 69 device lost, 74 disk full, 75 try again, 137 or
+143 killed.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ class JobExit(IntEnum):
     BAD_JOB = 64
     BAD_DATA = 65
     DEVICE_LOST = 69
+    DISK_FULL = 74
     TRY_AGAIN = 75
     TERMINATED = 143
 

@@ -26,7 +26,7 @@ from ddspec_runners.faults import BadData, BadJob
 from ddspec_runners.site import CHECKPOINT, Site, StopRequested
 from ddspec_runners.tasks.table import TASKS
 
-FATAL = frozenset({JobExit.DEVICE_LOST, JobExit.TRY_AGAIN, JobExit.TERMINATED})
+FATAL = frozenset({JobExit.DEVICE_LOST, JobExit.DISK_FULL, JobExit.TRY_AGAIN, JobExit.TERMINATED})
 """Codes after which the other stages of a job are not tried."""
 
 
@@ -98,7 +98,7 @@ def _guarded(
         return _say(stage, f"bad data: {error}", JobExit.BAD_DATA)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return _say(stage, f"no space left: {error}", JobExit.TRY_AGAIN)
+            return _say(stage, f"no space left: {error}", JobExit.DISK_FULL)
         traceback.print_exc()
         return _say(stage, f"{type(error).__name__}: {error}", JobExit.FAULT)
     except torch.OutOfMemoryError as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -12,10 +11,10 @@ from pathlib import Path
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from ddspec.canon import Digest, Json
+from ddspec_runners.artifacts import write_tensors
 
 CHECKPOINT = "checkpoint.safetensors"
 
@@ -103,13 +102,7 @@ class Site:
 
     def _save(self, done: int, state: Mapping[str, Tensor]) -> None:
         header = {"done": done, "seconds": self.seconds, "engine": self._engine()}
-        path = self.scratch / CHECKPOINT
-        partial = path.with_suffix(".partial")
-        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
-        save_file(tensors, partial, metadata={"ddspec": json.dumps(header)})
-        with partial.open("rb") as file:
-            os.fsync(file.fileno())
-        partial.replace(path)
+        write_tensors(self.scratch / CHECKPOINT, state, {"ddspec": json.dumps(header)})
         self._saved = time.monotonic()
 
     def _engine(self) -> Json:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from fake_cli import Shell
 
+from ddspec.__main__ import main as start
 from ddspec.cli import app
 from ddspec.errors import DdspecError, Diagnostic, Exit, Place
 
@@ -127,6 +128,14 @@ def test_closed_streams_change_no_exit_code(command: str, code: int, shell: Shel
     )
 
     assert (done.returncode, done.stderr) == (code, b"")
+
+
+def test_ctrl_c_while_modules_are_loaded_leaves_no_traceback(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(app, "main", interrupt)
+
+    assert start() == 130
 
 
 USAGE = {

@@ -47,6 +47,20 @@ def test_a_disk_that_fills_up_stops_the_run_and_no_more(
     assert list(scene.store.claims.keys()) == []
 
 
+def test_a_job_that_had_no_room_stops_the_run_though_its_leftovers_made_some(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.behave(second={"exits": [74]})
+
+    with pytest.raises(DdspecError, match="disk full") as caught:
+        scene.run(chain())
+    outcome = _as_another_process(scene, monkeypatch).run(chain())
+
+    assert caught.value.exit == Exit.UNABLE
+    assert {stage.state for stage in outcome.stages} <= {"done", "in store"}
+    assert scene.starts() == ["first", "second", "second", "third"]
+
+
 def test_a_file_system_that_a_job_fills_up_is_survived(tmp_path: Path) -> None:
     with small_file_system(tmp_path / "tiny") as tiny:
         (tmp_path / "log").touch()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import replace
 from pathlib import Path
 
@@ -78,3 +79,19 @@ def test_working_time_adds_up_over_attempts(site: Site) -> None:
     again.resume()
 
     assert again.seconds >= 100
+
+
+def test_a_disk_without_room_for_a_checkpoint_is_an_error_with_its_number(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, content: bytes) -> None:
+        path.touch()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", refuse)
+
+    with pytest.raises(OSError, match="No space left") as caught:
+        site.advance(1, 10, "steps", state=lambda: STATE)
+
+    assert caught.value.errno == errno.ENOSPC
+    assert list(site.scratch.iterdir()) == []
