@@ -18,7 +18,7 @@ def table(plan: Plan, in_store: Mapping[Digest, bool] | None) -> Iterator[str]:
     rows = groups(plan)
     last = "key" if in_store is None else "store"
     cells = [
-        ("stage", "n", "needs", "work each", "memory", "writes", last),
+        ("stage", "n", "needs", "work each", "tensors", "writes", last),
         *(_cells(plan, group, in_store) for group in rows),
     ]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
@@ -75,7 +75,7 @@ def _sums(plan: Plan, rows: Sequence[Group], in_store: Mapping[Digest, bool] | N
         parts[0] += f": {len(costs) - there} not in store, {there} in store"
     parts += [
         flops(total(cost.flops for cost in costs)),
-        f"at most {memory(max(cost.memory_bytes for cost in costs))} at once",
+        f"tensors to {memory(max(cost.memory_bytes for cost in costs))}",
         f"{size(total(cost.output_bytes for cost in costs))} written",
     ]
     return " " + " · ".join(parts)
