@@ -81,10 +81,10 @@ def as_written(path: Path) -> Plan:
 
     if not is_plan_file(path):
         return compile_spec(path).plan
+    from ddspec.plan.codec import plan_text
     from ddspec.plan.text import load_plan
-    from ddspec.spec.source import read_source
 
-    return load_plan(read_source(path).text, str(path))[0]
+    return load_plan(plan_text(path), str(path))[0]
 
 
 def _side(path: Path, store: Store | None) -> Side:

@@ -192,7 +192,7 @@ class LocalExecutor:
     def _state(self, handle: Handle) -> JobState:
         leader, attempt = _parse(handle)
         if not leader.here():
-            return JobState(Phase.UNREACHABLE, reason=f"it is on the machine {leader.host}")
+            return JobState(Phase.UNREACHABLE, reason=f"a job on the machine {leader.host}")
         if not leader.this_boot():
             return JobState(Phase.LOST, reason="the machine was restarted", intact=False)
         if leader.group_alive():

@@ -44,7 +44,7 @@ def read_plan(path: Path) -> Plan:
     markers, and where the spec or the data lock it was made from lie beside it and have moved;
     invalid for what is no plan. The file is complete: without the spec it runs as it is.
     """
-    plan, made_from = load_plan(_text(path), str(path))
+    plan, made_from = load_plan(plan_text(path), str(path))
     spec = _origin(path, made_from)
     if spec is not None:
         reasons = tuple(_moved(plan, path, spec))
@@ -59,7 +59,7 @@ def check_plan(path: Path, spec: Path | None = None) -> None:
     `spec` defaults to the one that the plan was made from; a plan that remembers none is compiled
     from the spec inside it.
     """
-    text = _text(path)
+    text = plan_text(path)
     plan, made_from = load_plan(text, str(path))
     spec = spec or _origin(path, made_from)
     fresh = _compiled(spec) if spec is not None else compile_plan(plan.experiment)
@@ -144,9 +144,14 @@ def _rest(plan: Plan, fresh: Plan, path: Path) -> Diagnostic:
     return Diagnostic(message, Place(str(path)), hint)
 
 
-def _text(path: Path) -> str:
-    """Read a plan file: a regular one, UTF-8, of bounded size."""
+def plan_text(path: Path) -> str:
+    """Read a plan file: a regular one and no link, UTF-8, of bounded size.
+
+    Raises `DdspecError` (invalid).
+    """
     try:
+        if path.is_symlink():
+            _invalid(path, "is a symbolic link", "name the file that it points to")
         if not path.is_file():
             _invalid(path, "is not a regular file" if path.exists() else "does not exist")
         if path.stat().st_size > MAX_BYTES:
@@ -158,5 +163,5 @@ def _text(path: Path) -> str:
         _invalid(path, f"cannot be read: {error.strerror}")
 
 
-def _invalid(path: Path, what: str) -> NoReturn:
-    raise DdspecError([Diagnostic(f"`{path}` {what}", Place(str(path)))], exit=Exit.INVALID)
+def _invalid(path: Path, what: str, hint: str = "") -> NoReturn:
+    raise DdspecError([Diagnostic(f"`{path}` {what}", Place(str(path)), hint)], exit=Exit.INVALID)

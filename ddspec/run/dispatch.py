@@ -56,8 +56,16 @@ def run_plan(
     from ddspec.run.loop import Loop
     from ddspec.run.signals import listening
 
-    with listening() as wishes:
-        end = Loop(Desk(store, executor, sink, orders or Orders(), board), wishes).run()
+    try:
+        with listening() as wishes:
+            end = Loop(Desk(store, executor, sink, orders or Orders(), board), wishes).run()
+    except FileNotFoundError as error:
+        if store.layout.identity.exists():
+            raise
+        raise DdspecError(
+            f"the store {store.layout.home} was removed while this run worked in it",
+            exit=Exit.UNABLE,
+        ) from error
     return outcome_of(stages, board, store, interrupted=end == "stop", detached=end == "detach")
 
 

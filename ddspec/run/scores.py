@@ -139,6 +139,9 @@ def _accuracies(
 
 
 def accuracy_of(metrics: Mapping[str, object]) -> float | None:
-    """Return the accuracy among a stage's figures, as a fraction; JSON may write 1.0 as 1."""
+    """Return the accuracy among a stage's figures, as a fraction; JSON may write 1.0 as 1.
+
+    What is no finite number is none.
+    """
     value = metrics.get("accuracy")
-    return float(value) if isinstance(value, int | float) else None
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None

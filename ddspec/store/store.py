@@ -73,6 +73,8 @@ def open_store(home: Path) -> Store:
     other things, and (exit 4) where a newer version made it.
     """
     layout = Layout(home.absolute())
+    if not _is_utf8(str(layout.home)):  # the format of tensors takes no other paths
+        raise _unusable(layout.home, "its path is not UTF-8")
     try:
         known = _identity(layout)
         if known is None:
@@ -107,6 +109,11 @@ def _identity(layout: Layout) -> str | None:
             hint="update ddspec, or name another place with `--home`",
         )
     return name
+
+
+def _is_utf8(path: str) -> bool:
+    """Tell whether a path is text; the bytes of others reach Python as surrogates."""
+    return not any("\ud800" <= char <= "\udfff" for char in path)
 
 
 def _refuse_foreign(home: Path) -> None:

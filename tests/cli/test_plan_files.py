@@ -82,3 +82,24 @@ def test_a_lock_reads_nothing_outside_of_the_data_directory(shell: Shell) -> Non
     assert ended.code == 6
     assert "`dataset.path` leads out of the data directory" in ended.err
     assert "secret" not in ended.err
+
+
+@pytest.mark.parametrize("verb", [("run", "--dry-run"), ("diff", "small.yaml"), ("plan",)])
+def test_every_verb_refuses_a_plan_that_a_merge_broke(verb: tuple[str, ...], shell: Shell) -> None:
+    shell.write("small.plan.yaml", "<<<<<<< ours\n=======\n>>>>>>> theirs\n")
+
+    ended = shell(*verb, "small.plan.yaml")
+
+    assert ended.code == 4
+    assert "a merge left a conflict in this plan" in ended.err
+
+
+@pytest.mark.parametrize("verb", [("run", "--dry-run"), ("diff", "small.yaml"), ("plan",)])
+def test_a_plan_that_is_a_link_is_not_followed(verb: tuple[str, ...], shell: Shell) -> None:
+    shell.write("private", "password:\n")
+    (shell.folder / "small.plan.yaml").symlink_to("private")
+
+    ended = shell(*verb, "small.plan.yaml")
+
+    assert ended.code == 3
+    assert "`small.plan.yaml` is a symbolic link" in ended.err

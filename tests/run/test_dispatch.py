@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -263,6 +264,20 @@ def test_stages_with_one_key_are_made_once(scene: Scene) -> None:
 
     assert states(outcome) == {"first": "done", "again": "done"}
     assert scene.starts() == ["first"]
+
+
+def test_a_store_that_is_removed_under_a_run_is_named(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def remove(*_: object) -> None:
+        shutil.rmtree(scene.store.layout.home)
+
+    monkeypatch.setattr("ddspec.run.loop.launch", remove)
+
+    with pytest.raises(DdspecError, match="was removed while this run worked in it") as caught:
+        scene.run(chain())
+
+    assert caught.value.exit == Exit.UNABLE
 
 
 def test_data_that_are_not_locked_stop_a_run_at_once(scene: Scene) -> None:

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from ddspec.plan.ir import Stage
-from ddspec.run.scores import Score, gain, scores
+from ddspec.run.scores import Score, accuracy_of, gain, scores
 from ddspec.spec.evaluate import ProtocolSpec
 from ddspec.spec.network import ConvNetSpec
 from ddspec.wire.work import EvaluateWork
@@ -86,3 +86,8 @@ def test_the_error_of_a_difference_joins_both_errors() -> None:
 
 def test_a_difference_with_a_single_repeat_has_no_error() -> None:
     assert gain(score(0.8, 0.9), score(0.4)).standard_error is None
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), "0.9", None, [0.9]])
+def test_what_is_no_finite_number_is_no_accuracy(value: object) -> None:
+    assert accuracy_of({"accuracy": value}) is None

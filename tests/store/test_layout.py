@@ -109,6 +109,15 @@ def test_a_path_that_no_disk_takes_is_an_error_with_a_way_out(tmp_path: Path) ->
     assert caught.value.exit == Exit.UNABLE
 
 
+def test_a_path_that_is_no_text_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    home = tmp_path / os.fsdecode(b"\xff")
+
+    with pytest.raises(DdspecError, match="its path is not UTF-8"):
+        open_store(home)
+
+    assert not home.exists()
+
+
 def test_a_home_that_is_a_file_is_an_error_with_a_way_out(tmp_path: Path) -> None:
     (tmp_path / "home").write_text("")
 
