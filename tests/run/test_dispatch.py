@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -269,13 +268,16 @@ def test_stages_with_one_key_are_made_once(scene: Scene) -> None:
 def test_a_store_that_is_removed_under_a_run_is_named(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    home, away = scene.store.layout.home, scene.folder / "away"
+
     def remove(*_: object) -> None:
-        shutil.rmtree(scene.store.layout.home)
+        home.rename(away)
 
     monkeypatch.setattr("ddspec.run.loop.launch", remove)
 
     with pytest.raises(DdspecError, match="was removed while this run worked in it") as caught:
         scene.run(chain())
+    away.rename(home)
 
     assert caught.value.exit == Exit.UNABLE
 
