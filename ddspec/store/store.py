@@ -18,6 +18,7 @@ from ddspec.store.claims import Claims
 from ddspec.store.journal import Journal
 from ddspec.store.layout import FOLDERS, STORE_FORMAT, Layout
 from ddspec.store.objects import Objects
+from ddspec.visible import visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,9 @@ def _refuse_foreign(home: Path) -> None:
         if entry.name not in ours and not entry.name.startswith(halves)
     )
     if others:
-        raise _unusable(home, f"it is no store, and holds other things such as `{others[0]}`")
+        raise _unusable(
+            home, f"it is no store, and holds other things such as `{visible(others[0])}`"
+        )
 
 
 def _unusable(home: Path, why: str) -> DdspecError:
