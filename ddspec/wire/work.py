@@ -196,6 +196,13 @@ class EvaluateWork(WorkModel):
     seed: Seed
     precision: Precision
 
+    def identity(self) -> Json:
+        """Return what is hashed; what a protocol is called changes no number."""
+        plain: Json = self.model_dump(
+            mode="json", exclude_none=True, exclude={"protocol": {"name"}}
+        )
+        return plain
+
 
 Work = Annotated[
     PrepareWork | PretrainWork | DistillWork | SelectWork | MergeWork | EvaluateWork,

@@ -78,6 +78,7 @@ def test_keys_follow_from_works_and_inputs_alone(planned: Plans, changes: dict[s
         pytest.param({"name": "renamed", "title": "New"}, 0, id="a new name reruns nothing"),
         pytest.param({"resources": {"threads": 2}}, 0, id="threads rerun nothing"),
         pytest.param({"dataset__validation": 0.2}, 0, id="a default written out reruns nothing"),
+        pytest.param({"evaluate__protocol__name": "x"}, 0, id="a protocol's name reruns nothing"),
         pytest.param({"evaluate__repeats": 3}, 1, id="a repeat adds one evaluation"),
         pytest.param({"evaluate__baselines__random": 3}, 2, id="a draw adds itself and its judge"),
         pytest.param({"evaluate__protocol__steps": 200}, 6, id="the protocol reruns evaluations"),
