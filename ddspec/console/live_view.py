@@ -21,7 +21,7 @@ from rich.progress import (
 from rich.progress_bar import ProgressBar
 from rich.text import Text
 
-from ddspec.console.run_view import describe, how_far
+from ddspec.console.run_words import describe, how_far
 from ddspec.run.events import (
     RunEvent,
     RunStarted,

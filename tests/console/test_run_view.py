@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.progress import Progress, TextColumn
 
 from ddspec.console.live_view import LiveView, StillBar, group_of
-from ddspec.console.run_view import PlainView, describe, time_left
+from ddspec.console.run_view import PlainView
+from ddspec.console.run_words import describe, time_left
 from ddspec.run.events import (
     ObjectDamaged,
     RunEvent,
