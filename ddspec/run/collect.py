@@ -70,7 +70,15 @@ def _problem(desk: Desk, job: Tracked, stage: Stage, key: Digest, state: JobStat
 
 
 def _odd_file(output: Path) -> str | None:
-    odd = [path for path in output.rglob("*") if path.is_symlink() or not _plain(path)]
+    """Return what must not be published; also that the output is gone.
+
+    The key's lock is not held here, so another run may publish the output under our eyes; whoever
+    holds the lock looks into the store first.
+    """
+    try:
+        odd = [path for path in output.rglob("*") if path.is_symlink() or not _plain(path)]
+    except FileNotFoundError:
+        return "its output is gone"
     return f"{odd[0].name} is neither a file nor a folder" if odd else None
 
 

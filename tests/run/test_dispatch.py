@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -317,6 +318,25 @@ def test_what_another_run_makes_after_our_look_at_the_store_is_not_made_again(
 
     assert set(states(outcome).values()) == {"done"}
     assert scene.starts() == ["first", "second", "third"]
+
+
+def test_an_output_that_another_run_publishes_while_we_look_at_it_is_taken(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, scandir = key_of(chain()[0]), os.scandir
+    published = []
+
+    def overtaken(path: Any) -> Any:
+        if not published and Path(path).match(f"*/output/{key}"):
+            published.append(key)
+            scene.store.objects.publish(Path(path), key)
+        return scandir(path)
+
+    monkeypatch.setattr("os.scandir", overtaken)
+
+    assert states(scene.run(chain()[:1])) == {"first": "done"}
+    assert scene.starts() == ["first"]
+    assert published == [key]
 
 
 def claim_for(stage: Any, owner: ProcessId, **fields: Any) -> Claim:
