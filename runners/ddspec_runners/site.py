@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -10,13 +9,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
+from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
-from ddspec.canon import Digest, Json
-from ddspec_runners.artifacts import write_tensors
+from ddspec.canon import Digest
+from ddspec_runners.artifacts import read_tensors, write_tensors
+from ddspec_runners.faults import BadData
 
 CHECKPOINT = "checkpoint.safetensors"
+
+
+class Header(BaseModel):
+    """What a checkpoint says of itself, beside its tensors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    done: int
+    seconds: float
+    engine: tuple[str, str, int]
+    """torch, kind of device, threads: float32 results may differ between any two."""
 
 
 class StopRequested(Exception):
@@ -87,23 +98,22 @@ class Site:
         if not path.exists():
             return None
         try:
-            with safe_open(path, framework="pt") as file:
-                header = json.loads(file.metadata()["ddspec"])
-                state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except Exception as error:  # a damaged file raises whatever its reader stumbles on
+            state, metadata = read_tensors(path)
+            header = Header.model_validate_json(metadata["ddspec"])
+        except (BadData, KeyError, ValueError) as error:
             path.rename(path.with_suffix(".damaged"))
             print(f"checkpoint set aside, it cannot be read: {error}", file=sys.stderr, flush=True)
             return None
-        if header["engine"] != self._engine():
+        if header.engine != self._engine():
             path.rename(path.with_suffix(".other-engine"))
             return None
-        self.seconds_before = float(header["seconds"])
-        return int(header["done"]), state
+        self.seconds_before = header.seconds
+        return header.done, state
 
     def _save(self, done: int, state: Mapping[str, Tensor]) -> None:
-        header = {"done": done, "seconds": self.seconds, "engine": self._engine()}
-        write_tensors(self.scratch / CHECKPOINT, state, {"ddspec": json.dumps(header)})
+        header = Header(done=done, seconds=self.seconds, engine=self._engine())
+        write_tensors(self.scratch / CHECKPOINT, state, {"ddspec": header.model_dump_json()})
         self._saved = time.monotonic()
 
-    def _engine(self) -> Json:
-        return [torch.__version__, self.device.type, self.threads]
+    def _engine(self) -> tuple[str, str, int]:
+        return (str(torch.__version__), self.device.type, self.threads)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save
 
 from ddspec_runners.site import CHECKPOINT, Site, StopRequested
 
@@ -63,6 +64,23 @@ def test_a_truncated_checkpoint_is_set_aside(
     assert site.resume() is None
     assert (site.scratch / "checkpoint.damaged").exists()
     assert "set aside" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"not tensors at all", id="another kind of file"),
+        pytest.param(save(STATE), id="tensors without a header"),
+        pytest.param(save(STATE, {"ddspec": "{}"}), id="an incomplete header"),
+        pytest.param(save(STATE, {"ddspec": "["}), id="a header that is no JSON"),
+    ],
+)
+def test_what_is_no_checkpoint_is_set_aside(site: Site, content: bytes) -> None:
+    (site.scratch / CHECKPOINT).write_bytes(content)
+
+    assert site.resume() is None
+    assert (site.scratch / "checkpoint.damaged").read_bytes() == content
 
 
 def test_a_checkpoint_of_another_thread_count_is_not_continued(site: Site) -> None:
