@@ -7,15 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import JsonValue
-
 from ddspec.canon import Digest, Json
 from ddspec.console.results_view import StageLine, render_results
 from ddspec.plan.ir import Plan, Stage
 from ddspec.run.deliver import CARD, GRID, TENSORS, deliver
 from ddspec.run.outcome import Outcome
 from ddspec.run.scores import SETS, Score, gain, scores, set_of
-from ddspec.store.store import Store
+from ddspec.store.store import Store, StoredResult
 from ddspec.visible import visible
 from ddspec.wire.work import EvaluateWork
 
@@ -91,25 +89,19 @@ def report_of_run(plan: Plan, outcome: Outcome, store: Store) -> Report:
 
 def report_of_store(plan: Plan, store: Store | None) -> Report:
     """Return what the store knows of a plan; nothing is run, rehashed or changed."""
-    results = {stage.key: _result(store, stage.key) for stage in plan if stage.key}
-    lines = [_stored_line(stage, results.get(stage.key or "", {})) for stage in plan]
-    metrics = {key: result["metrics"] for key, result in results.items() if result}
-    known = {key: value for key, value in metrics.items() if isinstance(value, dict)}
-    return Report(plan, scores(plan, known), lines, {} if store is None else _files(plan, store))
+    results = {stage.label: _result(store, stage.key) for stage in plan}
+    lines = [_stored_line(stage, results[stage.label]) for stage in plan]
+    metrics = {stage.key or "": found.metrics for stage in plan if (found := results[stage.label])}
+    return Report(plan, scores(plan, metrics), lines, {} if store is None else _files(plan, store))
 
 
-def _result(store: Store | None, key: Digest) -> dict[str, JsonValue]:
-    return store.result(key) if store is not None and store.objects.has(key) else {}
+def _result(store: Store | None, key: Digest | None) -> StoredResult | None:
+    return store.result(key) if store and key and store.objects.has(key) else None
 
 
-def _stored_line(stage: Stage, result: Mapping[str, JsonValue]) -> Line:
-    seconds = result.get("seconds")
-    return Line(
-        stage.label,
-        stage.key or "",
-        "in store" if result else "not in store",
-        float(seconds) if isinstance(seconds, int | float) else None,
-    )
+def _stored_line(stage: Stage, result: StoredResult | None) -> Line:
+    state = "in store" if result else "not in store"
+    return Line(stage.label, stage.key or "", state, result.seconds if result else None)
 
 
 def _files(plan: Plan, store: Store) -> dict[str, str]:

@@ -160,7 +160,7 @@ def _reason(desk: Desk, job: Tracked, stage: Stage, state: JobState, problem: st
 def _record(
     desk: Desk, job: Tracked, stage: Stage, key: Digest, state: JobState, outcome: str
 ) -> None:
-    engine = desk.store.result(key).get("engine")
+    result = desk.store.result(key)
     desk.store.journal.record(
         Entry(
             key=key,
@@ -174,6 +174,6 @@ def _record(
             exit=state.exit,
             outcome=outcome,
             reason=state.reason,
-            engine=engine if isinstance(engine, dict) else {},
+            engine=result.engine if result else {},
         )
     )

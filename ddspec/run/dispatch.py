@@ -122,15 +122,14 @@ def outcome_of(
 def _stage_outcome(stage: Stage, board: Board, store: Store) -> StageOutcome:
     key = stage.key or ""
     state = board.state(key)
-    result = store.result(key) if key in board.present else {}
-    seconds, metrics = result.get("seconds"), result.get("metrics")
+    result = store.result(key) if key in board.present else None
     blocker = board.blocker(key) if state == "blocked" else None
     return StageOutcome(
         label=stage.label,
         key=key,
         kind=stage.work.kind,
         state=state,
-        seconds=float(seconds) if isinstance(seconds, int | float) else None,
-        metrics=metrics if isinstance(metrics, dict) else {},
+        seconds=result.seconds if result else None,
+        metrics=result.metrics if result else {},
         reason=board.failed.get(key, "") if blocker is None else board.stages[blocker].label,
     )

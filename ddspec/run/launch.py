@@ -92,16 +92,9 @@ def appear(desk: Desk, stage: Stage) -> None:
     """Note, and tell, that the output of a stage is in the store now."""
     key = _key(stage)
     result = desk.store.result(key)
-    seconds, metrics = result.get("seconds"), result.get("metrics")
+    seconds = result.seconds if result else None
     desk.board.appeared(key)
-    desk.sink(
-        StageDone(
-            stage.label,
-            key,
-            float(seconds) if isinstance(seconds, int | float) else 0.0,
-            metrics if isinstance(metrics, dict) else {},
-        )
-    )
+    desk.sink(StageDone(stage.label, key, seconds or 0.0, result.metrics if result else {}))
 
 
 def _never_starts(desk: Desk, attempt: str) -> bool:

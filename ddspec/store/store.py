@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,17 @@ from ddspec.store.journal import Journal
 from ddspec.store.layout import FOLDERS, STORE_FORMAT, Layout
 from ddspec.store.objects import Objects
 from ddspec.visible import visible
+
+
+@dataclass(frozen=True, slots=True)
+class StoredResult:
+    """What a finished stage says of itself; read leniently, for the manifest vouches for it."""
+
+    seconds: float | None
+    """Working time behind the output, over all attempts."""
+    metrics: Mapping[str, JsonValue]
+    engine: Mapping[str, JsonValue]
+    """Versions, device and threads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +56,20 @@ class Store:
         """What became of each attempt."""
         return Journal(self.layout)
 
-    def result(self, key: Digest) -> dict[str, JsonValue]:
-        """Return result.json of a stored output; an empty one where there is none."""
+    def result(self, key: Digest) -> StoredResult | None:
+        """Return what the result.json of a stored output tells; None where there is none."""
         try:
-            plain: dict[str, JsonValue] = json.loads(
-                (self.layout.object(key) / "result.json").read_bytes()
-            )
+            plain = json.loads((self.layout.object(key) / "result.json").read_bytes())
         except (OSError, ValueError):
-            return {}
-        return plain
+            return None
+        if not isinstance(plain, dict):
+            return None
+        seconds = plain.get("seconds")
+        return StoredResult(
+            float(seconds) if isinstance(seconds, int | float) else None,
+            _mapping(plain.get("metrics")),
+            _mapping(plain.get("engine")),
+        )
 
     def archive_scratch(self, key: Digest) -> None:
         """Remove the checkpoints of a published key; the record of its progress stays."""
@@ -65,6 +82,10 @@ class Store:
                     shutil.rmtree(entry.path)
                 elif entry.name != "events.jsonl":
                     Path(entry.path).unlink()
+
+
+def _mapping(value: JsonValue) -> Mapping[str, JsonValue]:
+    return value if isinstance(value, dict) else {}
 
 
 def open_store(home: Path) -> Store:
