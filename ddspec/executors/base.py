@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias, TypeVar
+
+from pydantic import JsonValue
 
 from ddspec.canon import Digest
 from ddspec.wire.job import Job
@@ -69,6 +71,31 @@ class Site:
     """Where the stored output of a key lies."""
     data: Path | None = None
     """Root of the datasets."""
+    cache: Path | None = None
+    """Where compilers keep what they made; nothing in it changes a result."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a person asks of the place where jobs run; nothing here changes what they compute."""
+
+    image: str | None = None
+    """Reference of the runner image; None for the one that belongs to this version."""
+    gpus: tuple[str, ...] = ()
+    """UUIDs of the GPUs that jobs may take, one each; MIG instances have UUIDs too."""
+    jobs: int = 1
+    """Most jobs at one time: each gets its share of the memory."""
+    memory: int | None = None
+    """Bytes that a job may use, shared memory and temporary files included."""
+    shm: int | None = None
+    """Bytes of shared memory of a job."""
+
+
+class NoRoom(Exception):
+    """Whatever the job needs is taken by other jobs at the moment, so it was not started.
+
+    The text says by whom; asking again later may do.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +146,8 @@ class Executor(Protocol[RequestT]):
         """Start the request and return its handle.
 
         Idempotent: a second call for the same attempt starts nothing and returns the same handle.
-        Raises DdspecError (exit 6) where the place cannot start jobs.
+        Raises DdspecError (exit 6) where the place cannot start jobs, NoRoom where it cannot for
+        now; in both cases nothing is left behind.
         """
         ...
 
@@ -144,4 +172,19 @@ class Executor(Protocol[RequestT]):
 
     def find(self, store_id: str) -> Mapping[str, Handle]:
         """Return the living jobs of a store: attempt to handle."""
+        ...
+
+    def retire(self, handle: Handle) -> Mapping[str, JsonValue]:
+        """Take down what is left of a job that is over, and return where it ran, for the journal.
+
+        Afterwards nothing can write into its folders, they belong to the caller, and its state and
+        text can still be asked for. Idempotent.
+        """
+        ...
+
+    def sweep(self, attempts: Collection[str]) -> Sequence[str]:
+        """Remove jobs of this store that are none of `attempts`; return the names of those removed.
+
+        Such a job was left by a run that died before it could start it, and nobody waits for it.
+        """
         ...

@@ -7,11 +7,13 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import astuple, dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
+
+from pydantic import JsonValue
 
 from ddspec.canon import Digest, canonical
 from ddspec.disk import create_whole, disk_full, free_bytes, full_disk_named, write_whole
@@ -25,6 +27,7 @@ from ddspec.executors.base import (
     Phase,
     Site,
     Stream,
+    Terms,
 )
 from ddspec.executors.supervise import HANDLE, SEALED, read_exit, read_leader, start
 from ddspec.host import ProcessId
@@ -77,6 +80,7 @@ class LocalExecutor:
     """Runs each job in a session of its own, with files for what it prints."""
 
     site: Site
+    terms: Terms = field(default_factory=Terms)
     command: tuple[str, ...] = COMMAND
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     name: str = "local"
@@ -162,6 +166,15 @@ class LocalExecutor:
             for attempt, leader in leaders.items()
             if leader.group_alive()
         }
+
+    def retire(self, handle: Handle) -> Mapping[str, JsonValue]:
+        """Do nothing: a job that is over has left its files, and nothing else."""
+        _parse(handle)
+        return {}
+
+    def sweep(self, attempts: Collection[str]) -> Sequence[str]:
+        """Do nothing: a job here signs its attempt itself, or never starts."""
+        return ()
 
     def _environment(self, threads: int) -> Mapping[str, str]:
         passed = {name: self.environ[name] for name in PASSED_ON if name in self.environ}
