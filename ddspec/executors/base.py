@@ -11,6 +11,7 @@ from typing import Literal, Protocol, TypeAlias, TypeVar
 from pydantic import JsonValue
 
 from ddspec.canon import Digest
+from ddspec.errors import DdspecError, Exit
 from ddspec.wire.job import Job
 
 Handle: TypeAlias = str
@@ -91,6 +92,13 @@ class Terms:
     """Bytes of shared memory of a job."""
 
 
+class Unreachable(DdspecError):
+    """The place does not answer: what was asked of it may have happened or not (exit 6)."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message, exit=Exit.UNABLE, hint=hint)
+
+
 class NoRoom(Exception):
     """Whatever the job needs is taken by other jobs at the moment, so it was not started.
 
@@ -129,7 +137,8 @@ RequestT = TypeVar("RequestT")
 class Executor(Protocol[RequestT]):
     """A place where jobs run.
 
-    Any instance, in any process, can poll, cancel and read what another one submitted.
+    Any instance, in any process, can poll, cancel and read what another one submitted. Every method
+    but `prepare` and `poll` raises `Unreachable` where the place does not answer.
     """
 
     name: str
@@ -182,9 +191,11 @@ class Executor(Protocol[RequestT]):
         """
         ...
 
-    def sweep(self, attempts: Collection[str]) -> Sequence[str]:
-        """Remove jobs of this store that are none of `attempts`; return the names of those removed.
+    def sweep(self, claimed: Callable[[], Collection[str]]) -> Sequence[str]:
+        """Remove jobs of this store that nobody claims; return the names of their attempts.
 
-        Such a job was left by a run that died before it could start it, and nobody waits for it.
+        Such a job was left by a run that died before it could start it, or was stolen. `claimed`
+        is called after the jobs were listed: a claim is older than its job, so that no other run
+        loses one that it starts meanwhile.
         """
         ...

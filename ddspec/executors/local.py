@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import astuple, dataclass, field
 from importlib.util import find_spec
@@ -172,7 +172,7 @@ class LocalExecutor:
         _parse(handle)
         return {}
 
-    def sweep(self, attempts: Collection[str]) -> Sequence[str]:
+    def sweep(self, claimed: Callable[[], Collection[str]]) -> Sequence[str]:
         """Do nothing: a job here signs its attempt itself, or never starts."""
         return ()
 
