@@ -8,9 +8,12 @@ from ddspec.console.durations import duration
 from ddspec.plan.labels import folded
 from ddspec.run.events import (
     ObjectDamaged,
+    PlaceBack,
+    PlaceSilent,
     RunEvent,
     RunStarted,
     StageAdopted,
+    StageDeferred,
     StageDone,
     StageFailed,
     StageInterrupted,
@@ -40,6 +43,12 @@ def describe(event: RunEvent) -> str:
             return f"{event.label}: waiting, {event.owner} works on it"
         case StageWaiting():
             return f"{event.label}: waiting for {event.owner}, unreachable; `--steal` takes it"
+        case StageDeferred():
+            return f"{event.label}: waiting for room: {event.reason}"
+        case PlaceSilent():
+            return f"{event.reason}; waiting for it up to {duration(event.patience_s)}"
+        case PlaceBack():
+            return "it answers again"
         case StageStarted():
             return f"{event.label}: started"
         case StageRetried():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ddspec.executors.base import JobState, Phase
+from collections.abc import Iterable, Mapping
+
+from ddspec.executors.base import Handle, JobState, Phase
 from ddspec.plan.ir import Stage
 from ddspec.run.desk import Desk, Tracked
 from ddspec.run.events import StageAdopted, StageWaiting
@@ -18,8 +20,9 @@ def meet(desk: Desk, stage: Stage) -> None:
 def identify(desk: Desk, job: Tracked) -> None:
     """Find the handle of a job whose claim has none yet; forget the job if it never started.
 
-    The owner writes the handle down after submitting. Where the owner is dead, the executor knows
-    whether the job started, and otherwise makes sure that it never will.
+    The owner writes the handle down after submitting. Where the owner is dead, or it is us and our
+    submission was not answered, the executor knows whether the job started, and otherwise makes
+    sure that it never will. Raises Unreachable where it does not answer.
     """
     key = next(iter(job.stages))
     claim = desk.store.claims.read(key)
@@ -27,12 +30,12 @@ def identify(desk: Desk, job: Tracked) -> None:
         desk.release(job, job.stages)
     elif claim.handle is not None:
         job.handle = claim.handle
-    elif claim.executor != desk.executor.name or not claim.owner.here():
-        unreachable(desk, job, f"{claim.executor} on {claim.owner.host}")
-    elif claim.owner.alive():
+    elif claim.owner != desk.me and claim.owner.alive():
         wait(desk, job)
+    elif (place := desk.place(claim.executor)) is None or not claim.owner.here():
+        unreachable(desk, job, f"{claim.executor} on {claim.owner.host}")
     else:
-        job.handle = desk.executor.settle(job.attempt)
+        job.handle = place.settle(job.attempt)
         if job.handle is None:
             drop(desk, job)
 
@@ -58,11 +61,18 @@ def inherit(desk: Desk, job: Tracked) -> None:
     job.owner = desk.me
 
 
-def state_of(desk: Desk, job: Tracked, polled: JobState | None) -> JobState:
-    """Return the state of a job, which only its own executor can tell."""
-    if polled is not None:
-        return polled
-    return JobState(Phase.UNREACHABLE, reason=f"executor `{job.executor}`")
+def poll(desk: Desk, jobs: Iterable[Tracked] | None = None) -> Mapping[Handle, JobState]:
+    """Return the states of jobs, all by default, which only the executor of each can tell."""
+    handles: dict[str, list[Handle]] = {}
+    for job in desk.jobs.values() if jobs is None else jobs:
+        if job.handle is not None:
+            handles.setdefault(job.executor, []).append(job.handle)
+    states: dict[Handle, JobState] = {}
+    for name, named in handles.items():
+        place = desk.place(name)
+        nobody = JobState(Phase.UNREACHABLE, reason=f"executor `{name}`")
+        states |= dict.fromkeys(named, nobody) if place is None else place.poll(named)
+    return states
 
 
 def wait(desk: Desk, job: Tracked) -> None:

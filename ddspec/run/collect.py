@@ -27,9 +27,14 @@ LEAST_FREE = 1 << 16
 def collect(desk: Desk, job: Tracked, state: JobState) -> None:
     """Settle every stage of a job that is over; those whose lock is held wait for the next look.
 
+    What is left of the job is taken down first, for a container that lives writes into what was
+    published; Unreachable where its place does not answer, and then nothing was done.
+
     Another run may watch the same job: the first to hold a key's lock publishes, the second finds
     the output in the store and takes it.
     """
+    if job.handle is not None and (place := desk.place(job.executor)) is not None:
+        job.place = place.retire(job.handle)
     unfinished = {
         key: problem
         for key, stage in job.stages.items()
@@ -150,9 +155,10 @@ def _may_pass(state: JobState) -> bool:
 
 def _reason(desk: Desk, job: Tracked, stage: Stage, state: JobState, problem: str) -> str:
     head = problem if state.phase is Phase.DONE else state.reason
-    if job.handle is None:
+    place = desk.place(job.executor)
+    if job.handle is None or place is None:
         return head
-    lines = desk.executor.logs(job.handle, -TAIL_BYTES).text.splitlines()
+    lines = place.logs(job.handle, -TAIL_BYTES).text.splitlines()
     labels = {one.label for one in desk.board.stages.values()}
     return "\n".join([head, *words_of(stage.label, lines, labels)[-TAIL_LINES:]])
 
@@ -175,5 +181,6 @@ def _record(
             outcome=outcome,
             reason=state.reason,
             engine=result.engine if result else {},
+            place=job.place,
         )
     )

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from pydantic import JsonValue
+
 from ddspec.canon import Digest
+from ddspec.errors import DdspecError
 from ddspec.executors.base import Executor, Handle
 from ddspec.host import ProcessId, this_process
 from ddspec.plan.ir import Stage
 from ddspec.run.board import Board
 from ddspec.run.events import Sink
 from ddspec.run.progress import size_of
+from ddspec.run.silence import Silence
 from ddspec.store.claims import Claim
 from ddspec.store.store import Store
 
@@ -31,6 +35,8 @@ class Orders:
     poll_s: float = 0.03
     pause_s: float = 0.5
     """Before the first retry; doubles with each."""
+    patience_s: float = 60.0
+    """How long a run waits for a place that holds its jobs and does not answer."""
 
 
 @dataclass(slots=True)
@@ -54,6 +60,8 @@ class Tracked:
     cancelled: bool = False
     announced: bool = False
     """Whether the sink knows that we wait for it."""
+    place: Mapping[str, JsonValue] = field(default_factory=dict)
+    """Where it ran, in the executor's words, once it is over."""
 
     def add(self, stage: Stage, claim: Claim) -> None:
         """Watch one more stage of the same job."""
@@ -70,9 +78,23 @@ class Desk:
     sink: Sink
     orders: Orders
     board: Board
+    others: Callable[[str], Executor[Any]] | None = None
+    """Makes the executor of a name; None where jobs of others cannot be asked for."""
     me: ProcessId = field(default_factory=this_process)
     jobs: dict[str, Tracked] = field(default_factory=dict)
     """Attempt to job."""
+    deferred: set[Digest] = field(default_factory=set)
+    """Stages that wait for room, of which the sink knows."""
+    silence: Silence = field(default_factory=Silence)
+    _places: dict[str, Executor[Any] | None] = field(default_factory=dict)
+
+    def place(self, name: str) -> Executor[Any] | None:
+        """Return the executor of a name; None where it cannot be had here."""
+        if name == self.executor.name:
+            return self.executor
+        if name not in self._places:
+            self._places[name] = _made(self.others, name)
+        return self._places[name]
 
     def own(self) -> tuple[Tracked, ...]:
         """Return the jobs that this run looks after."""
@@ -99,3 +121,10 @@ class Desk:
     def events_end(self, key: Digest) -> int:
         """Return where the next attempt begins in a key's record of progress, in bytes."""
         return size_of(self.store.layout.events(key))
+
+
+def _made(others: Callable[[str], Executor[Any]] | None, name: str) -> Executor[Any] | None:
+    try:
+        return None if others is None else others(name)
+    except DdspecError:  # a claim that a later version of the tool left
+        return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ddspec.errors import DdspecError, Exit
@@ -15,7 +15,7 @@ from ddspec.run.outcome import Outcome, StageOutcome
 from ddspec.store.store import Store
 
 if TYPE_CHECKING:
-    from ddspec.run.desk import Orders
+    from ddspec.run.desk import Desk, Orders
 
 SWEEP_S = 60.0
 """No living run holds a half-made file for so long."""
@@ -24,7 +24,7 @@ SWEEP_S = 60.0
 def site_of(store: Store) -> Site:
     """Return what an executor has to know of a store; the root of datasets is for the caller."""
     layout = store.layout
-    return Site(store.id, layout.attempts, layout.scratch, layout.object)
+    return Site(store.id, layout.attempts, layout.scratch, layout.object, cache=layout.cache)
 
 
 def run_plan(
@@ -34,11 +34,14 @@ def run_plan(
     *,
     sink: Sink,
     orders: Orders | None = None,
+    others: Callable[[str], Executor[Any]] | None = None,
 ) -> Outcome:
     """Bring the outputs of a plan into the store and tell what became of each stage.
 
-    A stage that fails blocks those below it; the others go on. Raises DdspecError where nothing
-    can go on: data that are not locked, a full disk, a place that cannot start jobs (all exit 6).
+    A stage that fails blocks those below it; the others go on. `others` makes the executor of a
+    name, for jobs that an earlier run started elsewhere. Raises DdspecError where nothing can go
+    on: data that are not locked, a full disk, a place that cannot start jobs or that stops
+    answering (all exit 6).
     """
     loose = [stage.label for stage in stages if stage.key is None]
     if loose:
@@ -58,7 +61,9 @@ def run_plan(
 
     try:
         with listening() as wishes:
-            end = Loop(Desk(store, executor, sink, orders or Orders(), board), wishes).run()
+            desk = Desk(store, executor, sink, orders or Orders(), board, others)
+            sweep(desk)
+            end = Loop(desk, wishes).run()
     except FileNotFoundError as error:
         if store.layout.identity.exists():
             raise
@@ -103,6 +108,11 @@ def tidy(store: Store, board: Board) -> None:
         with store.claims.lock(key):
             store.archive_scratch(key)
             store.claims.drop(key, claim.attempt)
+
+
+def sweep(desk: Desk) -> None:
+    """Remove jobs that runs left which died between making and starting them."""
+    desk.executor.sweep(lambda: {claim.attempt for claim in desk.store.claims.all()})
 
 
 def outcome_of(

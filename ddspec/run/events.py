@@ -61,6 +61,27 @@ class StageWaiting(StageEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class StageDeferred(StageEvent):
+    """The stage cannot start for now; told once until it does."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceSilent:
+    """The place that holds our jobs does not answer; the run waits for it."""
+
+    reason: str
+    patience_s: float
+    """How long, before the run ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceBack:
+    """The place answers again."""
+
+
+@dataclass(frozen=True, slots=True)
 class StageStarted(StageEvent):
     """The runner began with this stage."""
 
@@ -130,6 +151,9 @@ RunEvent: TypeAlias = (
     | StageSubmitted
     | StageAdopted
     | StageWaiting
+    | StageDeferred
+    | PlaceSilent
+    | PlaceBack
     | StageStarted
     | StageProgress
     | StageRetried

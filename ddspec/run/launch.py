@@ -9,13 +9,16 @@ from typing import Literal
 
 from ddspec.canon import Digest
 from ddspec.errors import DdspecError
-from ddspec.executors.base import JobOrder
+from ddspec.executors.base import JobOrder, NoRoom, Unreachable
 from ddspec.plan.ir import Stage
 from ddspec.run.desk import Desk
-from ddspec.run.events import ObjectDamaged, StageDone, StageSubmitted
+from ddspec.run.events import ObjectDamaged, StageDeferred, StageDone, StageSubmitted
 from ddspec.store.claims import Claim
 from ddspec.store.objects import DamagedObject
 from ddspec.wire.job import Job, JobStage
+
+DEFER_S = 2.0
+"""After which a job that found no room is tried again."""
 
 
 def launch(desk: Desk, gang: Sequence[Stage]) -> None:
@@ -36,6 +39,15 @@ def launch(desk: Desk, gang: Sequence[Stage]) -> None:
             return
         job = _job([stage for stage, _ in held], desk.orders.device)
         handle = desk.executor.submit(desk.executor.prepare(JobOrder(attempt, job)))
+    except NoRoom as taken:
+        _give_up(desk, [claim for _, claim in held])
+        _defer(desk, [stage for stage, _ in held], str(taken))
+        return
+    except Unreachable as silent:  # it may have started: `identify` asks once there is an answer
+        desk.silence.note(str(silent))
+        for stage, claim in held:
+            desk.track(stage, claim)
+        return
     except BaseException:
         if _never_starts(desk, attempt):
             _give_up(desk, [claim for _, claim in held])
@@ -45,6 +57,7 @@ def launch(desk: Desk, gang: Sequence[Stage]) -> None:
             known = desk.store.claims.change(claim, handle=handle)
         tracked = desk.track(stage, known or claim)
         tracked.handle, tracked.seen = handle, True
+        desk.deferred.discard(claim.key)
         desk.sink(StageSubmitted(stage.label, claim.key, attempt))
 
 
@@ -104,8 +117,20 @@ def _never_starts(desk: Desk, attempt: str) -> bool:
     """
     try:
         return desk.executor.settle(attempt) is None
+    except Unreachable:
+        return False
     except DdspecError:  # the disk is too full to sign the attempt, for its supervisor as for us
         return True
+
+
+def _defer(desk: Desk, stages: Sequence[Stage], reason: str) -> None:
+    """Let stages wait for what other jobs hold; say so once."""
+    for stage in stages:
+        key = _key(stage)
+        desk.board.not_before[key] = time.monotonic() + DEFER_S
+        if key not in desk.deferred:
+            desk.deferred.add(key)
+            desk.sink(StageDeferred(stage.label, key, reason))
 
 
 def _give_up(desk: Desk, claims: Sequence[Claim]) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from ddspec.canon import Digest
-from ddspec.executors.base import Phase
+from ddspec.executors.base import Phase, Unreachable
 from ddspec.plan.ir import Stage
-from ddspec.run.adopt import identify, inherit, meet, state_of, unreachable
+from ddspec.run.adopt import identify, inherit, meet, poll, unreachable
 from ddspec.run.collect import collect
 from ddspec.run.desk import Desk, Tracked
 from ddspec.run.events import StageProgress, StagesBlocked, StageStarted, StopRequested
@@ -44,10 +46,13 @@ class Loop:
                     self._stop()
                 self._watch()
                 if self.wishes.stops:
-                    if not self.desk.own():
+                    if not self.desk.own() or (self.wishes.stops > 1 and self.desk.silence.on):
                         return "stop"
-                else:
+                elif not self.desk.silence.on:
                     self._start()
+                self.desk.silence.judge(
+                    time.monotonic(), self.desk.orders.patience_s, self.desk.sink
+                )
                 self._beat()
                 time.sleep(self.desk.orders.poll_s)
         except BaseException:
@@ -60,20 +65,31 @@ class Loop:
         desk = self.desk
         for job in tuple(desk.jobs.values()):
             if job.handle is None:
-                identify(desk, job)
-        known = {job.handle: job for job in desk.jobs.values() if job.handle is not None}
-        states = desk.executor.poll(
-            [handle for handle, job in known.items() if job.executor == desk.executor.name]
-        )
-        for handle, job in known.items():
+                with self._bearing_silence():
+                    identify(desk, job)
+        states = poll(desk)
+        for job in tuple(desk.jobs.values()):
+            if job.handle is None or job.handle not in states:
+                continue
             self._report(job)
-            state = state_of(desk, job, states.get(handle))
+            state = states[job.handle]
             if state.over:
-                collect(desk, job, state)
-            elif state.phase is Phase.UNREACHABLE:
-                unreachable(desk, job, state.reason)
-            else:
+                with self._bearing_silence():
+                    collect(desk, job, state)
+            elif state.phase is not Phase.UNREACHABLE:
                 inherit(desk, job)
+            elif job.owner == desk.me:
+                desk.silence.note(state.reason)
+            else:
+                unreachable(desk, job, state.reason)
+
+    @contextmanager
+    def _bearing_silence(self) -> Iterator[None]:
+        """Leave for the next look what the place did not answer."""
+        try:
+            yield
+        except Unreachable as silent:
+            self.desk.silence.note(str(silent))
 
     def _report(self, job: Tracked) -> None:
         """Pass on what the runner recorded since the last look, the last progress only."""
@@ -124,9 +140,11 @@ class Loop:
             return
         self.last_signal = now
         for job in desk.own():
-            if job.handle is not None:
+            place = desk.place(job.executor)
+            if job.handle is not None and place is not None:
                 job.cancelled = True
-                desk.executor.cancel(job.handle, force=force)
+                with self._bearing_silence():
+                    place.cancel(job.handle, force=force)
 
     def _beat(self) -> None:
         now = time.monotonic()
@@ -138,12 +156,15 @@ class Loop:
 
     def _leave(self) -> None:
         """Let our jobs write their checkpoints and end; their claims stay for the next run."""
-        handles = [job.handle for job in self.desk.own() if job.handle is not None]
         end = time.monotonic() + LEAVE_S
-        for handle in handles:
-            self.desk.executor.cancel(handle)
+        for job in self.desk.own():
+            place = self.desk.place(job.executor)
+            if job.handle is not None and place is not None:
+                with suppress(Unreachable):
+                    place.cancel(job.handle)
         while time.monotonic() < end:
-            if all(state.over for state in self.desk.executor.poll(handles).values()):
+            states = poll(self.desk, self.desk.own())
+            if all(state.over or state.phase is Phase.UNREACHABLE for state in states.values()):
                 return
             time.sleep(self.desk.orders.poll_s)
 

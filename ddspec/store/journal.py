@@ -35,6 +35,8 @@ class Entry:
     reason: str = ""
     engine: Mapping[str, JsonValue] = field(default_factory=dict)
     """Versions, device and threads, as the result tells them."""
+    place: Mapping[str, JsonValue] = field(default_factory=dict)
+    """Image, engine and GPUs, as the executor tells them; empty for a process of this machine."""
 
 
 @dataclass(frozen=True, slots=True)

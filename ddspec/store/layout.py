@@ -10,6 +10,7 @@ journal/KEY/ATTEMPT.json what became of each attempt
 locks/KEY.lock           guards edits of a claim, and publishing
 verified/HOST/KEY        what this host has rehashed since it was started
 damaged/KEY-N/           objects that were set aside
+cache/                   what compilers in containers keep; nothing in it changes a result
 results/NAME/            distilled sets as they are handed out, with card and measured accuracy
 """
 
@@ -76,6 +77,11 @@ class Layout:
     def results(self) -> Path:
         """Distilled sets as they are handed out, by the name of their experiment."""
         return self.home / "results"
+
+    @property
+    def cache(self) -> Path:
+        """What compilers in containers keep."""
+        return self.home / "cache"
 
     @property
     def objects(self) -> Path:

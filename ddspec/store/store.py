@@ -142,7 +142,7 @@ def _refuse_foreign(home: Path) -> None:
     """Refuse to make a store among the files of a person: it would hide them from git."""
     if not home.is_dir():
         return
-    ours = {*FOLDERS, "results", ".gitignore"}
+    ours = {*FOLDERS, "results", "cache", ".gitignore"}
     halves = (".store.json.", "..gitignore.")
     others = sorted(
         entry.name
