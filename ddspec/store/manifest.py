@@ -9,7 +9,7 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from ddspec.canon import Digest, Json, canonical
 
@@ -70,9 +70,10 @@ def measure(folder: Path, key: Digest) -> Manifest:
 
 def read_manifest(folder: Path, key: Digest) -> Manifest | None:
     """Return an object's manifest; None where it is missing, unreadable or of another key."""
+    path = f"{folder}/{MANIFEST}"  # text: joining paths is most of a look at 5,000 objects
     try:
-        look_of(folder / MANIFEST)
-        plain = json.loads((folder / MANIFEST).read_bytes())
+        look_of(path)
+        plain = json.loads(read_small(path))
         files = {_inner(name): _record(record) for name, record in plain["files"].items()}
         whole = plain["format"] == MANIFEST_FORMAT and plain["key"] == key
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -81,25 +82,34 @@ def read_manifest(folder: Path, key: Digest) -> Manifest | None:
 
 
 def _record(plain: Mapping[str, object]) -> FileRecord:
-    numbers = [plain[name] for name in ("size", "mtime_ns", "inode")]
-    size, mtime_ns, inode = [number for number in numbers if isinstance(number, int)]
+    size, mtime_ns, inode = plain["size"], plain["mtime_ns"], plain["inode"]
+    if not (isinstance(size, int) and isinstance(mtime_ns, int) and isinstance(inode, int)):
+        raise TypeError("sizes, times and inodes are whole numbers")
     return FileRecord(str(plain["sha256"]), Look(size, mtime_ns, inode))
 
 
 def _inner(name: str) -> str:
     """Return the name of a file inside of an object; ValueError where it leads elsewhere."""
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or "\0" in name:
+    if name.startswith("/") or ".." in name.split("/") or "\0" in name:
         raise ValueError(f"{name!r} is no file of an object")
     return name
 
 
-def look_of(path: Path) -> Look:
+def look_of(path: Path | str) -> Look:
     """Return how a file looks; OSError where there is none, or something else than a file."""
-    status = path.lstat()
+    status = os.lstat(path)
     if not stat.S_ISREG(status.st_mode):
         raise FileNotFoundError(errno.ENOENT, "not a regular file", str(path))
     return Look(status.st_size, status.st_mtime_ns, status.st_ino)
+
+
+def read_small(path: str) -> bytes:
+    """Return the content of a small file; half the time of `Path.read_bytes`."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return b"".join(iter(lambda: os.read(descriptor, CHUNK), b""))
+    finally:
+        os.close(descriptor)
 
 
 def sha256_of(path: Path) -> Digest:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
@@ -51,7 +52,7 @@ class Objects:
         if manifest is None:
             return f"{MANIFEST} is missing or unreadable"
         try:
-            looks = {name: look_of(folder / name) for name in manifest.files}
+            looks = {name: look_of(f"{folder}/{name}") for name in manifest.files}
         except OSError as error:
             return f"{Path(error.filename).name} is missing"
         for name, record in manifest.files.items():
@@ -112,8 +113,11 @@ class Objects:
 
     def keys(self) -> Iterator[Digest]:
         """Yield the keys of all objects, damaged or not."""
-        for path in sorted(self.layout.objects.glob("??/*")):
-            yield path.name
+        with os.scandir(self.layout.objects) as entries:
+            shelves = sorted(entry.path for entry in entries if entry.is_dir())
+        for shelf in shelves:
+            with os.scandir(shelf) as entries:
+                yield from sorted(entry.name for entry in entries)
 
     def verify_all(self) -> Iterator[tuple[Digest, str | None]]:
         """Rehash everything; yield each key with what is wrong with it, or None."""

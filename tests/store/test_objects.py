@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from ddspec.host import host_name
+from ddspec.store import manifest as manifest_module
 from ddspec.store import objects as objects_module
 from ddspec.store.manifest import sha256_of
 from ddspec.store.objects import DamagedObject
@@ -75,6 +76,30 @@ def test_damage_shows_without_reading_everything(
 
     assert not store.objects.has(KEY)
     assert store.objects.problem(KEY) == problem
+
+
+def test_an_untouched_object_is_told_by_its_manifest_alone(
+    store: Store, publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(data="content", sub__more="deeper")
+    read: list[str] = []
+
+    def counted(path: str) -> bytes:
+        read.append(Path(path).name)
+        return Path(path).read_bytes()
+
+    monkeypatch.setattr(manifest_module, "read_small", counted)
+    monkeypatch.setattr(objects_module, "sha256_of", lambda path: pytest.fail(f"{path} is read"))
+
+    assert store.objects.has(KEY)
+    assert read == ["manifest.json"]
+
+
+def test_damage_deep_in_an_object_is_found_by_its_size(store: Store, publish: Publish) -> None:
+    folder = publish(data="content", sub__more="deeper")
+    (folder / "sub/more").write_text("deep")
+
+    assert store.objects.problem(KEY) == "sub/more has 4 bytes instead of 6"
 
 
 def test_silent_damage_is_found_before_the_first_use(store: Store, publish: Publish) -> None:
@@ -157,6 +182,17 @@ def test_anything_but_files_is_not_published(store: Store) -> None:
     assert not store.objects.has(KEY)
 
 
+def test_keys_are_told_in_order_and_files_beside_them_are_not(
+    store: Store, publish: Publish
+) -> None:
+    others = ["ab" + "1" * 62, "01" + "f" * 62]
+    for key in (KEY, *others):
+        publish(key)
+    (store.layout.objects / "ab.txt").write_text("a note")
+
+    assert list(store.objects.keys()) == [others[1], KEY, others[0]]
+
+
 def test_verifying_names_every_damaged_object(store: Store, publish: Publish) -> None:
     other = "cd" + "0" * 62
     publish()
@@ -172,6 +208,12 @@ FORGED: dict[str, Callable[[dict[str, Any]], object]] = {
     "a size in words": lambda plain: plain["files"]["data"].update(size="big"),
     "a path that leads out": lambda plain: plain["files"].update({"../x": plain["files"]["data"]}),
     "an absolute path": lambda plain: plain["files"].update({"/etc": plain["files"]["data"]}),
+    "a path that leads out by a detour": lambda plain: plain["files"].update(
+        {"sub/../../x": plain["files"]["data"]}
+    ),
+    "a size with a fraction": lambda plain: plain["files"]["data"].update(size=7.5),
+    "a file without an inode": lambda plain: plain["files"]["data"].pop("inode"),
+    "a record in words": lambda plain: plain["files"].update(data="content"),
     "a path with a zero": lambda plain: plain["files"].update({"a\0": plain["files"]["data"]}),
 }
 
