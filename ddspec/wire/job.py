@@ -16,9 +16,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import IntEnum
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    JsonValue,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
 from ddspec.canon import Digest
 from ddspec.wire.work import Work
@@ -66,6 +72,13 @@ class Job(WireModel):
     stages: tuple[JobStage, ...]
     threads: int = 1
     device: Literal["cpu", "cuda"] = "cpu"
+    image: str = ""
+    """Pinned reference of the image that the runner is in; empty, and not sent, outside one."""
+
+    @model_serializer(mode="wrap")
+    def _sent(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields: dict[str, Any] = plain(self)
+        return {name: value for name, value in fields.items() if name != "image" or value}
 
 
 class Result(WireModel):

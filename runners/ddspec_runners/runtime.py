@@ -48,7 +48,7 @@ def dtype_of(precision: Precision) -> torch.dtype:
     return torch.float64 if precision == "float64" else torch.float32
 
 
-def engine(device: torch.device, threads: int) -> Mapping[str, JsonValue]:
+def engine(device: torch.device, threads: int, image: str = "") -> Mapping[str, JsonValue]:
     """Return versions and hardware: what may differ between two runs of one key."""
     return {
         "python": platform.python_version(),
@@ -58,4 +58,5 @@ def engine(device: torch.device, threads: int) -> Mapping[str, JsonValue]:
         "device": device.type,
         "device_name": torch.cuda.get_device_name() if device.type == "cuda" else "",
         "threads": threads,
+        **({"image": image} if image else {}),
     }
