@@ -95,7 +95,39 @@ def wide() -> tuple[Stage, ...]:
     return data, *pool, *judged
 
 
-PLANS = {"chain": chain, "diamond": diamond, "wide": wide}
+def line(length: int = 200) -> tuple[Stage, ...]:
+    """Return stages that can only run one after another."""
+    stages = [stage("line/0", pretrain(0))]
+    for i in range(1, length):
+        stages.append(stage(f"line/{i}", pretrain(i), {"train": stages[-1]}))
+    return tuple(stages)
+
+
+def waves(width: int = 10, length: int = 10) -> tuple[Stage, ...]:
+    """Return lines that can run side by side."""
+    stages: list[Stage] = []
+    for j in range(width):
+        last = stage(f"wave/{j}/0", pretrain(j * length))
+        stages.append(last)
+        for i in range(1, length):
+            last = stage(f"wave/{j}/{i}", pretrain(j * length + i), {"train": last})
+            stages.append(last)
+    return tuple(stages)
+
+
+def single() -> tuple[Stage, ...]:
+    """Return one stage without an input."""
+    return chain()[:1]
+
+
+PLANS = {
+    "single": single,
+    "chain": chain,
+    "diamond": diamond,
+    "wide": wide,
+    "line": line,
+    "waves": waves,
+}
 
 
 def executor_of(store: Store, script: Path, log: Path) -> LocalExecutor:

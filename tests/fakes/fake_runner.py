@@ -1,13 +1,15 @@
 """A runner without numbers: honours the job layout and misbehaves as its script file says.
 
-Called as `fake_runner.py SCRIPT.json LOG --root ROOT --scratch SCRATCH`. The script maps a label
-to `{"steps", "step_s", "exits", "result", "deaf", "fill", "stderr"}`; `exits` holds one
-exit code per start, a negative one is a signal to itself; `fill` uses the disk up first; `stderr`
-is printed there. The log gets a line `start LABEL` whenever a stage is begun and `step LABEL N` for
-each step done.
+Called as `fake_runner.py SCRIPT LOG --root ROOT --scratch SCRATCH`, or without the last four, which
+are then those of a container. The script, a file or JSON itself, maps a label to `{"steps",
+"step_s", "exits", "result", "deaf", "fill", "stderr", "greed"}`; `exits` holds one exit code per
+start, a negative one is a signal to itself; `fill` uses the disk up first; `stderr` is printed
+there; `greed` names what is used up after the first step. The log gets a line `start LABEL`
+whenever a stage is begun and `step LABEL N` for each step done.
 """
 
 import json
+import mmap
 import os
 import signal
 import sys
@@ -26,7 +28,7 @@ def write_whole(path: Path, text: str) -> None:
 
 
 def main(script: str, log: str, root: Path, scratch: Path) -> None:
-    behaviours = json.loads(Path(script).read_text())
+    behaviours = json.loads(script if script[0] == "{" else Path(script).read_text())
     job = json.loads((root / "job/job.json").read_text())
     for stage in job["stages"]:
         code = realise(stage, behaviours.get(stage["label"], {}), Path(log), root, scratch)
@@ -59,6 +61,8 @@ def realise(
         write_whole(state, json.dumps([done, text]))
         note(log, f"step {stage['label']} {done}")
         tell(folder, stage, "progress", done, steps)
+        if "greed" in behaviour and GREED[behaviour["greed"]]():
+            return 70
     starts = log.read_text().splitlines().count(f"start {stage['label']}")
     exits = behaviour.get("exits", [])
     if starts <= len(exits) and exits[starts - 1]:
@@ -90,6 +94,36 @@ def write_output(stage: dict[str, Any], behaviour: dict[str, Any], text: str, ro
     write_whole(output / "result.json", json.dumps(result))
 
 
+def eat() -> bool:
+    """Take memory until something stops this process."""
+    blocks = []
+    while True:
+        blocks.append(b"x" * (8 << 20))
+
+
+def feed_a_child() -> bool:
+    """Let a child take memory until it is killed for it, and say that it was."""
+    child = os.fork()
+    if child == 0:
+        Path("/proc/self/oom_score_adj").write_text("1000")
+        eat()
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+
+
+def overfill() -> bool:
+    """Write more to shared memory than there is of it, through a map, as tensors are shared."""
+    room = os.statvfs("/dev/shm")
+    with Path("/dev/shm/tensor").open("w+b") as file:
+        file.truncate(2 * room.f_blocks * room.f_frsize)
+        with mmap.mmap(file.fileno(), 0) as shared:
+            for begin in range(0, len(shared), 4096):
+                shared[begin] = 1
+    return True
+
+
+GREED = {"memory": eat, "child": feed_a_child, "shm": overfill}
+
+
 def tell(folder: Path, stage: dict[str, Any], event: str, done: int, total: int) -> None:
     line = {"key": stage["key"], "event": event, "done": done, "total": total, "unit": "steps"}
     note(folder / "events.jsonl", json.dumps(line))
@@ -101,5 +135,5 @@ def note(path: Path, line: str) -> None:
 
 
 if __name__ == "__main__":
-    _, script, log, _, root, _, scratch = sys.argv[:7]
+    _, script, log, _, root, _, scratch = [*sys.argv, "--root", "/", "--scratch", "/scratch"][:7]
     main(script, log, Path(root), Path(scratch))
