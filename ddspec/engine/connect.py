@@ -147,7 +147,7 @@ def _checked(host: str, source: str) -> str:
 def _sdk() -> tuple[Any, Any, tuple[type[Exception], ...]]:
     """Import docker's SDK here, where it is needed: that takes a quarter of a second."""
     try:
-        from docker import APIClient
+        from docker.api import APIClient
         from docker.errors import DockerException
         from docker.tls import TLSConfig
         from requests.exceptions import RequestException
@@ -192,7 +192,7 @@ def _require_api(version: str, address: Address) -> None:
         raise DdspecError(
             f"the container engine at {address.endpoint} is too old: its API is {version}",
             exit=Exit.UNABLE,
-            hint=f"API {least} or newer is needed, that is Docker 19.03; is DOCKER_API_VERSION set?",
+            hint=f"API {least} (Docker 19.03) or newer is needed; is DOCKER_API_VERSION set?",
         )
 
 
