@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from ddspec.errors import DdspecError, Exit
 from ddspec.executors.base import Handle, JobState, Phase
 from ddspec.plan.ir import Stage
+from ddspec.run.again import start_again
 from ddspec.run.desk import Desk, Tracked
 from ddspec.run.events import StageAdopted, StageWaiting
+
+UNHEARD = "the request to start it was not answered, and it did not start"
 
 
 def meet(desk: Desk, stage: Stage) -> None:
@@ -37,7 +41,10 @@ def identify(desk: Desk, job: Tracked) -> None:
     else:
         job.handle = place.settle(job.attempt)
         if job.handle is None:
+            keys = tuple(job.stages)
             drop(desk, job)
+            if claim.owner == desk.me and not all(start_again(desk, one, UNHEARD) for one in keys):
+                raise DdspecError(UNHEARD, exit=Exit.UNABLE, hint="see what its log says")
 
 
 def inherit(desk: Desk, job: Tracked) -> None:

@@ -10,8 +10,9 @@ from ddspec.canon import Digest
 from ddspec.disk import disk_full, free_bytes
 from ddspec.executors.base import JobState, Phase
 from ddspec.plan.ir import Stage
+from ddspec.run.again import start_again
 from ddspec.run.desk import Desk, Tracked
-from ddspec.run.events import StageFailed, StageInterrupted, StageRetried
+from ddspec.run.events import StageFailed, StageInterrupted
 from ddspec.run.launch import appear
 from ddspec.run.words import words_of
 from ddspec.store.journal import Entry
@@ -133,18 +134,14 @@ def _judge(
 
     Stages that the runner never came to are simply ready again; the one it died in is to blame.
     """
-    board, retry = desk.board, desk.board.retries.get(key, 0) + 1
+    board = desk.board
     if job.cancelled:
         board.stopped.add(key)
         if key in job.begun:
             desk.sink(StageInterrupted(stage.label, key))
     elif not guilty:
         return
-    elif _may_pass(state) and retry <= desk.orders.retries:
-        board.retries[key] = retry
-        board.not_before[key] = time.monotonic() + desk.orders.pause_s * 2 ** (retry - 1)
-        desk.sink(StageRetried(stage.label, key, retry, state.reason))
-    else:
+    elif not (_may_pass(state) and start_again(desk, key, state.reason)):
         board.failed[key] = _reason(desk, job, stage, state, problem)
         desk.sink(StageFailed(stage.label, key, board.failed[key]))
 

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from fake_plans import executor_of
+from fake_plans import chain, executor_of, key_of
 
+from ddspec.executors.base import JobOrder
 from ddspec.executors.local import LocalExecutor
+from ddspec.host import this_process
 from ddspec.plan.ir import Stage
 from ddspec.run.desk import Orders
 from ddspec.run.dispatch import run_plan
 from ddspec.run.events import RunEvent, StageEvent
 from ddspec.run.outcome import Outcome
+from ddspec.store.claims import Claim
 from ddspec.store.store import Store
+from ddspec.wire.job import Job, JobStage
 
 
 @dataclass(slots=True)
@@ -46,6 +51,18 @@ class Scene:
             sink=self.events.append,
             orders=Orders(jobs=jobs, **settings),
         )
+
+    def hand_over(self) -> None:
+        """Start the first stage of the chain as a run would that dies right afterwards."""
+        first = chain()[0]
+        part = JobStage(key=key_of(first), label=first.label, work=first.work, inputs={})
+        order = JobOrder("handed-over", Job(stages=(part,)))
+        handle = self.executor.submit(self.executor.prepare(order))
+        dead = replace(this_process(), birth="never")
+        claim = Claim(
+            key_of(first), first.label, order.attempt, "local", handle, dead, 0, time.time()
+        )
+        self.store.claims.take(claim)
 
     def starts(self) -> list[str]:
         """Return the labels of all stages that were begun, in order."""
