@@ -15,6 +15,7 @@ import typer
 from ddspec.cli.boundary import bounded
 from ddspec.cli.data import data
 from ddspec.cli.diff import diff
+from ddspec.cli.doctor import doctor
 from ddspec.cli.lock import lock
 from ddspec.cli.output import open_streams
 from ddspec.cli.plan import plan
@@ -34,6 +35,7 @@ VERBS: dict[str, Callable[..., Exit]] = {
     "status": status,
     "lock": lock,
     "verify": verify,
+    "doctor": doctor,
 }
 """In the order of `--help`: the product first."""
 
