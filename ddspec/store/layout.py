@@ -95,7 +95,7 @@ class Layout:
 
     def object(self, key: Digest) -> Path:
         """Return where the finished output of a key lies, or would."""
-        return self.objects / key[:2] / key
+        return self.home / f"objects/{key[:2]}/{key}"  # one join: asked for thousands of keys
 
     def output(self, attempt: str, key: Digest) -> Path:
         """Return where a job puts the output of one of its stages."""

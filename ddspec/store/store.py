@@ -18,6 +18,7 @@ from ddspec.errors import DdspecError, Exit
 from ddspec.store.claims import Claims
 from ddspec.store.journal import Journal
 from ddspec.store.layout import FOLDERS, STORE_FORMAT, Layout
+from ddspec.store.manifest import read_small
 from ddspec.store.objects import Objects
 from ddspec.visible import visible
 
@@ -59,7 +60,7 @@ class Store:
     def result(self, key: Digest) -> StoredResult | None:
         """Return what the result.json of a stored output tells; None where there is none."""
         try:
-            plain = json.loads((self.layout.object(key) / "result.json").read_bytes())
+            plain = json.loads(read_small(f"{self.layout.object(key)}/result.json"))
         except (OSError, ValueError):
             return None
         if not isinstance(plain, dict):
