@@ -1,0 +1,105 @@
+"""Furnish the environment of the runner image; runs inside the build, with the base's Python.
+
+    python3 furnish.py libraries     what requirements.txt locks
+    python3 furnish.py packages      ddspec and ddspec_runners, from the wheel
+
+Two runs leave the same bytes: no cache, no clock, no order that depends on the machine.
+"""
+
+from __future__ import annotations
+
+import compileall
+import multiprocessing
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from py_compile import PycInvalidationMode
+
+BUILD = Path("/build")
+ROOT = Path("/opt/ddspec")
+OLDEST = (3, 11)
+
+EPOCH = 315_532_800
+"""1980-01-01, the first day that a zip archive can hold: the time of every file."""
+
+LEFT_OUT = ("PIP_CONSTRAINT", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER", "PIP_REQUIRE_VIRTUALENV")
+"""What some base images set for their own installations, and what would move or bend ours."""
+
+
+def main() -> None:
+    """Make the environment, install one half of its contents, compile it, and take off the time."""
+    if sys.version_info < OLDEST:
+        raise SystemExit(f"the base image has Python {sys.version.split()[0]}, and 3.11 is needed")
+    venv.create(ROOT, symlinks=True, with_pip=False)
+    os.umask(0o022)
+    install(*SOURCES[sys.argv[1]]())
+    compile_all()
+    settle(ROOT.parent)
+
+
+def libraries() -> list[str]:
+    """Return pip's arguments for the locked libraries: from the folder of wheels if it has any."""
+    wheels = BUILD / "wheels"
+    origin = ["--no-index", "--find-links", str(wheels)] if any(wheels.iterdir()) else []
+    return [*origin, "--require-hashes", "--requirement", str(BUILD / "requirements.txt")]
+
+
+def packages() -> list[str]:
+    """Return pip's arguments for our own wheel; by name, else pip notes the path it came from."""
+    return ["--no-index", "--no-deps", "--find-links", str(BUILD / "packages"), "ddspec"]
+
+
+SOURCES = {"libraries": libraries, "packages": packages}
+
+
+def install(*what: str) -> None:
+    """Install into the environment with the pip of the base image; ours has none."""
+    python = ROOT / "bin/python"
+    quiet = ("--no-cache-dir", "--no-compile", "--no-input", "--disable-pip-version-check")
+    command = [sys.executable, "-m", "pip", "--python", str(python), "install", *quiet]
+    command += ["--progress-bar", "off", "--only-binary", ":all:", *what]
+    subprocess.run(command, env=pip_environment(), check=True)
+
+
+def pip_environment() -> dict[str, str]:
+    """Return the environment of pip, with the caller's pip.conf and CA bundle where given."""
+    kept = {name: value for name, value in os.environ.items() if name not in LEFT_OUT}
+    settings = {"PIP_CONFIG_FILE": "pip.conf", "PIP_CERT": "ca.pem"}
+    found = {name: BUILD / "settings" / file for name, file in settings.items()}
+    return kept | {name: str(path) for name, path in found.items() if path.exists()}
+
+
+def compile_all() -> None:
+    """Write the bytecode of every module, valid whatever the time of its source says.
+
+    One new process each for every folder and module: what `marshal` writes depends on which
+    constants the process has met before.
+    """
+    os.environ |= {"PYTHONHASHSEED": "0"}
+    fresh = multiprocessing.get_context("spawn")
+    entries = sorted(path for site in ROOT.glob("lib/python*/site-packages") for path in site.iterdir())
+    with ProcessPoolExecutor(mp_context=fresh, max_tasks_per_child=1) as pool:
+        list(pool.map(compile_one, entries))
+
+
+def compile_one(entry: Path) -> None:
+    """Compile one module, or every module of one folder; templates that are no Python stay as they are."""
+    how = {"quiet": 2, "force": True, "invalidation_mode": PycInvalidationMode.UNCHECKED_HASH}
+    if entry.is_dir():
+        compileall.compile_dir(entry, maxlevels=50, workers=1, **how)
+    elif entry.suffix == ".py":
+        compileall.compile_file(entry, **how)
+
+
+def settle(root: Path) -> None:
+    """Give every file and folder under `root`, and it itself, the same time."""
+    for path in [root, *root.rglob("*")]:
+        os.utime(path, (EPOCH, EPOCH), follow_symlinks=False)
+
+
+if __name__ == "__main__":
+    main()
