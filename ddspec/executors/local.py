@@ -7,9 +7,9 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import astuple, dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import astuple, dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from ddspec.executors.base import (
     Stream,
     Terms,
 )
+from ddspec.executors.gpu_locks import FOLDER, lock
 from ddspec.executors.supervise import HANDLE, SEALED, read_exit, read_leader, start
 from ddspec.host import ProcessId
 from ddspec.wire.job import JobExit
@@ -73,6 +74,8 @@ class LocalRequest:
     links: Mapping[Digest, Path]
     """Each input's key to the stored output; becomes inputs/KEY."""
     scratch: tuple[Path, ...]
+    gpus: tuple[str, ...] = ()
+    """The job gets one of these; none where it needs no GPU, or nobody says which it may have."""
 
 
 @dataclass(slots=True)
@@ -83,6 +86,8 @@ class LocalExecutor:
     terms: Terms = field(default_factory=Terms)
     command: tuple[str, ...] = COMMAND
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    locks: Path = FOLDER
+    """Where local jobs of all users say which GPU they have."""
     name: str = "local"
     _children: set[int] = field(default_factory=set)
 
@@ -102,6 +107,7 @@ class LocalExecutor:
             document=canonical(order.document.model_dump(mode="json")),
             links={key: self.site.object(key) for key in order.inputs},
             scratch=tuple(self.site.scratch / stage.key for stage in order.document.stages),
+            gpus=self.terms.gpus if order.document.device == "cuda" else (),
         )
 
     def submit(self, request: LocalRequest, after: Sequence[Handle] = ()) -> Handle:
@@ -112,9 +118,10 @@ class LocalExecutor:
         if leader is None:
             if self.command == COMMAND:
                 _require_runtime()
-            with full_disk_named(self.site.attempts):
-                _lay_out(request)
-            leader = self._start(request)
+            with self._with_gpu(request) as (given, kept):
+                with full_disk_named(self.site.attempts):
+                    _lay_out(given)
+                leader = self._start(given, kept)
         return _handle(leader, request.root.name)
 
     def poll(self, handles: Sequence[Handle]) -> Mapping[Handle, JobState]:
@@ -183,9 +190,25 @@ class LocalExecutor:
             passed["PYTHONPATH"] = os.pathsep.join(str(Path(part).absolute()) for part in parts)
         return {**passed, **dict.fromkeys(THREAD_VARIABLES, str(threads)), "PYTHONHASHSEED": "0"}
 
-    def _start(self, request: LocalRequest) -> ProcessId:
+    @contextmanager
+    def _with_gpu(self, request: LocalRequest) -> Iterator[tuple[LocalRequest, int | None]]:
+        """Yield the request for one GPU that is free, and an open file that holds it for the job.
+
+        Raises NoRoom where none is free.
+        """
+        if not request.gpus:
+            yield request, None
+            return
+        gpu, file = lock(request.gpus, self.locks)
+        environment = {**request.environment, "CUDA_VISIBLE_DEVICES": gpu}
+        try:
+            yield replace(request, environment=environment, gpus=(gpu,)), file
+        finally:
+            os.close(file)
+
+    def _start(self, request: LocalRequest, keep: int | None) -> ProcessId:
         """Start a supervisor and wait until one, this or an earlier one, has signed the attempt."""
-        child = start(request.root, request.argv, request.environment)
+        child = start(request.root, request.argv, request.environment, keep)
         self._children.add(child)
         end = time.monotonic() + START_TIMEOUT_S
         while (leader := read_leader(request.root)) is None:

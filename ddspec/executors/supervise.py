@@ -47,6 +47,10 @@ kill -KILL 0
 """`ln` fails where another supervisor, or a seal, holds the attempt. What the runner left running
 ends with the group, for the job is over when its exit code is written."""
 
+KEPT = 3
+"""Number in the job of a file that is kept open, or the next one: a file that is not moved closes
+when a program starts."""
+
 DEFAULT_SIGNALS = (
     signal.SIGHUP,
     signal.SIGINT,
@@ -57,8 +61,14 @@ DEFAULT_SIGNALS = (
 """A host under nohup, or in the background of a script, ignores some; a job must not inherit it."""
 
 
-def start(root: Path, argv: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Start a supervisor for the job in `root` and return its process number at once."""
+def start(
+    root: Path, argv: Sequence[str], environment: Mapping[str, str], keep: int | None = None
+) -> int:
+    """Start a supervisor for the job in `root` and return its process number at once.
+
+    All of the job has the file `keep` open, until its last process ends.
+    """
+    inherited = () if keep is None else ((os.POSIX_SPAWN_DUP2, keep, KEPT + (keep == KEPT)),)
     machine = f"{host_name()}\n{boot_id()}"
     write = os.O_WRONLY | os.O_CREAT | os.O_APPEND
     return os.posix_spawn(
@@ -66,6 +76,7 @@ def start(root: Path, argv: Sequence[str], environment: Mapping[str, str]) -> in
         ["sh", "-c", SCRIPT, "ddspec-job", str(root), machine, *argv],
         dict(environment),
         file_actions=[
+            *inherited,
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
             (os.POSIX_SPAWN_OPEN, 1, str(root / "stdout"), write, 0o666),
             (os.POSIX_SPAWN_OPEN, 2, str(root / "stderr"), write, 0o666),
