@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ddspec.cli.options import AsJson, Data, Device, Document, Home
+from ddspec.cli.place import Asked, Gpus, Image, Memory, Place, Shm, Where
 from ddspec.errors import Exit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ddspec.canon import Json
+    from ddspec.executors.base import Terms
     from ddspec.plan.ir import Plan, Stage
     from ddspec.run.desk import Orders
     from ddspec.run.outcome import Outcome
@@ -37,6 +39,11 @@ def run(
     device: Annotated[
         Device, typer.Option("--device", help="Where stages compute; auto takes a GPU if seen.")
     ] = Device.AUTO,
+    executor: Where = Place.LOCAL,
+    image: Image = None,
+    gpus: Gpus = None,
+    memory: Memory = None,
+    shm: Shm = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would run, and start nothing.")
     ] = False,
@@ -48,15 +55,19 @@ def run(
     """
     from ddspec.cli.inputs import existing_store, home_of, open_document
     from ddspec.cli.output import say, show, show_json
-    from ddspec.cli.report import report_of_run
+    from ddspec.cli.place import in_words, settle
+    from ddspec.cli.report import headline, report_of_run
     from ddspec.store.store import open_store
 
     if dry_run:
         return _rehearse(open_document(document).plan, existing_store(home), as_json=as_json)
     plan = _locked(document, data)
+    asked = Asked(executor, device, jobs, image, gpus, memory, shm)
+    orders, terms = settle(asked, plan, steal=steal)
     store = open_store(home_of(home))
-    orders = _orders(plan, jobs=jobs, steal=steal, device=device)
-    outcome = _run(plan, store, orders, data)
+    say(headline(plan))
+    say(f"plan {plan.digest[:12]} · {in_words(asked, orders, terms)} · {store.layout.home}")
+    outcome = _run(plan, store, asked.executor, orders, terms, data)
     report = report_of_run(plan, outcome, store)
     if outcome.detached:
         return outcome.exit  # the terminal is gone
@@ -82,32 +93,28 @@ def _locked(document: Path, data: Path | None) -> Plan:
     return compile_spec(document).plan
 
 
-def _run(plan: Plan, store: Store, orders: Orders, data: Path | None) -> Outcome:
+def _run(
+    plan: Plan, store: Store, place: Place, orders: Orders, terms: Terms, data: Path | None
+) -> Outcome:
     from dataclasses import replace
 
     from ddspec.cli.output import say
-    from ddspec.cli.report import headline
     from ddspec.cli.surroundings import with_images
     from ddspec.console.run_view import watch_run
     from ddspec.executors.registry import make_executor
     from ddspec.run.dispatch import run_plan, site_of
 
     site = replace(site_of(store), data=None if data is None else data.absolute())
-    jobs = "1 job" if orders.jobs == 1 else f"{orders.jobs} jobs"
-    say(headline(plan))
-    say(f"plan {plan.digest[:12]} · {jobs} at a time on {orders.device} · {store.layout.home}")
     stages = with_images(plan, _missing(plan, store), data).stages
     with watch_run(say) as sink:
-        return run_plan(stages, store, make_executor("local", site), sink=sink, orders=orders)
-
-
-def _orders(plan: Plan, *, jobs: int | None, steal: bool, device: Device) -> Orders:
-    from ddspec.cli.surroundings import jobs_at_a_time, place_of
-    from ddspec.run.desk import Orders
-
-    place = place_of(device)
-    jobs = jobs or jobs_at_a_time(place, plan.experiment.resources.threads)
-    return Orders(jobs=jobs, device=place, steal=steal)
+        return run_plan(
+            stages,
+            store,
+            make_executor(place, site, terms),
+            sink=sink,
+            orders=orders,
+            others=lambda name: make_executor(name, site, terms),
+        )
 
 
 def _missing(plan: Plan, store: Store | None) -> Sequence[Stage]:

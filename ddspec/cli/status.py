@@ -72,12 +72,13 @@ def _works(store: Store) -> Iterator[Work]:
     from ddspec.executors.registry import EXECUTORS, make_executor
     from ddspec.run.dispatch import site_of
 
-    site = site_of(store)
-    for claim in store.claims.all():
-        phase = "starting"
-        if claim.executor not in EXECUTORS:
-            phase = "unknown"
-        elif claim.handle is not None:
-            executor = make_executor(claim.executor, site)
-            phase = executor.poll([claim.handle])[claim.handle].phase.value
+    claims = list(store.claims.all())
+    phases: dict[str, str] = {}
+    for name in {claim.executor for claim in claims if claim.executor in EXECUTORS}:
+        mine = [claim.handle for claim in claims if claim.executor == name and claim.handle]
+        states = make_executor(name, site_of(store)).poll(mine)
+        phases |= {handle: state.phase.value for handle, state in states.items()}
+    for claim in claims:
+        unsaid = "starting" if claim.handle is None else "unknown"
+        phase = phases.get(claim.handle or "", unsaid)
         yield Work(claim, phase, max(0.0, time.time() - claim.taken))  # clocks are set back

@@ -13,7 +13,7 @@ import pytest
 from fake_plans import RUNNER
 
 from ddspec.cli.app import main
-from ddspec.executors.base import Site
+from ddspec.executors.base import Site, Terms
 from ddspec.executors.local import LocalExecutor
 
 SPEC = """\
@@ -41,11 +41,11 @@ ACCURACIES = {
 }
 
 
-def fake_executor(site: Site) -> LocalExecutor:
+def fake_executor(site: Site, terms: Terms) -> LocalExecutor:
     """Stand in for the local executor: the same, but for what its jobs do."""
     folder = site.attempts.parent.parent
     command = (sys.executable, str(RUNNER), str(folder / "script.json"), str(folder / "log"))
-    return LocalExecutor(site, command=command)
+    return LocalExecutor(site, terms, command=command)
 
 
 @dataclass(frozen=True, slots=True)
