@@ -141,8 +141,8 @@ def device_request(uuid: str, facts: EngineFacts, gpus: Sequence[Gpu] = ()) -> d
     Where the engine lists it as a CDI device, by UUID, or by the index it has among `gpus`, it is
     asked for by that name; else the runtime of NVIDIA is asked for it.
     """
-    index = next((gpu.index for gpu in gpus if gpu.uuid == uuid), None)
-    for name in (f"{CDI_KIND}={uuid}", f"{CDI_KIND}={index}"):
+    for device in (uuid, *(gpu.index for gpu in gpus if gpu.uuid == uuid)):
+        name = f"{CDI_KIND}={device}"
         if name in facts.cdi:
             return {"Driver": "cdi", "DeviceIDs": [name]}
     return {"Driver": "", "DeviceIDs": [uuid], "Capabilities": [["gpu"]]}
