@@ -11,7 +11,6 @@ from __future__ import annotations
 import compileall
 import multiprocessing
 import os
-import shutil
 import subprocess
 import sys
 import venv
@@ -21,12 +20,15 @@ from py_compile import PycInvalidationMode
 
 BUILD = Path("/build")
 ROOT = Path("/opt/ddspec")
+TREE = Path("/tree")
+"""What the image copies onto its root: a builder keeps the times of what lies below a folder that
+it copies, and not that of the folder itself."""
 OLDEST = (3, 11)
 
 EPOCH = 315_532_800
 """1980-01-01, the first day that a zip archive can hold: the time of every file."""
 
-LEFT_OUT = ("PIP_CONSTRAINT", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER", "PIP_REQUIRE_VIRTUALENV")
+LEFT_OUT = frozenset(f"PIP_{name}" for name in ("CONSTRAINT", "TARGET", "PREFIX", "ROOT", "USER"))
 """What some base images set for their own installations, and what would move or bend ours."""
 
 
@@ -38,7 +40,9 @@ def main() -> None:
     os.umask(0o022)
     install(*SOURCES[sys.argv[1]]())
     compile_all()
-    settle(ROOT.parent)
+    settled = TREE / ROOT.relative_to("/")
+    settled.parent.mkdir(parents=True)
+    settle(ROOT.rename(settled).parent)
 
 
 def libraries() -> list[str]:
@@ -81,18 +85,19 @@ def compile_all() -> None:
     """
     os.environ |= {"PYTHONHASHSEED": "0"}
     fresh = multiprocessing.get_context("spawn")
-    entries = sorted(path for site in ROOT.glob("lib/python*/site-packages") for path in site.iterdir())
+    sites = ROOT.glob("lib/python*/site-packages")
+    entries = sorted(path for site in sites for path in site.iterdir())
     with ProcessPoolExecutor(mp_context=fresh, max_tasks_per_child=1) as pool:
         list(pool.map(compile_one, entries))
 
 
 def compile_one(entry: Path) -> None:
-    """Compile one module, or every module of one folder; templates that are no Python stay as they are."""
-    how = {"quiet": 2, "force": True, "invalidation_mode": PycInvalidationMode.UNCHECKED_HASH}
+    """Compile one module, or all of one folder; a template that is no Python stays as it is."""
+    how = PycInvalidationMode.UNCHECKED_HASH
     if entry.is_dir():
-        compileall.compile_dir(entry, maxlevels=50, workers=1, **how)
+        compileall.compile_dir(entry, maxlevels=50, quiet=2, force=True, invalidation_mode=how)
     elif entry.suffix == ".py":
-        compileall.compile_file(entry, **how)
+        compileall.compile_file(entry, quiet=2, force=True, invalidation_mode=how)
 
 
 def settle(root: Path) -> None:

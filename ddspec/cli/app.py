@@ -15,6 +15,7 @@ import typer
 from ddspec.cli.boundary import bounded
 from ddspec.cli.data import data
 from ddspec.cli.diff import diff
+from ddspec.cli.image import image
 from ddspec.cli.doctor import doctor
 from ddspec.cli.lock import lock
 from ddspec.cli.output import open_streams
@@ -69,6 +70,7 @@ def _app() -> typer.Typer:
     for name, verb in VERBS.items():
         app.command(name)(bounded(verb))
     app.add_typer(data, name="data")
+    app.add_typer(image, name="image")
     return app
 
 
