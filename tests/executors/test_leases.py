@@ -112,19 +112,6 @@ def test_no_order_of_steps_gives_a_gpu_to_two(
     assert contest.engine.table == {}
 
 
-def test_who_comes_later_and_sees_less_wins_where_the_earlier_one_is_seen_late(locks: Path) -> None:
-    # Both have a time; the later one is there first, looks, and sees nobody.
-    order = iter([0, 0, 0, 1, 1, 1, 1, 1])
-    turns = Turns(lambda waiting: min(next(order, 0), waiting - 1))
-    contest = Contest(turns, locks)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(leases, "LOOK_EVERY_S", 0)
-        turns.run(contest.submit, contest.submit)
-
-    assert contest.won >= 1
-
-
 @pytest.mark.parametrize(
     ("state", "age", "held"),
     [
