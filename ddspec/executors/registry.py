@@ -9,6 +9,7 @@ from ddspec.errors import DdspecError, Exit
 from ddspec.executors.base import Executor, Site, Terms
 
 EXECUTORS = {
+    "docker": "ddspec.executors.docker:DockerExecutor",
     "local": "ddspec.executors.local:LocalExecutor",
 }
 """Name to where its class lies; imported on demand, for some need libraries that are slow to load.

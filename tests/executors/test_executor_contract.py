@@ -12,7 +12,7 @@ from ddspec.errors import DdspecError, Exit
 from ddspec.executors.base import Phase, Site
 from ddspec.executors.registry import EXECUTORS, make_executor
 
-SLEEP = "trap 'exit 143' TERM; touch ready; while :; do sleep 0.01; done"
+SLEEP = "trap 'exit 143' TERM; touch $OUT/ready; while :; do sleep 0.01; done"
 
 
 def until(path: Path) -> None:
@@ -23,7 +23,7 @@ def until(path: Path) -> None:
 
 
 def started(bench: Bench, attempt: str = "one") -> None:
-    until(bench.store.layout.attempts / attempt / "ready")
+    until(bench.out(attempt) / "ready")
 
 
 def test_every_executor_of_the_registry_is_under_contract(bench: Bench) -> None:
@@ -36,7 +36,7 @@ def test_every_executor_of_the_registry_is_under_contract(bench: Bench) -> None:
 
 
 def test_an_unknown_executor_is_a_usage_error() -> None:
-    with pytest.raises(DdspecError, match="one of: local") as caught:
+    with pytest.raises(DdspecError, match="one of: docker, local") as caught:
         make_executor("cloud", Site("id", Path("/a"), Path("/s"), Path))
     assert caught.value.exit == Exit.USAGE
 
@@ -71,15 +71,15 @@ def test_the_exit_code_decides(bench: Bench, script: str, phase: Phase, code: in
 
 
 def test_a_second_submission_of_an_attempt_starts_nothing(bench: Bench) -> None:
-    executor = bench.executor("echo ran >> ../../ran; sleep 0.2")
+    executor = bench.executor("echo ran >> $OUT/ran; sleep 0.2")
 
     first = bench.submit(executor)
-    second = bench.submit(bench.executor("echo ran >> ../../ran"))
+    second = bench.submit(bench.executor("echo ran >> $OUT/ran"))
     bench.ended(executor, first)
     third = bench.submit(executor)
 
     assert first == second == third
-    assert (bench.store.layout.home / "ran").read_text() == "ran\n"
+    assert (bench.out() / "ran").read_text() == "ran\n"
 
 
 def test_another_instance_can_poll_read_and_cancel(bench: Bench) -> None:
@@ -111,7 +111,7 @@ def test_cancelling_is_idempotent_and_final(bench: Bench) -> None:
 
 
 def test_a_deaf_job_can_be_killed(bench: Bench) -> None:
-    executor = bench.executor("trap '' TERM; touch ready; while :; do sleep 0.01; done")
+    executor = bench.executor("trap '' TERM; touch $OUT/ready; while :; do sleep 0.01; done")
     handle = bench.submit(executor)
     started(bench)
 
@@ -153,11 +153,11 @@ def test_an_attempt_whose_submitter_died_is_settled(bench: Bench) -> None:
 
 
 def test_a_settled_attempt_that_never_started_never_will(bench: Bench) -> None:
-    executor = bench.executor("touch ../../ran")
+    executor = bench.executor("touch $OUT/ran")
 
     assert executor.settle("one") is None
     with pytest.raises(DdspecError) as caught:
         bench.submit(executor)
     assert executor.settle("one") is None
     assert caught.value.exit == Exit.UNABLE
-    assert not (bench.store.layout.home / "ran").exists()
+    assert not (bench.out() / "ran").exists()

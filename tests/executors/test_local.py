@@ -19,6 +19,11 @@ from ddspec.executors.local import COMMAND, PASSED_ON
 from ddspec.host import ProcessId, this_process
 
 
+@pytest.fixture
+def bench(local_bench: Bench) -> Bench:
+    return local_bench
+
+
 def until(path: Path) -> str:
     end = time.monotonic() + 20
     while not path.exists() or not path.read_text():

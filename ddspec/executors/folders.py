@@ -1,0 +1,70 @@
+"""The folders of a container's job: laid out, given to its user, taken back."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from ddspec.disk import write_whole
+from ddspec.errors import DdspecError, Exit
+
+PROBE = "probe"
+"""In the folder job/: what the container has to see to see our files."""
+
+
+def lay_out(root: Path, document: bytes, folders: Iterable[Path]) -> None:
+    """Create the folders of an attempt and write its job; what is there already stays.
+
+    Everyone may read the job: its user need not be the one who writes it.
+    """
+    job = root / "job"
+    for folder in (job, root / "output", *folders):
+        folder.mkdir(parents=True, exist_ok=True)
+    write_whole(job / "job.json", document)
+    job.chmod(0o755)
+    (job / "job.json").chmod(0o644)
+
+
+def give(folders: Iterable[Path], owner: tuple[int, int]) -> None:
+    """Give folders and all in them to a user and group; follows no symbolic link.
+
+    Raises DdspecError (exit 6) where the file system does not let us.
+    """
+    for folder in folders:
+        try:
+            _give(folder, owner)
+        except PermissionError as error:
+            raise DdspecError(
+                f"cannot give {folder} to the user of the container: {error.strerror}",
+                exit=Exit.UNABLE,
+                hint="run as an ordinary user, or keep the store on a local disk",
+            ) from error
+
+
+def _give(folder: Path, owner: tuple[int, int]) -> None:
+    with suppress(FileNotFoundError):
+        _own(str(folder), owner, None)
+        for _, folders, files, descriptor in os.fwalk(folder, follow_symlinks=False):
+            for name in (*folders, *files):
+                with suppress(FileNotFoundError):
+                    _own(name, owner, descriptor)
+
+
+def _own(name: str, owner: tuple[int, int], folder: int | None) -> None:
+    status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    if (status.st_uid, status.st_gid) != owner:
+        os.chown(name, *owner, dir_fd=folder, follow_symlinks=False)
+
+
+def require_readable(folders: Iterable[Path]) -> None:
+    """Refuse inputs that only root may read, for no job runs as root (DdspecError, exit 6)."""
+    for folder in folders:
+        with suppress(FileNotFoundError):  # the engine will say that it is not there
+            if folder.stat().st_mode & 0o005 != 0o005:
+                raise DdspecError(
+                    f"only root can read {folder}, and containers do not run as root",
+                    exit=Exit.UNABLE,
+                    hint=f"chmod -R go+rX {folder.parent.parent}",
+                )

@@ -1,0 +1,106 @@
+"""Looking at containers: which there are of a store, and where each is in its life."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ddspec.engine.connect import Engine
+from ddspec.engine.faults import EngineRefused, translated
+from ddspec.executors.base import JobState, Phase
+from ddspec.executors.container import ATTEMPT, BOOT, HOME, STORE, name_of
+from ddspec.executors.ends import REMOVED, RESTARTED, judge_container, read_end, state_of_end
+from ddspec.host import boot_id
+
+STARTED = "started"
+"""File of an attempt whose container was started."""
+LIVING = frozenset({"running", "paused", "restarting"})
+ENDED = frozenset({"exited", "dead", "stopped"})
+"""Podman says `stopped` for a moment."""
+NOT_FOUND, CONFLICT = 404, 409
+
+
+@contextmanager
+def gone_is_fine() -> Iterator[None]:
+    """Leave the block where the container is not there, or not in a state for what was asked."""
+    try:
+        yield
+    except EngineRefused as error:
+        if error.status not in (NOT_FOUND, CONFLICT):
+            raise
+
+
+def listed(engine: Engine, store_id: str, home: str) -> Mapping[str, Mapping[str, Any]]:
+    """Return the containers of a store in any state, as the engine lists them, by attempt."""
+    labels = [f"{STORE}={store_id}", f"{HOME}={home}"]
+    with translated("list containers"):
+        found = engine.api.containers(all=True, filters={"label": labels})
+    return {one["Labels"][ATTEMPT]: one for one in found}
+
+
+def look(engine: Engine, attempt: str) -> Mapping[str, Any] | None:
+    """Return what the engine knows of an attempt's container; None where there is none."""
+    try:
+        with translated("look at a container"):
+            found: Mapping[str, Any] = engine.api.inspect_container(name_of(attempt))
+    except EngineRefused as error:
+        if error.status != NOT_FOUND:
+            raise
+        return None
+    return found
+
+
+def status(inspected: Mapping[str, Any]) -> str:
+    """Return the state of an inspected container in one word."""
+    return str(inspected["State"]["Status"]).lower()
+
+
+def remove(engine: Engine, container: str, *, force: bool) -> None:
+    """Remove a container; without force, only one that does not run."""
+    with gone_is_fine(), translated("remove a container"):
+        engine.api.remove_container(container, force=force, v=True)
+
+
+def live_state(found: Mapping[str, Any], root: Path) -> JobState | None:
+    """Return the state of a job by the list's word for its container; None if it has ended.
+
+    A restart of the machine ends a container whatever its engine believes.
+    """
+    state = str(found["State"]).lower()
+    if state == "paused":
+        return JobState(Phase.RUNNING, reason="paused")
+    if state in LIVING or state == "removing":
+        return JobState(Phase.RUNNING)
+    if found["Labels"].get(BOOT) != boot_id():
+        return RESTARTED
+    if state in ENDED:
+        return None
+    if (root / STARTED).exists():
+        return JobState(Phase.LOST, reason="the container engine lost it while it started")
+    return JobState(Phase.PENDING)
+
+
+def ended_state(engine: Engine, container: str, root: Path) -> JobState:
+    """Return how a job ended whose container has; another run may be removing it right now."""
+    try:
+        with translated("look at a container"):
+            inspected = engine.api.inspect_container(container)
+    except EngineRefused as error:
+        if error.status != NOT_FOUND:
+            raise
+        return absent_state(root)
+    return judge_container(inspected)
+
+
+def absent_state(root: Path) -> JobState:
+    """Return the state of a job without a container: it was retired, or somebody removed it."""
+    end = read_end(root)
+    return REMOVED if end is None else state_of_end(end)
+
+
+def inspected_state(inspected: Mapping[str, Any], root: Path) -> JobState:
+    """Return the state of a job by all that its engine knows of its container."""
+    found = {"State": status(inspected), "Labels": inspected["Config"]["Labels"]}
+    return live_state(found, root) or judge_container(inspected)
