@@ -20,7 +20,7 @@ from ddspec.disk import create_whole, full_disk_named
 from ddspec.engine.connect import Engine, connect
 from ddspec.engine.facts import EngineFacts, facts_of
 from ddspec.engine.faults import EngineGone, translated
-from ddspec.engine.images import RunnerImage, image_reference, require_match, runner_image
+from ddspec.engine.images import RunnerImage, matching_image
 from ddspec.errors import DdspecError, Exit
 from ddspec.executors.base import (
     Capabilities,
@@ -65,13 +65,6 @@ TRIES = 3
 """How often a submission meets another one of its attempt before it gives up."""
 
 
-def matching_image(engine: Engine, reference: str) -> RunnerImage:
-    """Return an image with the runners of this installation; raises DdspecError (exit 4, 6)."""
-    image = runner_image(engine, reference)
-    require_match(image)
-    return image
-
-
 @dataclass(slots=True)
 class DockerExecutor:
     """Runs each job in a container of its own; nothing is asked of an engine before it must be."""
@@ -81,7 +74,7 @@ class DockerExecutor:
     command: tuple[str, ...] | None = None
     """Replaces the entry point of the image."""
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
-    find_image: Callable[[Engine, str], RunnerImage] = matching_image
+    find_image: Callable[[Engine, str | None], RunnerImage] = matching_image
     name: str = "docker"
     _engine: Engine | None = None
     _facts: EngineFacts | None = None
@@ -95,9 +88,7 @@ class DockerExecutor:
         """Return the request of an order; asks the engine once what it is, and touches nothing."""
         with self._reaching() as (engine, facts):
             if self._image is None:
-                self._image = self.find_image(
-                    engine, image_reference(self.environ, self.terms.image)
-                )
+                self._image = self.find_image(engine, self.terms.image)
         ground = Ground(
             facts=facts,
             image=self._image.id,

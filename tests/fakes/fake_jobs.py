@@ -76,7 +76,7 @@ def local(site: Site, command: tuple[str, ...]) -> Executor[Any]:
 
 
 def docker(site: Site, command: tuple[str, ...]) -> Executor[Any]:
-    """Return an executor for jobs with the input of `order`, which has to be there to be mounted."""
+    """Return an executor; the input of `order` has to be there to be mounted."""
     for key in order("any").inputs:
         site.object(key).mkdir(parents=True, exist_ok=True)
     terms = Terms(image=fake_image(), memory=1 << 28)
