@@ -130,12 +130,12 @@ def request_of(
     scratch = {stage.key: site.scratch / stage.key for stage in order.document.stages}
     cache = None if site.cache is None else site.cache / _cache_name(ground.image, "cpu")
     mounts = [
-        _mount(root / "job", "/job", writable=False),
-        *(_mount(path, f"/inputs/{key}", writable=False) for key, path in inputs.items()),
-        _mount(root / "output", "/output", writable=True),
-        *(_mount(path, f"/scratch/{key}", writable=True) for key, path in scratch.items()),
-        *([_mount(ground.data, "/data", writable=False)] if ground.data else ()),
-        *([_mount(cache, "/cache", writable=True)] if cache else ()),
+        bind_mount(root / "job", "/job", writable=False),
+        *(bind_mount(path, f"/inputs/{key}", writable=False) for key, path in inputs.items()),
+        bind_mount(root / "output", "/output", writable=True),
+        *(bind_mount(path, f"/scratch/{key}", writable=True) for key, path in scratch.items()),
+        *([bind_mount(ground.data, "/data", writable=False)] if ground.data else ()),
+        *([bind_mount(cache, "/cache", writable=True)] if cache else ()),
     ]
     job = order.document.model_copy(update={"image": ground.pinned})
     return DockerRequest(
@@ -213,14 +213,15 @@ def _body(
             BOOT: ground.boot,
             IMAGE: ground.pinned,
         },
-        "HostConfig": _host_config(ground.facts, sizes, mounts),
+        "HostConfig": host_config(ground.facts, sizes, mounts),
     }
     return body if command is None else {**body, "Entrypoint": list(command), "Cmd": []}
 
 
-def _host_config(
+def host_config(
     facts: EngineFacts, sizes: Sizes, mounts: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
+    """Return how a container is walled in: the same for jobs and for the trials of `doctor`."""
     return {
         "Mounts": list(mounts),
         "NetworkMode": "none",
@@ -259,7 +260,8 @@ def _environment(order: JobOrder, site: Site) -> dict[str, str]:
     }
 
 
-def _mount(source: Path, target: str, *, writable: bool) -> dict[str, Any]:
+def bind_mount(source: Path, target: str, *, writable: bool) -> dict[str, Any]:
+    """Return a mount of a folder that must exist."""
     return {
         "Type": "bind",
         "Source": str(source.absolute()),

@@ -43,9 +43,10 @@ REFUSALS: Sequence[Refusal] = (
         "does `nvidia-smi` work on that machine? `--device cpu` does without",
     ),
     Refusal(
-        r"docker-init|init binary",
-        "the container engine lacks its init process `docker-init`",
-        "install it with the engine's packages (Debian: `docker.io`; elsewhere `tini`)",
+        r"docker-init|init binary|container-init",
+        "the container engine lacks its init process",
+        "install it: Docker's comes with the engine's packages (Debian: `docker.io`; elsewhere "
+        "`tini`), Podman's is `catatonit`",
     ),
     Refusal(
         r"no space left on device|disk quota exceeded",
