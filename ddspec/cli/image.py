@@ -99,7 +99,9 @@ def build(
 def check(
     reference: Annotated[
         str | None,
-        typer.Argument(metavar="REF", help="By default DDSPEC_IMAGE, else that of this version."),
+        typer.Argument(
+            metavar="REF", envvar="DDSPEC_IMAGE", help="By default that of this version."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> Exit:
@@ -109,11 +111,11 @@ def check(
     """
     from ddspec.cli.output import say, show, show_json
     from ddspec.engine.connect import connect
-    from ddspec.engine.images import image_reference, mismatches, require_match, runner_image
+    from ddspec.engine.images import IMAGE, mismatches, require_match, runner_image
     from ddspec.engine.inside import USERS, look_inside
 
     engine = connect(os.environ)
-    image = runner_image(engine, image_reference(os.environ, reference))
+    image = runner_image(engine, reference or IMAGE)
     devices = _devices(engine)
     seen = [look_inside(engine, image, user=user, devices=devices) for user in USERS]
     problems = mismatches(image)

@@ -52,6 +52,7 @@ def build_image(
     Raises DdspecError: exit 2 for a wrong name or path, exit 6 with the last lines of a build that
     failed.
     """
+    _require_name(tag)
     base = base_of(recipe)
     python = base_python(engine, base, say)
     proxies = {name: environ[name] for name in PROXIES if environ.get(name)}
@@ -62,7 +63,7 @@ def build_image(
             lines = engine.api.build(
                 fileobj=context,
                 custom_context=True,
-                tag=_tag(tag),
+                tag=tag,
                 nocache=not cached,
                 network_mode=network,
                 buildargs=proxies,
@@ -148,9 +149,8 @@ def _reason(trial: Trial) -> str:
     return lines[-1].strip() if lines else f"python3 there exits with {trial.exit}"
 
 
-def _tag(tag: str) -> str:
+def _require_name(tag: str) -> None:
     from docker.utils import match_tag
 
     if not match_tag(tag) or "@" in tag:
         raise DdspecError(f"`{tag}` cannot be the name of an image", exit=Exit.USAGE)
-    return tag

@@ -15,7 +15,6 @@ from ddspec.errors import DdspecError, Diagnostic, Exit
 
 IMAGE = f"ddspec-runner:{__version__}"
 """What the image that belongs to this version is called on the machine that built it."""
-IMAGE_VARIABLE = "DDSPEC_IMAGE"
 
 NOT_FOUND = 404
 
@@ -56,11 +55,6 @@ class RunnerImage:
     def pinned(self) -> str:
         """Return the name that means this image and no other, and how far that name carries."""
         return self.digest or f"{self.id} (this host only)"
-
-
-def image_reference(environ: Mapping[str, str], given: str | None = None) -> str:
-    """Return the image asked for: as given, else by DDSPEC_IMAGE, else that of this version."""
-    return given or environ.get(IMAGE_VARIABLE) or IMAGE
 
 
 def runner_image(engine: Engine, reference: str) -> RunnerImage:
