@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
-
-from pydantic import JsonValue
 
 from ddspec.doctor.finding import Finding, amount, ok, problem, refused, unchecked, warning
 from ddspec.doctor.patient import Patient
-from ddspec.engine.faults import translated
 from ddspec.errors import DdspecError
+from ddspec.executors.watching import listed
 
-DISK_LEAST = 512 << 20
-"""Bytes free at the engine. Containers here write to their own folders, but an engine without room
-cannot create one, nor keep what it prints."""
+DISK_LEAST = 256 << 20
+"""Bytes free at the engine. Jobs write to the store, but the engine keeps what one prints: up to so
+much. Without any room it cannot even create a container."""
 DISK_COMFORT = 12 << 30
 """Bytes free at the engine. A runner image with torch and CUDA is 6 to 10 GB while it is built."""
-STORE_LABEL, HOME_LABEL, ATTEMPT_LABEL = (
-    "org.ddspec.store",
-    "org.ddspec.home",
-    "org.ddspec.attempt",
-)
 
 
 def check_engine(patient: Patient) -> Finding:
-    """Return which engine answers, and as whom it runs."""
+    """Return which engine answers, and as whom it runs; `container` shows whether that will do."""
     name = "engine"
     try:
         facts = patient.facts
@@ -37,14 +29,6 @@ def check_engine(patient: Patient) -> Finding:
         f"{facts.product} {facts.version}, API {facts.api}, {kind}{facts.cpus} cores, "
         f"{amount(facts.memory)}, at {patient.engine.endpoint}"
     )
-    if facts.product != "docker" or facts.remapped:
-        why = "users are remapped" if facts.remapped else f"{facts.product} is not Docker"
-        return warning(
-            name,
-            f"{told}; {why}",
-            "what matters is whether the line `container` below is ok; if not, use an engine "
-            "without it, or one in rootless mode",
-        )
     return ok(name, told)
 
 
@@ -64,8 +48,8 @@ def check_limits(patient: Patient) -> Finding:
         return warning(
             name,
             f"the engine cannot limit {' and '.join(lacks)}: one job can take more than its share",
-            "boot with `cgroup_enable=memory swapaccount=1`, or with cgroup v2 and its "
-            "controllers delegated (rootless)",
+            "boot with `cgroup_enable=memory swapaccount=1`, or, for a rootless engine, with "
+            "cgroup v2 and delegated controllers",
         )
     return ok(name, "memory, swap and number of processes can be limited")
 
@@ -84,7 +68,7 @@ def check_disk(patient: Patient) -> Finding:
     text = f"{amount(free)} free in {root}"
     mend = "remove images that nobody needs: `docker image ls`, `docker image rm`"
     if free < DISK_LEAST:
-        return problem(name, f"only {text}: no container can be created", mend)
+        return problem(name, f"only {text}: jobs may fail there", mend)
     if free < DISK_COMFORT:
         return warning(name, f"{text}: too little to build the runner image", mend)
     return ok(name, text)
@@ -96,18 +80,15 @@ def check_leftovers(patient: Patient) -> Finding:
     store = patient.store
     if store is None:
         return ok(name, "none")
-    wanted = {"label": [f"{STORE_LABEL}={store.id}", f"{HOME_LABEL}={patient.home}"]}
+    # claims are read after the containers: a run claims before it creates
+    containers = listed(patient.engine, store.id, os.path.realpath(patient.home))
     claimed = {claim.attempt for claim in store.claims.all()}
-    with translated("list containers"):
-        containers = patient.engine.api.containers(all=True, filters=wanted)
-    left = sorted(
-        _name(container) for container in containers if _attempt(container) not in claimed
-    )
+    left = sorted(set(containers) - claimed)
     if left:
         more = f" and {len(left) - 1} more" if len(left) > 1 else ""
         return warning(
             name,
-            f"{left[0]}{more}: left by a run that was killed",
+            f"ddspec-{left[0]}{more}: left by a run that was killed",
             "the next `ddspec run --executor docker` of this store removes them",
         )
     return ok(name, "no container of this store that nobody waits for")
@@ -135,14 +116,3 @@ def check_match(patient: Patient) -> Finding:
     except DdspecError as error:
         return refused(name, error)
     return ok(name, "its runners are those of this installation")
-
-
-def _attempt(container: Mapping[str, JsonValue]) -> str:
-    labels = container.get("Labels")
-    return str(labels.get(ATTEMPT_LABEL, "")) if isinstance(labels, dict) else ""
-
-
-def _name(container: Mapping[str, JsonValue]) -> str:
-    names = container.get("Names")
-    first = names[0] if isinstance(names, list) and names else container.get("Id")
-    return str(first).removeprefix("/")

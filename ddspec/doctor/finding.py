@@ -32,6 +32,9 @@ class Finding:
     """What a person can do about it; never empty for a problem."""
 
 
+OTHERWISE = "the engine's own log may say more: `journalctl -u docker`"
+
+
 def ok(check: str, text: str) -> Finding:
     """Return that all is well."""
     return Finding(check, Verdict.OK, text)
@@ -64,8 +67,9 @@ def amount(count: int) -> str:
 
 def refused(check: str, error: DdspecError) -> Finding:
     """Return a problem in the words of an error."""
-    first = error.diagnostics[0]
-    return problem(check, first.message, first.hint)
+    first, *others = error.diagnostics
+    more = f" (and {len(others)} more)" if others else ""
+    return problem(check, f"{first.message}{more}", first.hint or OTHERWISE)
 
 
 def ready(findings: Iterable[Finding]) -> bool:

@@ -17,7 +17,7 @@ class Looked:
 
     entries: int
     leaving: tuple[Path, ...]
-    """Links whose target is outside, and those that lead nowhere."""
+    """Links whose target is outside or nowhere, and absolute ones: inside, `/data` is the root."""
     whole: bool
     """Whether everything was reached in time."""
 
@@ -41,5 +41,7 @@ def leaving_links(root: Path, limit_s: float = LOOK_S) -> Looked:
 
 
 def _inside(path: str, root: str) -> bool:
+    if os.path.isabs(os.readlink(path)):  # noqa: PTH115, PTH117
+        return False
     target = os.path.realpath(path)
     return os.path.exists(target) and os.path.commonpath([target, root]) == root  # noqa: PTH110

@@ -64,8 +64,7 @@ class Patient:
         """The runner image. Raises DdspecError (exit 6)."""
         from ddspec.engine.images import IMAGE, runner_image
 
-        name = self.image_name or self.environ.get("DDSPEC_IMAGE") or IMAGE
-        return runner_image(self.engine, name)
+        return runner_image(self.engine, self.image_name or IMAGE)
 
     @cached_property
     def found(self) -> Found:

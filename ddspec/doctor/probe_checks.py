@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from ddspec.doctor.finding import Finding, amount, ok, problem, refused, warning
 from ddspec.doctor.links import leaving_links
 from ddspec.doctor.patient import Patient
-from ddspec.doctor.probe import MEMORY, PIDS, SHARED, Told, probe, user_of
+from ddspec.doctor.probe import SIZES, Told, probe, whom
 from ddspec.errors import DdspecError
+from ddspec.executors.container import PIDS
+from ddspec.executors.mounted_data import data_root
 
-ENGINE_MEND = "another security module, runtime or engine setting interferes: see the engine's log"
+OTHER_RULES = "another runtime, security module or setting of the engine interferes: see its log"
+NO_LIMITS = (
+    "a rootless engine needs cgroup v2 with delegated controllers; without limits one job can "
+    "take what others need"
+)
 
 
 def check_container(patient: Patient) -> Finding:
@@ -25,9 +34,12 @@ def check_container(patient: Patient) -> Finding:
             "users are remapped, or the file system keeps out other users (root squash): use a "
             "local disk, and an engine without `userns-remap`",
         )
-    loose = [what for held, what in _held(told, patient) if not held]
+    loose = [what for held, what in _walls(told, patient) if not held]
     if loose:
-        return problem(name, f"a container is not held as asked: {', '.join(loose)}", ENGINE_MEND)
+        return problem(name, f"a container is not walled in: {', '.join(loose)}", OTHER_RULES)
+    free = [what for held, what in _limits(told, patient) if not held]
+    if free:
+        return warning(name, f"a container runs, but {', '.join(free)}", NO_LIMITS)
     return ok(
         name,
         f"user {told.uid}, read-only root, no network, no capabilities, limits in force, "
@@ -42,6 +54,7 @@ def check_data(patient: Patient) -> Finding:
     if root is None:
         raise ValueError("the check of the data directory comes before")
     try:
+        data_root(root, home=patient.home, socket=patient.engine.socket)
         told = probe(patient, data=root)
     except DdspecError as error:
         return refused(name, error)
@@ -55,9 +68,8 @@ def check_data(patient: Patient) -> Finding:
     if looked.leaving:
         return warning(
             name,
-            f"{len(looked.leaving)} symbolic links such as {looked.leaving[0]} lead out of {root}, "
-            "where a container sees nothing",
-            "put the files themselves there, or name the folder that holds both",
+            f"{_links(looked.leaving)} out of {root}, where a container sees nothing",
+            "put the files themselves there, or link them relatively within the folder",
         )
     walked = f"{looked.entries:,} files and folders" + (
         "" if looked.whole else " looked at in time"
@@ -65,21 +77,33 @@ def check_data(patient: Patient) -> Finding:
     return ok(name, f"readable in a container; {walked}, no link leads out")
 
 
-def _held(told: Told, patient: Patient) -> tuple[tuple[bool, str], ...]:
-    """Return what was asked of the engine, and whether it was so inside."""
-    facts = patient.facts
+def _links(paths: Sequence[Path]) -> str:
+    """Return the beginning of a sentence about links."""
+    if len(paths) == 1:
+        return f"the symbolic link {paths[0]} leads"
+    return f"{len(paths):,} symbolic links such as {paths[0]} lead"
+
+
+def _walls(told: Told, patient: Patient) -> tuple[tuple[bool, str], ...]:
+    """Return what keeps a job in, and whether it was so inside."""
     return (
-        ((told.uid, told.gid) == user_of(patient), f"it runs as {told.uid}:{told.gid}"),
+        ((told.uid, told.gid) == whom(patient), f"it runs as {told.uid}:{told.gid}"),
         (told.capabilities == 0, f"it has capabilities {told.capabilities:#x}"),
         (told.confined, "it may gain privileges"),
         (told.root_error is not None, "its root can be written"),
         (told.tmp_error is None, f"/tmp: {told.tmp_error}"),
         (not told.networks, f"it has network {told.networks}"),
         (told.socket is None, f"it sees {told.socket}"),
-        (told.memory in (None, str(MEMORY)), f"its memory limit is {told.memory}"),
+    )
+
+
+def _limits(told: Told, patient: Patient) -> tuple[tuple[bool, str], ...]:
+    """Return what keeps a job to its share, and whether it was so inside."""
+    return (
+        (told.memory in (None, str(SIZES.memory)), "its memory is not limited"),
         (
-            not facts.pids_limit or told.pids in (None, str(PIDS)),
-            f"its limit of processes is {told.pids}",
+            not patient.facts.pids_limit or told.pids in (None, str(PIDS)),
+            "its number of processes is not limited",
         ),
-        (told.shared == SHARED, f"it has {amount(told.shared)} shared memory"),
+        (told.shared == SIZES.shm, f"it has {amount(told.shared)} of shared memory"),
     )

@@ -31,10 +31,18 @@ def test_a_link_to_a_sibling_whose_name_begins_the_same_leads_out(tmp_path: Path
     assert leaving_links(root).leaving == (root / "link",)
 
 
+def test_an_absolute_link_leads_out_wherever_it_points(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    (root / "real").mkdir(parents=True)
+    (root / "link").symlink_to(root / "real")
+
+    assert leaving_links(root).leaving == (root / "link",)
+
+
 def test_a_link_that_leads_nowhere_is_named(tmp_path: Path) -> None:
     root = tmp_path / "data"
     root.mkdir()
-    (root / "link").symlink_to(root / "gone")
+    (root / "link").symlink_to("gone")
 
     assert leaving_links(root).leaving == (root / "link",)
 
