@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,6 +61,7 @@ def connect(environ: Mapping[str, str], *, timeout_s: float = TIMEOUT_S) -> Engi
     none: `EngineGone` where nobody answers, and others where the settings are at fault.
     """
     address = address_of(environ)
+    _knock(address)
     api_class, tls_class, exceptions = _sdk()
     try:
         tls = _tls(address, tls_class)
@@ -142,6 +144,19 @@ def _checked(host: str, source: str) -> str:
             hint=f"it should look like {DEFAULT} or tcp://HOST:2376",
         )
     return endpoint
+
+
+def _knock(address: Address) -> None:
+    """See that somebody listens at a socket, before anything slow is loaded to talk to it."""
+    scheme, _, path = address.endpoint.partition("://")
+    if scheme != "unix":
+        return
+    with socket.socket(socket.AF_UNIX) as ours:
+        ours.settimeout(HELLO_S)
+        try:
+            ours.connect(path)
+        except OSError as error:
+            raise _unreachable(address, error) from error
 
 
 def _sdk() -> tuple[Any, Any, tuple[type[Exception], ...]]:

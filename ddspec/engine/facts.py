@@ -59,7 +59,7 @@ def read_facts(info: Mapping[str, Any], version: Mapping[str, Any]) -> EngineFac
     parts = [str(part.get("Name", "")) for part in version.get("Components") or ()]
     podman = any("podman" in name.lower() for name in parts)
     return EngineFacts(
-        id=str(info.get("ID") or info.get("Name") or ""),
+        id=_identity(info, podman=podman),
         name=str(info.get("Name") or ""),
         product="podman" if podman else "docker",
         version=str(version.get("Version") or ""),
@@ -83,6 +83,13 @@ def read_facts(info: Mapping[str, Any], version: Mapping[str, Any]) -> EngineFac
         os=str(info.get("OperatingSystem") or ""),
         machine=str(info.get("Architecture") or ""),
     )
+
+
+def _identity(info: Mapping[str, Any], *, podman: bool) -> str:
+    """Return what names this engine for all time; Podman draws a new id for every question."""
+    if podman or not info.get("ID"):
+        return f"{info.get('Name')}:{info.get('DockerRootDir')}"
+    return str(info["ID"])
 
 
 def _option(text: str) -> str:

@@ -140,9 +140,9 @@ class DockerExecutor:
         with suppress(FileNotFoundError):
             return read_file(self._root(attempt) / stream, offset)
         with self._reaching() as (engine, facts):
-            if facts.id == engine_id:
-                with gone_is_fine():
-                    return window(pieces(engine.api, name_of(attempt), stream), offset)
+            _require_same(engine_id, facts)
+            with gone_is_fine():
+                return window(pieces(engine.api, name_of(attempt), stream), offset)
         return LogChunk("", max(0, offset))
 
     def cancel(self, handle: Handle, *, force: bool = False) -> None:
@@ -151,8 +151,9 @@ class DockerExecutor:
         if read_end(self._root(attempt)) is not None:
             return
         with self._reaching() as (engine, facts):
+            _require_same(engine_id, facts)
             found = look(engine, attempt)
-            if facts.id != engine_id or found is None or status(found) not in LIVING:
+            if found is None or status(found) not in LIVING:
                 return
             if status(found) == "paused":
                 with gone_is_fine(), translated("unpause a job"):
@@ -199,10 +200,15 @@ class DockerExecutor:
         """
         engine_id, attempt = _parse(handle)
         root = self._root(attempt)
-        with self._reaching() as (engine, facts):
-            if facts.id != engine_id:
-                raise Unreachable(_elsewhere(engine_id))
-            return retire(engine, facts, root, self.site.scratch)
+        try:
+            with self._reaching() as (engine, facts):
+                _require_same(engine_id, facts)
+                return retire(engine, facts, root, self.site.scratch)
+        except Unreachable:
+            end = read_end(root)
+            if end is None:
+                raise
+            return end.place  # all but an empty shell is done, which a sweep removes
 
     def sweep(self, claimed: Callable[[], Collection[str]]) -> Sequence[str]:
         """Remove containers of this store that nobody claims; return their attempts."""
@@ -257,6 +263,11 @@ class DockerExecutor:
         if self.site.data is None or not reads_data(order.document):
             return None
         return data_root(self.site.data, home=Path(self._home()), socket=engine.socket)
+
+
+def _require_same(engine_id: str, facts: EngineFacts) -> None:
+    if facts.id != engine_id:
+        raise Unreachable(_elsewhere(engine_id))
 
 
 def _elsewhere(engine_id: str) -> str:

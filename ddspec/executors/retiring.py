@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ from pydantic import JsonValue
 from ddspec.disk import full_disk_named
 from ddspec.engine.connect import Engine
 from ddspec.engine.facts import EngineFacts
-from ddspec.engine.faults import EngineGone
 from ddspec.errors import DdspecError, Exit
 from ddspec.executors.base import Stream
 from ddspec.executors.container import IMAGE, name_of
@@ -45,11 +44,9 @@ def retire(
         end = read_end(root)
         if end is None:
             end = _save(engine, facts, root, scratch)
-    # the end is written down: an engine that stops now keeps nothing but an empty shell
-    with suppress(EngineGone):
-        found = look(engine, root.name)
-        if found is not None:
-            remove(engine, found["Id"], force=True)
+    found = look(engine, root.name)
+    if found is not None:
+        remove(engine, found["Id"], force=True)
     return end.place
 
 
