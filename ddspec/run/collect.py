@@ -142,7 +142,7 @@ def _judge(
     elif not guilty:
         return
     elif not (_may_pass(state) and start_again(desk, key, state.reason)):
-        board.failed[key] = _reason(desk, job, stage, state, problem)
+        board.failing(key, _reason(desk, job, stage, state, problem))
         desk.sink(StageFailed(stage.label, key, board.failed[key]))
 
 

@@ -20,6 +20,9 @@ from ddspec.run.silence import Silence
 from ddspec.store.claims import Claim
 from ddspec.store.store import Store
 
+GLANCE = 32
+"""Stages of a job that are looked at together."""
+
 
 @dataclass(frozen=True, slots=True)
 class Orders:
@@ -53,6 +56,10 @@ class Tracked:
     """How far each record of progress is read, in bytes."""
     begun: set[Digest] = field(default_factory=set)
     """Stages that the runner has told something of in this attempt."""
+    last: Digest | None = None
+    """The stage that the runner told something of last."""
+    turn: int = 0
+    """Where the next look at stages that tell nothing begins."""
     started: float = 0.0
     """Seconds since 1970."""
     seen: bool = False
@@ -67,6 +74,21 @@ class Tracked:
         """Watch one more stage of the same job."""
         self.stages[claim.key] = stage
         self.offsets[claim.key] = claim.events_from
+
+    def watched(self) -> tuple[Digest, ...]:
+        """Return the stages to look at now: where the job is, and of a long job others in turn.
+
+        A job works through its stages one by one, as a rule in the order in which they are here,
+        and looking at hundreds of silent ones many times a second would keep a core busy.
+        """
+        keys = tuple(self.stages)
+        if len(keys) <= 2 * GLANCE:
+            return keys
+        here = keys.index(self.last) if self.last in self.stages else 0
+        begin = self.turn if self.turn < len(keys) else 0
+        self.turn = begin + GLANCE
+        near, others = keys[here : here + GLANCE], keys[begin : self.turn]
+        return tuple(dict.fromkeys([*near, *others]))
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
@@ -71,8 +71,8 @@ class Loop:
         for job in tuple(desk.jobs.values()):
             if job.handle is None or job.handle not in states:
                 continue
-            self._report(job)
             state = states[job.handle]
+            self._report(job, tuple(job.stages) if state.over else job.watched())
             if state.over:
                 with self._bearing_silence():
                     collect(desk, job, state)
@@ -91,11 +91,13 @@ class Loop:
         except Unreachable as silent:
             self.desk.silence.note(str(silent))
 
-    def _report(self, job: Tracked) -> None:
+    def _report(self, job: Tracked, keys: Sequence[Digest]) -> None:
         """Pass on what the runner recorded since the last look, the last progress only."""
-        for key, stage in job.stages.items():
-            path = self.desk.store.layout.events(key)
+        for key in keys:
+            stage, path = job.stages[key], self.desk.store.layout.events(key)
             events, job.offsets[key] = read_events(path, job.offsets[key])
+            if events:
+                job.last = key
             if events and key not in job.begun:
                 job.begun.add(key)
                 self.desk.sink(StageStarted(stage.label, key))
@@ -121,7 +123,9 @@ class Loop:
                 self._meet(stage)
         free = [stage for stage in ready if stage.key not in claimed]
         slots = desk.orders.jobs - len(desk.own())
-        for gang in gangs(free, jobs=desk.orders.jobs, heights=desk.board.heights)[: max(0, slots)]:
+        if slots <= 0:
+            return
+        for gang in gangs(free, jobs=desk.orders.jobs, heights=desk.board.heights)[:slots]:
             launch(desk, gang)
 
     def _meet(self, stage: Stage) -> None:

@@ -103,7 +103,7 @@ class Layout:
 
     def events(self, key: Digest) -> Path:
         """Return the record of a key's progress."""
-        return self.scratch / key / "events.jsonl"
+        return self.home / f"scratch/{key}/events.jsonl"
 
     def lock(self, name: str) -> Path:
         """Return the lock file that guards a key, or another name."""
