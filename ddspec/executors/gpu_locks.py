@@ -5,8 +5,8 @@ lock is gone exactly when no process has it open any more, however the job ended
 
 The files lie in one folder that all users of the machine share. Anybody may write there, so what
 is found in it is not trusted: no symbolic link is followed, nothing is ever written into a file,
-and what is not an ordinary, empty-handed file is refused. Another user can still hold a lock for
-ever, as he can occupy the GPU itself. The folder is under /tmp whatever TMPDIR says, for locks in
+and what is not an ordinary file with one name is refused. Another user can still hold a lock for
+ever, as they can occupy the GPU itself. The folder is under /tmp whatever TMPDIR says, for locks in
 two places exclude nobody; a service with a private /tmp is therefore not seen.
 
 A container does not hold these locks, and a local job does not ask an engine for its containers:

@@ -23,9 +23,9 @@ PROGRAM = Path("/bin/sleep")
 
 def engine(host: str | None = None) -> Any:
     """Return a client of the engine of DOCKER_HOST, or of another one."""
-    import docker  # slow to load
+    from docker.api import APIClient  # slow to load
 
-    return docker.APIClient(base_url=host or os.environ.get("DOCKER_HOST"), version="auto")
+    return APIClient(base_url=host or os.environ.get("DOCKER_HOST"), version="auto")
 
 
 def import_sleep(api: Any, reference: str) -> None:
