@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ LEAST_API = (1, 40)
 """Version of the engine's interface that knows device requests (Docker 19.03)."""
 TIMEOUT_S = 60.0
 """Starting a container on a busy machine takes seconds, with a GPU some more."""
+FETCHING = "Error while fetching server API version: "
+"""What docker's SDK puts before whatever happened."""
 HELLO_S = 10.0
 """How long an engine may take for its first answer."""
 
@@ -61,6 +64,7 @@ def connect(environ: Mapping[str, str], *, timeout_s: float = TIMEOUT_S) -> Engi
     none: `EngineGone` where nobody answers, and others where the settings are at fault.
     """
     address = address_of(environ)
+    _require_version(environ.get("DOCKER_API_VERSION"))
     _knock(address)
     api_class, tls_class, exceptions = _sdk()
     try:
@@ -197,6 +201,15 @@ def _tls(address: Address, tls_class: Any) -> Any:
     )
 
 
+def _require_version(wanted: str | None) -> None:
+    if wanted and not re.fullmatch(r"\d+\.\d+", wanted):
+        raise DdspecError(
+            f"DOCKER_API_VERSION is no version: `{wanted}`",
+            exit=Exit.UNABLE,
+            hint="unset it, or write it like 1.41",
+        )
+
+
 def _require_api(version: str, address: Address) -> None:
     try:
         number = tuple(int(part) for part in version.split("."))
@@ -236,10 +249,17 @@ def _unreachable(address: Address, error: Exception) -> EngineGone:
 def _why(error: Exception) -> str:
     text = " ".join(str(error).split())
     lowered = text.lower()
-    if "tls" in lowered or "ssl" in lowered or "certificate" in lowered:
-        return f"TLS: {text}"
     if "http request to an https server" in lowered:
         return "it wants TLS: set DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH"
+    if "tls" in lowered or "ssl" in lowered or "certificate" in lowered:
+        return f"TLS: {text.removeprefix(FETCHING)}"
     if "paramiko" in lowered:
         return "an engine behind ssh needs the package `paramiko`, and sees none of these folders"
+    inner = error.__cause__ or error
+    said = getattr(inner, "explanation", None)  # of docker's APIError
+    if said:
+        return f"it answers with an error: {said}"
+    odd = isinstance(inner, ValueError | LookupError | TypeError) or "aborted" in lowered
+    if odd and cause_of(error) is None:
+        return "what answers there is no container engine"
     return why_gone(error)

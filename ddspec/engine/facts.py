@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ddspec.engine.connect import Engine
-from ddspec.engine.faults import translated
+from ddspec.engine.faults import EngineGone, translated
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,10 @@ def facts_of(engine: Engine) -> EngineFacts:
     """Ask an engine about itself; raises `EngineGone` or `EngineRefused`."""
     with translated("tell about itself"):
         info, version = engine.api.info(), engine.api.version()
-    return read_facts(info, version)
+    try:
+        return read_facts(info, version)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise EngineGone(f"what answers at {engine.endpoint} is no container engine") from error
 
 
 def read_facts(info: Mapping[str, Any], version: Mapping[str, Any]) -> EngineFacts:

@@ -155,6 +155,23 @@ def test_an_old_interface_that_is_asked_for_is_refused(tmp_path: Path, impostor:
         connect({"DOCKER_HOST": impostor, "DOCKER_API_VERSION": "1.30"})
 
 
+def test_a_version_that_is_none_is_named_with_its_variable(tmp_path: Path) -> None:
+    with pytest.raises(DdspecError, match="DOCKER_API_VERSION is no version: `new`") as caught:
+        connect({"DOCKER_HOST": f"unix://{tmp_path}/none.sock", "DOCKER_API_VERSION": "new"})
+
+    assert caught.value.exit is Exit.UNABLE
+
+
+def test_what_is_no_engine_is_told_apart_from_one_that_fails(tmp_path: Path, impostor: str) -> None:
+    (tmp_path / "answer").write_bytes(http("<html>"))
+    with pytest.raises(EngineGone, match="what answers there is no container engine"):
+        connect({"DOCKER_HOST": impostor})
+    (tmp_path / "answer").write_bytes(http('{"message": "no containerd"}', "500 Oops"))
+
+    with pytest.raises(EngineGone, match="it answers with an error: no containerd"):
+        connect({"DOCKER_HOST": impostor})
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may use every socket")
 def test_a_socket_of_somebody_else_is_told_apart(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as server:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from ddspec.engine.facts import read_facts
+from ddspec.engine.connect import Engine
+from ddspec.engine.facts import facts_of, read_facts
+from ddspec.engine.faults import EngineGone
 
 DOCKER = {
     "ID": "ABCD:EFGH",
@@ -72,3 +75,10 @@ def test_what_is_not_said_is_absent(info: dict[str, Any]) -> None:
 
     assert not facts.swap_limit
     assert facts.cdi == facts.security == facts.runtimes == ()
+
+
+def test_an_answer_that_is_no_description_is_no_engine() -> None:
+    api = SimpleNamespace(info=lambda: "hello", version=lambda: {"Version": "1"})
+
+    with pytest.raises(EngineGone, match="is no container engine"):
+        facts_of(Engine(api, "unix:///s.sock"))
