@@ -20,10 +20,9 @@ from urllib.parse import urlsplit
 sys.path.insert(0, str(Path(__file__).parent))
 
 import requests
-from docker import APIClient
 from fake_crash import CHANGES, forked
 from fake_docker_host import Told, run
-from fake_harbour import Harbour, expected, suppress_gone
+from fake_harbour import Harbour, engine_client, expected, suppress_gone
 
 from ddspec.run.outcome import Outcome
 
@@ -114,7 +113,7 @@ def crash(number: int, folder: Path, told: Told, what: str) -> dict[str, object]
 
     if forked(first) == 0:
         return None
-    harbour = Harbour(folder, APIClient(), told)
+    harbour = Harbour(folder, engine_client(), told)
     left = len(harbour.containers())
     code = forked(second)
     stage = harbour.stages[0]

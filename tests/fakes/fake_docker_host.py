@@ -12,7 +12,6 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from ddspec.executors.docker import DockerExecutor
 from fake_plans import PLANS, RUNNER
 
 from ddspec.errors import DdspecError
@@ -41,6 +40,8 @@ class Told:
 
 def executor_of(store: Store, told: Told) -> Executor[Any]:
     """Return an executor whose containers hold the fake runner, its log in the job's cache."""
+    from ddspec.executors.docker import DockerExecutor  # slow to load, and not every test needs it
+
     script = json.dumps(told.behaviours)
     command = ("python3", "-I", "-S", "-c", RUNNER.read_text(), script, "/cache/log")
     terms = Terms(image=told.image, jobs=told.jobs, memory=told.memory, shm=told.shm)

@@ -129,9 +129,12 @@ class Harbour:
         return taken
 
     def until(self, holds: Callable[[], bool]) -> None:
+        """Wait for something that a host at work brings about."""
         end = time.monotonic() + PATIENCE_S
         while not holds():
-            assert time.monotonic() < end, f"it does not happen:\n{self.stderr()[-3000:]}"
+            at_work = any(host.poll() is None for host in self.hosts)
+            hopeless = time.monotonic() > end or not (at_work or holds())
+            assert not hopeless, f"it does not happen:\n{self.stderr()[-3000:]}"
             time.sleep(0.01)
 
     def events(self) -> list[tuple[str, str, int]]:
@@ -171,6 +174,13 @@ class Harbour:
                 self.api.remove_container(one["Id"], force=True)
 
 
+def engine_client() -> Any:
+    """Return the SDK's client of the engine that the environment names."""
+    import docker  # slow to load, and not every test needs it
+
+    return docker.APIClient(**docker.utils.kwargs_from_env(), timeout=60)
+
+
 def suppress_gone() -> suppress:
     """Ignore that a container is gone, is not running, or is being removed by somebody else."""
     from docker.errors import APIError
@@ -182,7 +192,7 @@ def expected(stages: tuple[Stage, ...], steps: Mapping[str, int]) -> dict[str, s
     """Return what the fake runners write for each stage, computed here, without any of them."""
     made: dict[str, str] = {}
     for stage in stages:
-        text = ".".join([stage.key or "", *map(str, range(1, steps.get(stage.label, 1) + 1))])
+        text = ".".join([stage.key or "", *map(str, range(steps.get(stage.label, 1)))])
         above = [made[label] for label in stage.upstream.values()]
         made[stage.label] = "+".join([text, *above]) + "\n"
     return made
