@@ -36,8 +36,8 @@ def main() -> None:
     """Make the environment, install one half of its contents, compile it, and take off the time."""
     if sys.version_info < OLDEST:
         raise SystemExit(f"the base image has Python {sys.version.split()[0]}, and 3.11 is needed")
-    venv.create(ROOT, symlinks=True, with_pip=False)
     os.umask(0o022)
+    venv.create(ROOT, symlinks=True, with_pip=False)
     install(*SOURCES[sys.argv[1]]())
     compile_all()
     settled = TREE / ROOT.relative_to("/")
@@ -66,7 +66,9 @@ def install(*what: str) -> None:
     quiet = ("--no-cache-dir", "--no-compile", "--no-input", "--disable-pip-version-check")
     command = [sys.executable, "-m", "pip", "--python", str(python), "install", *quiet]
     command += ["--progress-bar", "off", "--only-binary", ":all:", *what]
-    subprocess.run(command, env=pip_environment(), check=True)
+    code = subprocess.run(command, env=pip_environment(), check=False).returncode
+    if code:
+        raise SystemExit(code)  # pip has said why
 
 
 def pip_environment() -> dict[str, str]:

@@ -6,6 +6,7 @@ it, and the Dockerfile needs nothing beyond it.
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -32,6 +33,9 @@ if sys.version_info < (3, 11):
     raise SystemExit("Python " + platform.python_version())
 print(platform.python_version())
 """
+
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+"""What the classic builder puts around all that a command writes to its stderr."""
 
 Say = Callable[[str], None]
 
@@ -129,7 +133,7 @@ def _follow(lines: Iterable[Mapping[str, Any]], say: Say) -> None:
 def _lines_of(message: Mapping[str, Any]) -> Iterator[str]:
     if "progressDetail" in message:
         return  # bytes of a layer, many times a second
-    text = str(message.get("stream") or message.get("status") or "")
+    text = COLOURS.sub("", str(message.get("stream") or message.get("status") or ""))
     yield from (line.rstrip() for line in text.splitlines() if line.strip())
 
 

@@ -185,7 +185,8 @@ def test_an_image_is_built_and_every_line_of_it_told() -> None:
             {"stream": "Step 1/2 : FROM base\n"},
             {"stream": "\n"},
             {"status": "Downloading", "progressDetail": {"current": 1}, "id": "abc"},
-            {"stream": "Collecting torch\nCollecting numpy\n"},
+            {"stream": "\x1b[91mCollecting torch\n\x1b[0m"},
+            {"stream": "Collecting numpy\n"},
         ],
     )
 
