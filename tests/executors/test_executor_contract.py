@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -161,3 +162,30 @@ def test_a_settled_attempt_that_never_started_never_will(bench: Bench) -> None:
     assert executor.settle("one") is None
     assert caught.value.exit == Exit.UNABLE
     assert not (bench.out() / "ran").exists()
+
+
+def test_what_is_left_of_a_job_can_be_taken_down_and_still_asked_for(bench: Bench) -> None:
+    executor = bench.executor("printf told >&2; printf more; touch $OUT/made; exit 3")
+    handle = bench.submit(executor)
+    state = bench.ended(executor, handle)
+
+    places = [bench.executor().retire(handle) for _ in range(2)]
+
+    other = bench.executor()
+    assert places[0] == places[1]
+    assert other.poll([handle])[handle] == state
+    assert other.logs(handle, 1).text == "old"
+    assert other.logs(handle, stream="stdout").text == "more"
+    assert bench.submit(other) == handle
+    assert (bench.out() / "made").stat().st_uid == os.geteuid()
+
+
+def test_a_job_that_is_claimed_is_not_swept(bench: Bench) -> None:
+    executor = bench.executor(SLEEP)
+    handle = bench.submit(executor)
+    started(bench)
+
+    swept = bench.executor().sweep(lambda: ["one"])
+
+    assert list(swept) == []
+    assert executor.poll([handle])[handle].phase is Phase.RUNNING
