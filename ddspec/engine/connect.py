@@ -81,6 +81,8 @@ def connect(environ: Mapping[str, str], *, timeout_s: float = TIMEOUT_S) -> Engi
     except exceptions as error:
         raise _unreachable(address, error) from error
     _require_api(str(api.api_version), address)
+    if address.endpoint.startswith("unix"):
+        api.trust_env = False  # proxies and ~/.netrc are not for sockets, and slow every look down
     api.timeout = timeout_s
     return Engine(api, address.endpoint)
 

@@ -8,6 +8,7 @@ import os
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -101,7 +102,12 @@ def test_a_socket_without_a_listener_is_told_apart(tmp_path: Path) -> None:
 def impostor(tmp_path: Path) -> Iterator[str]:
     """A server that answers everything with the bytes in the file `answer`."""
     server = socket.create_server(("127.0.0.1", 0))
+    with answering(server, tmp_path / "answer"):
+        yield f"tcp://127.0.0.1:{server.getsockname()[1]}"
 
+
+@contextmanager
+def answering(server: socket.socket, answer: Path) -> Iterator[None]:
     def serve() -> None:
         while True:
             try:
@@ -109,12 +115,12 @@ def impostor(tmp_path: Path) -> Iterator[str]:
             except OSError:
                 return
             with peer:
-                peer.recv(65536)
-                peer.sendall((tmp_path / "answer").read_bytes())
+                if peer.recv(65536):
+                    peer.sendall(answer.read_bytes())
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
-    yield f"tcp://127.0.0.1:{server.getsockname()[1]}"
+    yield
     server.shutdown(socket.SHUT_RDWR)
     server.close()
     thread.join()
@@ -146,6 +152,20 @@ def test_what_answers_and_is_no_engine_is_not_taken_for_one(
         connect({"DOCKER_HOST": impostor})
 
     assert caught.value.exit is Exit.UNABLE
+
+
+def test_a_socket_is_asked_without_the_proxies_and_passwords_of_the_environment(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "answer").write_bytes(http('{"ApiVersion": "1.41"}'))
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(str(tmp_path / "s"))
+    server.listen()
+
+    with answering(server, tmp_path / "answer"):
+        engine = connect({"DOCKER_HOST": f"unix://{tmp_path}/s"})
+
+    assert engine.api.trust_env is False
 
 
 def test_an_old_interface_that_is_asked_for_is_refused(tmp_path: Path, impostor: str) -> None:
