@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ddspec.cli.options import AsJson, Data, Home
+from ddspec.cli.place import Gpus, Image, Place
 from ddspec.errors import Exit
 
 if TYPE_CHECKING:
@@ -21,30 +21,19 @@ PIPE_WIDTH = 100
 """Columns where there is no terminal."""
 
 
-class Place(StrEnum):
-    """Where jobs would run."""
-
-    LOCAL = "local"
-    DOCKER = "docker"
-
-
 def doctor(
     executor: Annotated[
         Place | None,
-        typer.Option("--executor", help="Look only at what this one needs; default both."),
+        typer.Option(
+            "--executor",
+            envvar="DDSPEC_EXECUTOR",
+            help="Look only at what this one needs; default both.",
+        ),
     ] = None,
     data: Data = None,
     home: Home = None,
-    image: Annotated[
-        str | None,
-        typer.Option(
-            "--image", metavar="REF", envvar="DDSPEC_IMAGE", help="The runner image to look at."
-        ),
-    ] = None,
-    gpus: Annotated[
-        str | None,
-        typer.Option("--gpus", metavar="LIST", help="GPUs that are needed: `0,1`, UUIDs, `all`."),
-    ] = None,
+    image: Image = None,
+    gpus: Gpus = None,
     as_json: AsJson = False,
 ) -> Exit:
     """Check engine, image, GPUs, disk, data and store, and say how to mend each.

@@ -14,6 +14,10 @@ from ddspec.executors.container import PIDS
 from ddspec.executors.mounted_data import data_root
 
 OTHER_RULES = "another runtime, security module or setting of the engine interferes: see its log"
+STRANGERS = (
+    "the engine is another user's, or remaps users, or the file system keeps other users out (root "
+    "squash): use an engine of your own without `userns-remap`, and a local disk"
+)
 NO_LIMITS = (
     "a rootless engine needs cgroup v2 with delegated controllers; without limits one job can "
     "take what others need"
@@ -31,8 +35,7 @@ def check_container(patient: Patient) -> Finding:
         return problem(
             name,
             f"user {told.uid} of a container cannot write to {patient.ground}: {told.folder_error}",
-            "users are remapped, or the file system keeps out other users (root squash): use a "
-            "local disk, and an engine without `userns-remap`",
+            STRANGERS,
         )
     loose = [what for held, what in _walls(told, patient) if not held]
     if loose:
