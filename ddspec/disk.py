@@ -12,6 +12,9 @@ from pathlib import Path
 from ddspec.errors import DdspecError, Exit
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+FAILED = frozenset({errno.EROFS, errno.EIO, errno.ESTALE})
+"""A file system that was made read-only (often by the kernel, after an error), fails, or is gone.
+"""
 
 
 def write_whole(path: Path, content: bytes, *, durable: bool = False) -> None:

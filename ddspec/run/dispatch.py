@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ddspec.disk import FAILED
 from ddspec.errors import DdspecError, Exit
 from ddspec.executors.base import Executor, Site
 from ddspec.plan.ir import Stage
@@ -40,8 +41,8 @@ def run_plan(
 
     A stage that fails blocks those below it; the others go on. `others` makes the executor of a
     name, for jobs that an earlier run started elsewhere. Raises DdspecError where nothing can go
-    on: data that are not locked, a full disk, a place that cannot start jobs or that stops
-    answering (all exit 6).
+    on: data that are not locked, a disk that is full or fails, a place that cannot start jobs or
+    that stops answering (all exit 6).
     """
     loose = [stage.label for stage in stages if stage.key is None]
     if loose:
@@ -70,6 +71,14 @@ def run_plan(
         raise DdspecError(
             f"the store {store.layout.home} was removed while this run worked in it",
             exit=Exit.UNABLE,
+        ) from error
+    except OSError as error:
+        if error.errno not in FAILED:
+            raise
+        raise DdspecError(
+            f"the store {store.layout.home} failed: {(error.strerror or '').lower()}",
+            exit=Exit.UNABLE,
+            hint="mend the disk and run again: finished stages and checkpoints are kept",
         ) from error
     return outcome_of(stages, board, store, interrupted=end == "stop", detached=end == "detach")
 

@@ -113,3 +113,21 @@ def test_a_job_that_vanishes_on_a_full_disk_is_not_tried_again(
         scene.run(chain())
     assert caught.value.exit == Exit.UNABLE
     assert scene.starts() == ["first"]
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EIO, errno.ESTALE])
+def test_a_disk_that_fails_ends_the_run_and_the_next_one_goes_on(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as broken:
+        broken.setattr("ddspec.store.objects.write_whole", fails)
+        with pytest.raises(DdspecError, match=f"failed: {os.strerror(number).lower()}") as caught:
+            scene.run(chain())
+    outcome = scene.run(chain())
+
+    assert caught.value.exit is Exit.UNABLE
+    assert outcome.exit is Exit.DONE
+    assert scene.starts() == ["first", "second", "third"]
