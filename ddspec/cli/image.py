@@ -131,12 +131,13 @@ def check(
 
 def _write_context(recipe: Recipe, path: Path) -> Exit:
     from ddspec.cli.output import show
-    from ddspec.engine.context import write_context
+    from ddspec.engine.context import context
 
     if path.is_dir():
         raise DdspecError(f"`{path}` is a folder", exit=Exit.USAGE)
+    pieces = context(recipe)
     with path.open("wb") as file:
-        write_context(recipe, file)
+        file.writelines(pieces)
     show(f"{path}  {path.stat().st_size / 1e6:.1f} MB")
     return Exit.DONE
 

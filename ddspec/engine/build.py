@@ -7,14 +7,13 @@ it, and the Dockerfile needs nothing beyond it.
 from __future__ import annotations
 
 import re
-import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from ddspec.engine.connect import Engine
-from ddspec.engine.context import Recipe, base_of, write_context
+from ddspec.engine.context import Recipe, base_of, context
 from ddspec.engine.faults import EngineRefused, translated
 from ddspec.engine.images import NOT_FOUND, RunnerImage, runner_image
 from ddspec.engine.trial import Trial, try_command
@@ -60,24 +59,22 @@ def build_image(
     base = base_of(recipe)
     python = base_python(engine, base, say)
     proxies = {name: environ[name] for name in PROXIES if environ.get(name)}
-    with tempfile.TemporaryFile(prefix="ddspec-image-") as context:
-        write_context(replace(recipe, python=python), context)
-        context.seek(0)
-        with translated("build the image"):
-            lines = engine.api.build(
-                fileobj=context,
-                custom_context=True,
-                tag=tag,
-                nocache=not cached,
-                network_mode=network,
-                buildargs=proxies,
-                use_config_proxy=False,
-                rm=True,
-                forcerm=True,
-                decode=True,
-                timeout=None,
-            )
-            _follow(lines, say)
+    pieces = context(replace(recipe, python=python))
+    with translated("build the image"):
+        lines = engine.api.build(
+            fileobj=pieces,
+            custom_context=True,
+            tag=tag,
+            nocache=not cached,
+            network_mode=network,
+            buildargs=proxies,
+            use_config_proxy=False,
+            rm=True,
+            forcerm=True,
+            decode=True,
+            timeout=None,
+        )
+        _follow(lines, say)
     return runner_image(engine, tag)
 
 

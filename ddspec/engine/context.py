@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import json
+import os
 import re
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from ddspec import __version__
 from ddspec.engine.source import package_folder, revisions, runners_digest
@@ -20,6 +19,8 @@ RECIPE = ("Dockerfile", "furnish.py", "requirements.txt")
 
 FOLDERS = ("packages", "settings", "wheels")
 """Every one is in the context, if only empty: a builder refuses to copy what is not there."""
+
+PIECE = 2**20
 
 LOCKED = {"TORCH": "torch", "CUDA": "nvidia-cuda-runtime"}
 """Which label tells of which locked package."""
@@ -41,21 +42,31 @@ class Recipe:
     """Certificates (PEM) to trust while installing."""
 
 
-def write_context(recipe: Recipe, file: BinaryIO) -> None:
-    """Write the context as a tar archive: sorted, owned by root, without a clock.
+def context(recipe: Recipe) -> Iterator[bytes]:
+    """Return the context as a tar archive, piece by piece: wheels are gigabytes.
 
-    The same installation and the same recipe give the same bytes, so that a builder finds every
-    step in its cache. Raises DdspecError (exit 2) for a path that is not there, and exit 6 where
-    the installation lacks something.
+    Sorted, owned by root, without a clock: the same installation and the same recipe give the same
+    bytes, so that a builder finds every step in its cache. Raises DdspecError, before the first
+    piece: exit 2 for a path that is not there, exit 6 where the installation lacks something.
     """
-    with tarfile.open(fileobj=file, mode="w|", format=tarfile.PAX_FORMAT) as archive:
-        for folder in FOLDERS:
-            archive.addfile(_entry(folder, folder=True))
-        for name, content in _texts(recipe):
-            archive.addfile(_entry(name, len(content)), io.BytesIO(content))
-        for name, path in _files(recipe):
-            with path.open("rb") as source:
-                archive.addfile(_entry(name, path.stat().st_size), source)
+    return _archive([*_texts(recipe)], [*_files(recipe)])
+
+
+def _archive(
+    texts: Sequence[tuple[str, bytes]], files: Sequence[tuple[str, Path]]
+) -> Iterator[bytes]:
+    for folder in FOLDERS:
+        yield _header(folder, tarfile.DIRTYPE, 0)
+    for name, content in texts:
+        yield _header(name, tarfile.REGTYPE, len(content)) + content + _padding(len(content))
+    for name, path in files:
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            yield _header(name, tarfile.REGTYPE, size)
+            while piece := file.read(PIECE):
+                yield piece
+        yield _padding(size)
+    yield bytes(2 * tarfile.BLOCKSIZE)
 
 
 def base_of(recipe: Recipe) -> str:
@@ -136,10 +147,14 @@ def _recipe_file(name: str) -> Path:
     )
 
 
-def _entry(name: str, size: int = 0, *, folder: bool = False) -> tarfile.TarInfo:
+def _header(name: str, kind: bytes, size: int) -> bytes:
     """Return the header of one entry: root's, readable by all, and from the first of all days."""
     entry = tarfile.TarInfo(name)
-    entry.size = size
-    entry.mode = 0o755 if folder else 0o644
-    entry.type = tarfile.DIRTYPE if folder else tarfile.REGTYPE
-    return entry
+    entry.size, entry.type = size, kind
+    entry.mode = 0o755 if kind == tarfile.DIRTYPE else 0o644
+    return entry.tobuf(tarfile.PAX_FORMAT)
+
+
+def _padding(size: int) -> bytes:
+    """Return what fills the last block of an entry."""
+    return bytes(-size % tarfile.BLOCKSIZE)

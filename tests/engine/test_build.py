@@ -12,7 +12,7 @@ import pytest
 from fake_images import FakeImages, image_of
 
 from ddspec.engine.build import build_image
-from ddspec.engine.context import Recipe, base_of, locked_versions, write_context
+from ddspec.engine.context import Recipe, base_of, context, locked_versions
 from ddspec.engine.source import revisions, runners_digest
 from ddspec.engine.wheel import wheel
 from ddspec.errors import DdspecError, Exit
@@ -23,16 +23,15 @@ BASE = "base:1"
 
 def context_of(recipe: Recipe) -> tuple[bytes, dict[str, tarfile.TarInfo], dict[str, bytes]]:
     """Return the archive, its headers and its files."""
-    packed = io.BytesIO()
-    write_context(recipe, packed)
-    with tarfile.open(fileobj=io.BytesIO(packed.getvalue())) as archive:
+    packed = b"".join(context(recipe))
+    with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
         entries = {entry.name: entry for entry in archive}
         files = {
             name: file.read()
             for name, entry in entries.items()
             if (file := archive.extractfile(entry)) is not None
         }
-    return packed.getvalue(), entries, files
+    return packed, entries, files
 
 
 def built(api: FakeImages, recipe: Recipe, environ: dict[str, str] | None = None) -> list[str]:

@@ -52,9 +52,9 @@ class FakeImages:
         yield from self.pulls
         self.images[name] = image_of({})
 
-    def build(self, *, fileobj: io.BufferedIOBase, **asked: Any) -> Iterator[Mapping[str, Any]]:
+    def build(self, *, fileobj: Iterable[bytes], **asked: Any) -> Iterator[Mapping[str, Any]]:
         self.asked |= asked
-        with tarfile.open(fileobj=fileobj, mode="r:") as archive:
+        with tarfile.open(fileobj=io.BytesIO(b"".join(fileobj)), mode="r:") as archive:
             self.context = {
                 entry.name: (file.read() if (file := archive.extractfile(entry)) else b"")
                 for entry in archive
