@@ -25,6 +25,7 @@ class Check:
     limit_s: float = 20.0
 
 
+GRACE_S = 5.0
 PROBE_S = 90.0
 """Creating, starting and removing a container take seconds each on a machine that is busy."""
 CHECKS: tuple[Check, ...] = (
@@ -82,7 +83,11 @@ def in_time(check: Check, patient: Patient) -> Finding:
 
     thread = threading.Thread(target=ask, name=f"check {check.name}", daemon=True)
     thread.start()
-    thread.join(check.limit_s)
+    try:
+        thread.join(check.limit_s)
+    except KeyboardInterrupt:
+        thread.join(GRACE_S)  # most end by themselves, and clean up
+        raise
     if not box:
         return problem(
             check.name,

@@ -18,7 +18,10 @@ from ddspec.doctor.patient import Patient
 from ddspec.errors import DdspecError
 
 PREFIX = ".ddspec-doctor-"
-OLD_S = 3600.0
+LEFT_S = 600.0
+"""Age of a folder that no living examination can still use."""
+SILENT_S = 3600.0
+"""Since the last heartbeat of a claim; a run renews it every few seconds."""
 
 LEAST = 1 << 30
 """Bytes free. A stage writes a checkpoint beside the one before it, and results are published
@@ -149,7 +152,7 @@ def check_claims(patient: Patient) -> Finding:
 
 def _silent(patient: Patient, key: str) -> bool:
     beat = patient.store.claims.heartbeat(key) if patient.store else None
-    return beat is not None and time.time() - beat > OLD_S
+    return beat is not None and time.time() - beat > SILENT_S
 
 
 def _many(count: int, noun: str) -> str:
@@ -206,7 +209,7 @@ ATTEMPTS: dict[str, Callable[[Path], None]] = {
 
 
 def _sweep(ground: Path) -> None:
-    """Remove what a killed examination left an hour ago or earlier."""
+    """Remove what a killed examination left."""
     for folder in _left(ground):
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -214,7 +217,7 @@ def _sweep(ground: Path) -> None:
 def _left(ground: Path) -> Iterator[Path]:
     for folder in ground.glob(f"{PREFIX}*"):
         with suppress(OSError):
-            if time.time() - folder.lstat().st_mtime > OLD_S:
+            if time.time() - folder.lstat().st_mtime > LEFT_S:
                 yield folder
 
 
