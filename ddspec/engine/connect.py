@@ -64,23 +64,26 @@ def connect(environ: Mapping[str, str], *, timeout_s: float = TIMEOUT_S) -> Engi
     none: `EngineGone` where nobody answers, and others where the settings are at fault.
     """
     address = address_of(environ)
-    _require_version(environ.get("DOCKER_API_VERSION"))
+    wanted = environ.get("DOCKER_API_VERSION")
+    _require_version(wanted)
     _knock(address)
     api_class, tls_class, exceptions = _sdk()
     try:
         tls = _tls(address, tls_class)
         api = api_class(
             base_url=address.endpoint,
-            version=environ.get("DOCKER_API_VERSION") or None,
+            version=wanted or None,
             timeout=HELLO_S,
             tls=tls,
             **({"use_ssh_client": True} if address.endpoint.startswith("ssh://") else {}),
         )
-        if environ.get("DOCKER_API_VERSION"):  # nothing was asked yet
-            api.version(api_version=False)
+        # nothing was asked yet where the version was given
+        spoken = api.version(api_version=False)["ApiVersion"] if wanted else api.api_version
     except exceptions as error:
         raise _unreachable(address, error) from error
-    _require_api(str(api.api_version), address)
+    _require_api(str(spoken), address)
+    if wanted:
+        _require_spoken(wanted, str(spoken), address)
     if address.endpoint.startswith("unix"):
         api.trust_env = False  # proxies and ~/.netrc are not for sockets, and slow every look down
     api.timeout = timeout_s
@@ -212,18 +215,33 @@ def _require_version(wanted: str | None) -> None:
         )
 
 
+def _require_spoken(wanted: str, spoken: str, address: Address) -> None:
+    if not LEAST_API <= _numbers(wanted) <= _numbers(spoken):
+        least = ".".join(map(str, LEAST_API))
+        raise DdspecError(
+            f"DOCKER_API_VERSION asks for {wanted}: this needs at least {least}, and the "
+            f"container engine at {address.endpoint} speaks at most {spoken}",
+            exit=Exit.UNABLE,
+            hint="unset DOCKER_API_VERSION",
+        )
+
+
 def _require_api(version: str, address: Address) -> None:
-    try:
-        number = tuple(int(part) for part in version.split("."))
-    except ValueError:
-        number = (0,)
-    if number < LEAST_API:
+    if _numbers(version) < LEAST_API:
         least = ".".join(map(str, LEAST_API))
         raise DdspecError(
             f"the container engine at {address.endpoint} is too old: its API is {version}",
             exit=Exit.UNABLE,
-            hint=f"API {least} (Docker 19.03) or newer is needed; is DOCKER_API_VERSION set?",
+            hint=f"API {least} or newer is needed, which Docker has since 19.03",
         )
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """Return a version to compare; what is none is older than all."""
+    try:
+        return tuple(int(part) for part in version.split("."))
+    except ValueError:
+        return (0,)
 
 
 def _unreachable(address: Address, error: Exception) -> EngineGone:

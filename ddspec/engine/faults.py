@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from ddspec.errors import DdspecError, Exit
 
+SAYS_MORE = "`ddspec doctor` looks at it; its own log (`journalctl -u docker`) may say more"
 MENDED_BY = "is the engine running? `ddspec doctor` looks at it"
 
 
@@ -22,7 +23,7 @@ class EngineGone(DdspecError):
 class EngineRefused(DdspecError):
     """The engine answered that it does not, or cannot, do what it was asked to."""
 
-    def __init__(self, doing: str, status: int, said: str, *, hint: str = "") -> None:
+    def __init__(self, doing: str, status: int, said: str, *, hint: str = SAYS_MORE) -> None:
         self.status = status
         """Of HTTP: 404 where there is no such thing, 409 where its state forbids it."""
         self.said = said

@@ -60,12 +60,14 @@ class RunnerImage:
 def runner_image(engine: Engine, reference: str) -> RunnerImage:
     """Return the image of that name on the engine.
 
-    Raises DdspecError (exit 6) where there is none, or where it is no image of ours.
+    Raises DdspecError: exit 2 for what is no name, exit 6 where there is none, or it is not ours.
     """
     try:
         with translated(f"look at the image `{reference}`"):
             found = engine.api.inspect_image(reference)
     except EngineRefused as error:
+        if "invalid reference format" in error.said:
+            raise DdspecError(f"`{reference}` is no name of an image", exit=Exit.USAGE) from error
         if error.status != NOT_FOUND:
             raise
         raise _missing(reference) from error

@@ -168,11 +168,16 @@ def test_a_socket_is_asked_without_the_proxies_and_passwords_of_the_environment(
     assert engine.api.trust_env is False
 
 
-def test_an_old_interface_that_is_asked_for_is_refused(tmp_path: Path, impostor: str) -> None:
+@pytest.mark.parametrize("wanted", ["1.30", "1.48"], ids=["too old for us", "too new for it"])
+def test_an_interface_that_is_asked_for_and_cannot_be_is_refused(
+    tmp_path: Path, impostor: str, wanted: str
+) -> None:
     (tmp_path / "answer").write_bytes(http('{"ApiVersion": "1.47"}'))
 
-    with pytest.raises(DdspecError, match=r"its API is 1\.30"):
-        connect({"DOCKER_HOST": impostor, "DOCKER_API_VERSION": "1.30"})
+    with pytest.raises(DdspecError, match=f"asks for {wanted}: .* at most 1.47") as caught:
+        connect({"DOCKER_HOST": impostor, "DOCKER_API_VERSION": wanted})
+
+    assert caught.value.exit is Exit.UNABLE
 
 
 def test_a_version_that_is_none_is_named_with_its_variable(tmp_path: Path) -> None:
