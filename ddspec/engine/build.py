@@ -14,13 +14,16 @@ from typing import Any
 
 from ddspec.engine.connect import Engine
 from ddspec.engine.context import Recipe, base_of, context
-from ddspec.engine.faults import EngineRefused, translated
+from ddspec.engine.faults import EngineGone, EngineRefused, translated
 from ddspec.engine.images import NOT_FOUND, RunnerImage, runner_image
 from ddspec.engine.trial import Trial, try_command
 from ddspec.errors import DdspecError, Exit
 
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
 """Arguments that every builder knows, and keeps out of the image and of its history."""
+
+SUCCESS = "Successfully tagged"
+"""What Docker and Podman say last, and only of an image that has its name."""
 
 LAST_LINES = 15
 """How much of a failed build is repeated: pip's reason, and what it was about."""
@@ -120,11 +123,15 @@ def _have(engine: Engine, base: str, say: Say) -> None:
 def _follow(lines: Iterable[Mapping[str, Any]], say: Say) -> None:
     """Tell every line of a build as it comes; raise with the last ones where it fails."""
     last: deque[str] = deque(maxlen=LAST_LINES)
+    done = False
     for message in lines:
         for text in _lines_of(message):
             last.append(text)
             say(text)
+            done = done or text.startswith(SUCCESS)
         _refuse(message, last)
+    if not done:  # else an older image of that name would be taken for the new one
+        raise EngineGone("the container engine ended the build before it was done")
 
 
 def _lines_of(message: Mapping[str, Any]) -> Iterator[str]:

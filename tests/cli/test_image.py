@@ -49,7 +49,7 @@ def test_build_says_which_image_it_made_on_stdout_and_the_rest_on_stderr(
 
     assert done.code == 0
     assert done.out == f"mine:2  sha256:{'1' * 64}\n"
-    assert done.err.startswith("Collecting torch\n6.00 GB, built in ")
+    assert done.err.startswith("Collecting torch\nSuccessfully tagged mine:2\n6.00 GB, built in ")
     assert api.asked["tag"] == "mine:2"
     assert api.asked["nocache"]
     assert api.asked["network_mode"] is None

@@ -191,7 +191,12 @@ def test_an_image_is_built_and_every_line_of_it_told() -> None:
 
     told = built(api, Recipe(base=BASE))
 
-    assert told == ["Step 1/2 : FROM base", "Collecting torch", "Collecting numpy"]
+    assert told == [
+        "Step 1/2 : FROM base",
+        "Collecting torch",
+        "Collecting numpy",
+        "Successfully tagged r:1",
+    ]
     assert api.images["r:1"]["Config"]["Labels"] == {
         "org.ddspec.source": runners_digest(),
         "org.ddspec.revisions": '{"distill":1,"evaluate":1,"merge":1,"prepare":1,"pretrain":1,'
@@ -238,6 +243,18 @@ def test_a_failed_build_says_what_the_last_lines_were() -> None:
     assert message[1:] == [f"    line {n}" for n in range(25, 40)]
 
 
+def test_an_older_image_is_not_taken_for_one_whose_build_broke_off(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    api = FakeImages({BASE: image_of({}), "r:1": image_of({})})
+    monkeypatch.setattr(api, "build", lambda **_: iter([{"stream": "Step 1/2 : FROM base\n"}]))
+
+    with pytest.raises(DdspecError, match="ended the build before it was done") as caught:
+        built(api, Recipe(base=BASE))
+
+    assert caught.value.exit == Exit.UNABLE
+
+
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
@@ -272,7 +289,7 @@ def test_a_base_that_is_not_there_is_pulled_by_one_name() -> None:
 
     told = built(api, Recipe(base="lab/python"))
 
-    assert told == ["pulling lab/python"]
+    assert told == ["pulling lab/python", "Successfully tagged r:1"]
     assert api.asked["pull"] == "lab/python:latest"
 
 

@@ -64,6 +64,7 @@ class FakeImages:
         names = ("source", "revisions", "version", "python", "torch", "cuda")
         labels = {f"org.ddspec.{name}": values[name.upper()] for name in names}
         self.images[asked["tag"]] = image_of(labels)
+        yield {"stream": f"Successfully tagged {asked['tag']}\n"}
 
     def create_container_from_config(self, body: dict[str, Any], name: str) -> dict[str, Any]:
         self.containers.append(body)
