@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -37,6 +38,7 @@ from ddspec.executors.base import (
 from ddspec.executors.container import (
     DockerRequest,
     Ground,
+    maps_users,
     name_of,
     reads_data,
     request_of,
@@ -61,8 +63,9 @@ from ddspec.executors.watching import (
 )
 from ddspec.host import boot_id
 
-TRIES = 3
+TRIES = 20
 """How often a submission meets another one of its attempt before it gives up."""
+PAUSE_S = 0.1
 
 
 @dataclass(slots=True)
@@ -79,6 +82,7 @@ class DockerExecutor:
     _engine: Engine | None = None
     _facts: EngineFacts | None = None
     _image: RunnerImage | None = None
+    _users_tried: bool = False
 
     def capabilities(self) -> Capabilities:
         """Return what this place can do."""
@@ -107,9 +111,14 @@ class DockerExecutor:
         if request.data is not None:
             refuse_escapes(request.data, request.job.stages)
         with self._reaching() as (engine, facts):
+            try_users = maps_users(facts) and not self._users_tried
             for _ in range(TRIES):
-                if begun(engine, request) or start(engine, facts, request, self.terms.gpus):
+                if begun(engine, request):
                     return _handle(facts.id, request.attempt)
+                if start(engine, facts, request, self.terms.gpus, try_users=try_users):
+                    self._users_tried = True
+                    return _handle(facts.id, request.attempt)
+                time.sleep(PAUSE_S)
         raise DdspecError(
             f"several runs start {request.name} at the same time",
             exit=Exit.UNABLE,

@@ -13,7 +13,7 @@ from typing import Any
 from ddspec.disk import create_whole
 from ddspec.engine.faults import EngineGone, EngineRefused, translated
 from ddspec.errors import DdspecError, Exit
-from ddspec.executors.container import DockerRequest
+from ddspec.executors.container import ATTEMPT, DockerRequest
 from ddspec.executors.folders import PROBE
 from ddspec.executors.refusals import not_seen
 
@@ -54,6 +54,7 @@ def require_same_users(api: Any, request: DockerRequest) -> None:
     """
     body = json.loads(json.dumps(request.body))
     body["Entrypoint"] = ["sh", "-c", SCRIPT, "probe"]
+    body["Labels"][ATTEMPT] = f"{request.attempt}-probe"  # a sweep removes it if we die here
     body["Cmd"] = [one["Target"] for one in body["HostConfig"]["Mounts"] if not one["ReadOnly"]]
     with translated("run a container that tries the files"):
         name = f"{request.name}-probe"

@@ -14,7 +14,7 @@ from ddspec.engine.facts import EngineFacts
 from ddspec.engine.faults import EngineGone, EngineRefused, translated
 from ddspec.engine.gpus import device_request, host_gpus
 from ddspec.errors import DdspecError, Exit
-from ddspec.executors.container import DockerRequest, maps_users, on_gpu
+from ddspec.executors.container import DockerRequest, on_gpu
 from ddspec.executors.ends import read_end
 from ddspec.executors.folders import give, lay_out, require_readable
 from ddspec.executors.leases import lease
@@ -32,7 +32,7 @@ def begun(engine: Engine, request: DockerRequest) -> bool:
     if read_end(request.root) is not None:
         return True
     found = look(engine, request.attempt)
-    if found is not None and status(found) != "created":
+    if found is not None and status(found) not in ("created", "removing"):
         return True
     _require_open(request)
     if found is not None:
@@ -40,11 +40,18 @@ def begun(engine: Engine, request: DockerRequest) -> bool:
     return False
 
 
-def start(engine: Engine, facts: EngineFacts, request: DockerRequest, gpus: Sequence[str]) -> bool:
+def start(
+    engine: Engine,
+    facts: EngineFacts,
+    request: DockerRequest,
+    gpus: Sequence[str],
+    *,
+    try_users: bool,
+) -> bool:
     """Start the container of a request; False where another submitter of the attempt interferes.
 
-    `gpus` are the UUIDs of which a job that needs one gets one. Raises DdspecError (exit 6)
-    and NoRoom; then no container is left.
+    `gpus` are the UUIDs of which a job that needs one gets one; `try_users` has its user try the
+    files first. Raises DdspecError (exit 6) and NoRoom; then no container is left.
     """
     given = os.geteuid() == 0 and not facts.rootless
     if given:
@@ -62,7 +69,7 @@ def start(engine: Engine, facts: EngineFacts, request: DockerRequest, gpus: Sequ
         raise explained(error, facts) from error
     try:
         require_same_files(engine.api, container, request.root, nonce)
-        if maps_users(facts):
+        if try_users:
             require_same_users(engine.api, request)
         _require_open(request)
         with translated("start the job"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,12 +14,15 @@ from ddspec.executors.base import JobState, Phase
 from ddspec.executors.container import ATTEMPT, BOOT, HOME, STORE, name_of
 from ddspec.executors.ends import REMOVED, RESTARTED, judge_container, read_end, state_of_end
 from ddspec.host import boot_id
+from ddspec.wire.job import JobExit
 
 STARTED = "started"
 """File of an attempt whose container was started."""
 LIVING = frozenset({"running", "paused", "restarting"})
 ENDED = frozenset({"exited", "dead", "stopped"})
 """Podman says `stopped` for a moment."""
+NOTICE_S = 0.2
+"""An engine may hear that a process was killed for memory later than that its container ended."""
 NOT_FOUND, CONFLICT = 404, 409
 
 
@@ -43,13 +47,11 @@ def listed(engine: Engine, store_id: str, home: str) -> Mapping[str, Mapping[str
 def look(engine: Engine, attempt: str) -> Mapping[str, Any] | None:
     """Return what the engine knows of an attempt's container; None where there is none."""
     try:
-        with translated("look at a container"):
-            found: Mapping[str, Any] = engine.api.inspect_container(name_of(attempt))
+        return _inspect(engine, name_of(attempt))
     except EngineRefused as error:
         if error.status != NOT_FOUND:
             raise
         return None
-    return found
 
 
 def status(inspected: Mapping[str, Any]) -> str:
@@ -85,13 +87,28 @@ def live_state(found: Mapping[str, Any], root: Path) -> JobState | None:
 def ended_state(engine: Engine, container: str, root: Path) -> JobState:
     """Return how a job ended whose container has; another run may be removing it right now."""
     try:
-        with translated("look at a container"):
-            inspected = engine.api.inspect_container(container)
+        inspected = _inspect(engine, container)
+        if _may_be_killed_for_memory(inspected["State"]):
+            time.sleep(NOTICE_S)
+            inspected = _inspect(engine, container)
     except EngineRefused as error:
         if error.status != NOT_FOUND:
             raise
         return absent_state(root)
     return judge_container(inspected)
+
+
+def _inspect(engine: Engine, container: str) -> Mapping[str, Any]:
+    with translated("look at a container"):
+        found: Mapping[str, Any] = engine.api.inspect_container(container)
+    return found
+
+
+def _may_be_killed_for_memory(state: Mapping[str, Any]) -> bool:
+    return not state.get("OOMKilled") and state["ExitCode"] not in (
+        JobExit.DONE,
+        JobExit.TERMINATED,
+    )
 
 
 def absent_state(root: Path) -> JobState:

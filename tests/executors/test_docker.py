@@ -133,7 +133,7 @@ def test_a_job_that_needs_more_memory_than_it_may_have_is_told_so(bench: Bench) 
 
 
 def test_a_process_of_a_job_that_was_killed_for_memory_is_noticed(bench: Bench) -> None:
-    state = ended(bench, "python3 -c 'bytearray(1 << 30)'; exit 0", memory=64 * MIB)
+    state = ended(bench, "python3 -c 'bytearray(1 << 30)'; sleep 0.5; exit 0", memory=64 * MIB)
 
     assert (state.phase, state.exit) == (Phase.FAILED, 0)
     assert "a process of the job was killed for memory" in state.reason
