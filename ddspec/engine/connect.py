@@ -24,6 +24,10 @@ TIMEOUT_S = 60.0
 """Starting a container on a busy machine takes seconds, with a GPU some more."""
 FETCHING = "Error while fetching server API version: "
 """What docker's SDK puts before whatever happened."""
+TLS_HINT = (
+    "DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH, a folder with ca.pem, cert.pem and key.pem, say how "
+    "to talk to it; a REQUESTS_CA_BUNDLE that is set wins over ca.pem"
+)
 HELLO_S = 10.0
 """How long an engine may take for its first answer."""
 
@@ -249,20 +253,24 @@ def _unreachable(address: Address, error: Exception) -> EngineGone:
     where = f"{address.endpoint} ({address.source})"
     cause = cause_of(error)
     number = None if cause is None else cause.errno
-    if number in (errno.EACCES, errno.EPERM):
+    unix = address.endpoint.startswith("unix")  # errors of TLS have small numbers of their own
+    if unix and number in (errno.EACCES, errno.EPERM):
         return EngineGone(
             f"no permission to use the container engine at {where}",
             hint="join the group that owns the socket (often `docker`), or use a rootless engine",
         )
-    if number == errno.ENOENT and address.endpoint.startswith("unix"):
+    if unix and number == errno.ENOENT:
         return EngineGone(
             f"no container engine listens at {where}: there is no such socket",
             hint="start the engine, or say with DOCKER_HOST where it is; "
             "`--executor local` needs none",
         )
+    why = _why(error)
     return EngineGone(
-        f"no container engine answers at {where}: {_why(error)}",
-        hint="is it running? is that its address? `--executor local` needs none",
+        f"no container engine answers at {where}: {why}",
+        hint=TLS_HINT
+        if "TLS" in why
+        else "is it running? is that its address? `--executor local` needs none",
     )
 
 
@@ -272,7 +280,8 @@ def _why(error: Exception) -> str:
     if "http request to an https server" in lowered:
         return "it wants TLS: set DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH"
     if "tls" in lowered or "ssl" in lowered or "certificate" in lowered:
-        return f"TLS: {text.removeprefix(FETCHING)}"
+        found = re.search(r"\[(?:SSL|X509|PEM): \w+\] ([^(\[]+)", text)
+        return f"TLS: {found[1].strip() if found else text.removeprefix(FETCHING)}"
     if "paramiko" in lowered:
         return "an engine behind ssh needs the package `paramiko`, and sees none of these folders"
     inner = error.__cause__ or error

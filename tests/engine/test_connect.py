@@ -197,6 +197,17 @@ def test_what_is_no_engine_is_told_apart_from_one_that_fails(tmp_path: Path, imp
         connect({"DOCKER_HOST": impostor})
 
 
+def test_what_does_not_speak_tls_is_told_with_the_settings_of_tls(
+    tmp_path: Path, impostor: str
+) -> None:
+    (tmp_path / "answer").write_bytes(b"no handshake")
+
+    with pytest.raises(EngineGone, match="TLS: wrong version number") as caught:
+        connect({"DOCKER_HOST": impostor, "DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": "/none"})
+
+    assert "DOCKER_CERT_PATH" in caught.value.diagnostics[0].hint
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may use every socket")
 def test_a_socket_of_somebody_else_is_told_apart(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as server:
