@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import re
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from ddspec.engine.faults import EngineGone, cause_of, why_gone
+from ddspec.engine.silence import unreachable
 from ddspec.errors import DdspecError, Exit
 
 DEFAULT = "unix:///var/run/docker.sock"
@@ -22,12 +21,6 @@ LEAST_API = (1, 40)
 """Version of the engine's interface that knows device requests (Docker 19.03)."""
 TIMEOUT_S = 60.0
 """Starting a container on a busy machine takes seconds, with a GPU some more."""
-FETCHING = "Error while fetching server API version: "
-"""What docker's SDK puts before whatever happened."""
-TLS_HINT = (
-    "DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH, a folder with ca.pem, cert.pem and key.pem, say how "
-    "to talk to it; a REQUESTS_CA_BUNDLE that is set wins over ca.pem"
-)
 HELLO_S = 10.0
 """How long an engine may take for its first answer."""
 
@@ -84,7 +77,7 @@ def connect(environ: Mapping[str, str], *, timeout_s: float = TIMEOUT_S) -> Engi
         # nothing was asked yet where the version was given
         spoken = api.version(api_version=False)["ApiVersion"] if wanted else api.api_version
     except exceptions as error:
-        raise _unreachable(address, error) from error
+        raise unreachable(address.endpoint, address.source, error) from error
     _require_api(str(spoken), address)
     if wanted:
         _require_spoken(wanted, str(spoken), address)
@@ -169,7 +162,7 @@ def _knock(address: Address) -> None:
         try:
             ours.connect(path)
         except OSError as error:
-            raise _unreachable(address, error) from error
+            raise unreachable(address.endpoint, address.source, error) from error
 
 
 def _sdk() -> tuple[Any, Any, tuple[type[Exception], ...]]:
@@ -246,49 +239,3 @@ def _numbers(version: str) -> tuple[int, ...]:
         return tuple(int(part) for part in version.split("."))
     except ValueError:
         return (0,)
-
-
-def _unreachable(address: Address, error: Exception) -> EngineGone:
-    """Say why an engine cannot be talked to, and the way out."""
-    where = f"{address.endpoint} ({address.source})"
-    cause = cause_of(error)
-    number = None if cause is None else cause.errno
-    unix = address.endpoint.startswith("unix")  # errors of TLS have small numbers of their own
-    if unix and number in (errno.EACCES, errno.EPERM):
-        return EngineGone(
-            f"no permission to use the container engine at {where}",
-            hint="join the group that owns the socket (often `docker`), or use a rootless engine",
-        )
-    if unix and number == errno.ENOENT:
-        return EngineGone(
-            f"no container engine listens at {where}: there is no such socket",
-            hint="start the engine, or say with DOCKER_HOST where it is; "
-            "`--executor local` needs none",
-        )
-    why = _why(error)
-    return EngineGone(
-        f"no container engine answers at {where}: {why}",
-        hint=TLS_HINT
-        if "TLS" in why
-        else "is it running? is that its address? `--executor local` needs none",
-    )
-
-
-def _why(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    lowered = text.lower()
-    if "http request to an https server" in lowered:
-        return "it wants TLS: set DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH"
-    if "tls" in lowered or "ssl" in lowered or "certificate" in lowered:
-        found = re.search(r"\[(?:SSL|X509|PEM): \w+\] ([^(\[]+)", text)
-        return f"TLS: {found[1].strip() if found else text.removeprefix(FETCHING)}"
-    if "paramiko" in lowered:
-        return "an engine behind ssh needs the package `paramiko`, and sees none of these folders"
-    inner = error.__cause__ or error
-    said = getattr(inner, "explanation", None)  # of docker's APIError
-    if said:
-        return f"it answers with an error: {said}"
-    odd = isinstance(inner, ValueError | LookupError | TypeError) or "aborted" in lowered
-    if odd and cause_of(error) is None:
-        return "what answers there is no container engine"
-    return why_gone(error)
