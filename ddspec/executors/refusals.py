@@ -74,6 +74,12 @@ REFUSALS: Sequence[Refusal] = (
         "`ddspec image check` looks at it, `ddspec image build` makes it again",
     ),
     Refusal(
+        r"setrlimit|setting rlimit",
+        "the container engine may not raise the limits of a job as far as its settings say",
+        "start its service with higher ones (`ulimit -Hn 1048576`, LimitNOFILE=), or set lower "
+        "`default_ulimits` in containers.conf or daemon.json",
+    ),
+    Refusal(
         r"cgroup|oom_score_adj|pids\.max|memory\.(max|limit)",
         "the container engine cannot set the limits of the job",
         "are control groups mounted, and delegated to a rootless engine?",

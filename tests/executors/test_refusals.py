@@ -56,6 +56,18 @@ FACTS = read_facts({"DockerRootDir": "/engine", "Runtimes": {"runc": {}}}, {})
             "delegated",
             id="cgroups",
         ),
+        pytest.param(
+            "crun: setrlimit `RLIMIT_NOFILE`: Operation not permitted: OCI permission denied",
+            "may not raise the limits",
+            "default_ulimits",
+            id="rlimits of Podman",
+        ),
+        pytest.param(
+            "container create: container-init binary not found on the host",
+            "lacks its init process",
+            "catatonit",
+            id="init of Podman",
+        ),
         pytest.param("No such image: sha256:aa", "was removed", "image build", id="image"),
         pytest.param(
             'invalid mount config for type "bind": bind source path does not exist: /a b/job',
