@@ -12,7 +12,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,8 +23,6 @@ import requests
 from fake_crash import CHANGES, forked
 from fake_docker_host import Told, run
 from fake_harbour import Harbour, engine_client, expected, suppress_gone
-
-from ddspec.run.outcome import Outcome
 
 MOST = 200
 """More than this is no run of one stage, but a driver that counts wrongly."""
@@ -93,10 +91,6 @@ FUSES = {
 }
 
 
-def only_first(told: Told) -> Callable[[], Outcome]:
-    return lambda: run(told)
-
-
 def crash(number: int, folder: Path, told: Told, what: str) -> dict[str, object] | None:
     """Return what became of a run that died at its n-th action; None if it did fewer."""
     folder.mkdir()
@@ -111,8 +105,11 @@ def crash(number: int, folder: Path, told: Told, what: str) -> dict[str, object]
         silent(folder)
         os._exit(run(told).exit)
 
-    if forked(first) == 0:
+    ended = forked(first)
+    if ended == 0:
         return None
+    if ended != -signal.SIGKILL:
+        raise SystemExit(f"it did not die, but ended: {(folder / 'stderr').read_text()}")
     harbour = Harbour(folder, engine_client(), told)
     left = len(harbour.containers())
     code = forked(second)
@@ -128,12 +125,18 @@ def crash(number: int, folder: Path, told: Told, what: str) -> dict[str, object]
         "starts": harbour.starts()[stage.label],
         "claims": len(harbour.store.claims.keys()),
         "containers": len(harbour.containers()),
-        "owners": sorted({path.lstat().st_uid for path in Path(told.home).rglob("*")}),
+        "foreign": [str(path) for path in kept(harbour) if path.lstat().st_uid != os.getuid()],
     }
     for one in harbour.containers():
         with suppress_gone():
             harbour.api.remove_container(one["Id"], force=True)
     return found
+
+
+def kept(harbour: Harbour) -> Iterator[Path]:
+    """Yield what a run leaves for good: it must belong to the caller."""
+    yield from harbour.store.layout.objects.rglob("*")
+    yield from harbour.store.layout.scratch.rglob("*")
 
 
 def silent(folder: Path) -> None:
