@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ddspec.version import __version__
+
 if TYPE_CHECKING:
     from ddspec.plan.compile import compile_plan as compile_plan
     from ddspec.plan.diff import diff as diff
     from ddspec.spec.load import load_spec as load
-
-__version__ = "0.1.0"
 
 __all__ = ["__version__", "compile_plan", "diff", "load"]
 

@@ -15,8 +15,8 @@ import typer
 from ddspec.cli.boundary import bounded
 from ddspec.cli.data import data
 from ddspec.cli.diff import diff
-from ddspec.cli.image import image
 from ddspec.cli.doctor import doctor
+from ddspec.cli.image import image
 from ddspec.cli.lock import lock
 from ddspec.cli.output import open_streams
 from ddspec.cli.plan import plan

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ddspec import __version__
 from ddspec.engine.source import package_folder, revisions, runners_digest
 from ddspec.engine.wheel import wheel, wheel_name
 from ddspec.errors import DdspecError, Exit
+from ddspec.version import __version__
 
 RECIPE = ("Dockerfile", "furnish.py", "requirements.txt")
 

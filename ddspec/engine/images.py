@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ddspec import __version__
 from ddspec.engine.connect import Engine
 from ddspec.engine.faults import EngineRefused, translated
 from ddspec.engine.source import revisions, runners_digest
 from ddspec.errors import DdspecError, Diagnostic, Exit
+from ddspec.version import __version__
 
 IMAGE = f"ddspec-runner:{__version__}"
 """What the image that belongs to this version is called on the machine that built it."""

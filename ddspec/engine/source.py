@@ -25,6 +25,7 @@ VOCABULARY = (
     "__init__.py",
     "canon.py",
     "errors.py",
+    "version.py",
     "visible.py",
     "spec/__init__.py",
     "spec/augmentation.py",

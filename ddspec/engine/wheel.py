@@ -13,9 +13,9 @@ import zipfile
 from collections.abc import Mapping
 from importlib import metadata
 
-from ddspec import __version__
 from ddspec.engine.source import RUNNERS, files_of
 from ddspec.errors import DdspecError, Exit
+from ddspec.version import __version__
 
 FIRST_DAY = (1980, 1, 1, 0, 0, 0)
 """The first time that a zip archive can hold; no clock is in the wheel."""

@@ -40,7 +40,8 @@ def module_file(name: str) -> Path | None:
 def reached() -> set[str]:
     """Return the files of ddspec that the runners import, directly or through others."""
     runners = (ROOT / "runners" / "ddspec_runners").rglob("*.py")
-    waiting = sorted({name for path in runners for name in imports(path.read_text())})
+    waiting = ["ddspec.version"]  # by the package itself, whose other names no runner uses
+    waiting += sorted({name for path in runners for name in imports(path.read_text())})
     seen: set[Path] = set()
     while waiting:
         name = waiting.pop()
@@ -48,7 +49,6 @@ def reached() -> set[str]:
         if file is None or file in seen:
             continue
         seen |= {file, file.parent / "__init__.py"}
-        # the names of `ddspec` itself are imported when they are used, and no runner uses them
         waiting += [] if file == ROOT / "ddspec" / "__init__.py" else imports(file.read_text())
     return {path.relative_to(ROOT / "ddspec").as_posix() for path in seen}
 
