@@ -24,6 +24,8 @@ ENDED = frozenset({"exited", "dead", "stopped"})
 NOTICE_S = 0.2
 """An engine may hear that a process was killed for memory later than that its container ended."""
 NOT_FOUND, CONFLICT = 404, 409
+IMPROPER = "container state improper"
+"""Podman's word for a conflict, which it tells with the status of a failure."""
 
 
 @contextmanager
@@ -32,7 +34,7 @@ def gone_is_fine() -> Iterator[None]:
     try:
         yield
     except EngineRefused as error:
-        if error.status not in (NOT_FOUND, CONFLICT):
+        if error.status not in (NOT_FOUND, CONFLICT) and IMPROPER not in error.said:
             raise
 
 

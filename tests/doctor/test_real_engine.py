@@ -64,6 +64,9 @@ def test_every_check_of_an_engine_ends_well_here(patient: Patient) -> None:
 
 
 def test_a_container_is_walled_in_and_sees_the_store(patient: Patient) -> None:
+    if patient.facts.rootless:
+        pytest.skip("whether a rootless engine can set limits depends on the machine's cgroups")
+
     assert probe_checks.check_container(patient).verdict is Verdict.OK
 
 
