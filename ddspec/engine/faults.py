@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
@@ -11,6 +12,14 @@ from ddspec.errors import DdspecError, Exit
 
 SAYS_MORE = "`ddspec doctor` looks at it; its own log (`journalctl -u docker`) may say more"
 MENDED_BY = "is the engine running? `ddspec doctor` looks at it"
+SERVER_ERROR = 500
+HALF_GONE = re.compile(
+    r"error while dialing|: unavailable$|code = unavailable|transport is closing|ttrpc: closed"
+    r"|client connection is closing",
+    re.IGNORECASE,
+)
+"""What an engine says while containerd, to which it leaves the containers, is down or restarts:
+that it cannot be reached, in the words of gRPC and ttrpc."""
 
 
 class EngineGone(DdspecError):
@@ -48,7 +57,12 @@ def translated(doing: str) -> Iterator[None]:
     try:
         yield
     except APIError as error:
-        raise EngineRefused(doing, error.status_code or 0, _said(error)) from error
+        status, said = error.status_code or 0, _said(error)
+        if status >= SERVER_ERROR and HALF_GONE.search(said):
+            raise EngineGone(
+                f"the container engine has lost its other half ({said}), asked to {doing}"
+            ) from error
+        raise EngineRefused(doing, status, said) from error
     except (DockerException, RequestException, HTTPError, OSError) as error:
         _gone(doing, error)
 

@@ -49,6 +49,21 @@ def test_an_answer_keeps_its_status_and_its_words(status: int) -> None:
     assert caught.value.exit is Exit.UNABLE
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        'connection error: desc = "transport: Error while dialing dial unix containerd.sock: '
+        'connect: connection refused": unavailable',
+        "transport is closing: unavailable",
+        "ttrpc: closed: unknown",
+        "grpc: the client connection is closing: unknown",
+    ],
+)
+def test_an_engine_without_its_containerd_is_a_silence(said: str) -> None:
+    with pytest.raises(EngineGone, match="lost its other half"), translated("start the job"):
+        raise refused(500, said)
+
+
 def test_what_is_not_there_is_a_refusal() -> None:
     response = requests.Response()
     response.status_code = 404
