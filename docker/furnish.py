@@ -1,8 +1,11 @@
 """Furnish the environment of the runner image; runs inside the build, with the base's Python.
 
-    python3 furnish.py libraries     what requirements.txt locks
-    python3 furnish.py packages      ddspec and ddspec_runners, from the wheel
+    python3 furnish.py private     what requirements.txt locks, from wheels or by private settings
+    python3 furnish.py public      the same, from the index, unless it is there
+    python3 furnish.py packages    ddspec and ddspec_runners, from the wheel
 
+The first and the last are moved to /tree, from where the image copies them; `public` works in the
+image itself, and so touches nothing outside the environment.
 Two runs leave the same bytes: no cache, no clock, no order that depends on the machine.
 """
 
@@ -11,6 +14,7 @@ from __future__ import annotations
 import compileall
 import multiprocessing
 import os
+import shutil
 import subprocess
 import sys
 import venv
@@ -20,9 +24,8 @@ from py_compile import PycInvalidationMode
 
 BUILD = Path("/build")
 ROOT = Path("/opt/ddspec")
+LOCK = Path(__file__).with_name("requirements.txt")
 TREE = Path("/tree")
-"""What the image copies onto its root: a builder keeps the times of what lies below a folder that
-it copies, and not that of the folder itself."""
 OLDEST = (3, 11)
 
 EPOCH = 315_532_800
@@ -33,31 +36,60 @@ LEFT_OUT = frozenset(f"PIP_{name}" for name in ("CONSTRAINT", "TARGET", "PREFIX"
 
 
 def main() -> None:
-    """Make the environment, install one half of its contents, compile it, and take off the time."""
+    """Take the step that the command line names."""
     if sys.version_info < OLDEST:
         raise SystemExit(f"the base image has Python {sys.version.split()[0]}, and 3.11 is needed")
     os.umask(0o022)
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"  # not of pip's own modules, in the base's folders
+    STEPS[sys.argv[1]]()
+
+
+def private() -> None:
+    """Install the locked libraries where there are wheels or settings, to be copied."""
+    TREE.mkdir()
+    wheels = [*(BUILD / "wheels").iterdir()]
+    if wheels or any((BUILD / "settings").iterdir()):
+        origin = ["--no-index", "--find-links", str(BUILD / "wheels")] if wheels else []
+        furnish(*origin, *LOCKED)
+        move()
+
+
+def public() -> None:
+    """Install the locked libraries in place, unless they were copied."""
+    if not (ROOT / "pyvenv.cfg").exists():
+        furnish(*LOCKED)
+
+
+def packages() -> None:
+    """Install our own wheel, to be copied; by name, else pip notes the path it came from."""
+    TREE.mkdir()
+    furnish("--no-index", "--no-deps", "--find-links", str(BUILD / "packages"), "ddspec")
+    move()
+
+
+STEPS = {"private": private, "public": public, "packages": packages}
+
+LOCKED = ("--require-hashes", "--requirement", str(LOCK))
+
+
+def furnish(*what: str) -> None:
+    """Make the environment, install, compile, and take off the time."""
     venv.create(ROOT, symlinks=True, with_pip=False)
-    install(*SOURCES[sys.argv[1]]())
+    temporary = ROOT / "tmp"  # in /tmp, what pip does would show in the time of that folder
+    temporary.mkdir()
+    os.environ["TMPDIR"] = str(temporary)
+    install(*what)
     compile_all()
-    settled = TREE / ROOT.relative_to("/")
-    settled.parent.mkdir(parents=True)
-    settle(ROOT.rename(settled).parent)
+    shutil.rmtree(temporary)
+    settle(ROOT.parent)
 
 
-def libraries() -> list[str]:
-    """Return pip's arguments for the locked libraries: from the folder of wheels if it has any."""
-    wheels = BUILD / "wheels"
-    origin = ["--no-index", "--find-links", str(wheels)] if any(wheels.iterdir()) else []
-    return [*origin, "--require-hashes", "--requirement", str(BUILD / "requirements.txt")]
-
-
-def packages() -> list[str]:
-    """Return pip's arguments for our own wheel; by name, else pip notes the path it came from."""
-    return ["--no-index", "--no-deps", "--find-links", str(BUILD / "packages"), "ddspec"]
-
-
-SOURCES = {"libraries": libraries, "packages": packages}
+def move() -> None:
+    """Move the environment, with the folders above it, to where the image copies it from."""
+    target = TREE / ROOT.relative_to("/")
+    target.parent.mkdir(parents=True)
+    ROOT.rename(target)
+    settle(TREE)
 
 
 def install(*what: str) -> None:

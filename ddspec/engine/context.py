@@ -15,9 +15,11 @@ from ddspec.engine.wheel import wheel, wheel_name
 from ddspec.errors import DdspecError, Exit
 from ddspec.version import __version__
 
+INSIDE = "recipe/opt/ddspec/recipe"
+"""The image keeps what it was furnished with, and by."""
 RECIPE = ("Dockerfile", "furnish.py", "requirements.txt")
 
-FOLDERS = ("packages", "settings", "wheels")
+FOLDERS = ("packages", "recipe", "recipe/opt", "recipe/opt/ddspec", INSIDE, "settings", "wheels")
 """Every one is in the context, if only empty: a builder refuses to copy what is not there."""
 
 PIECE = 2**20
@@ -101,7 +103,10 @@ def labels(recipe: Recipe) -> Mapping[str, str]:
 def _texts(recipe: Recipe) -> Iterator[tuple[str, bytes]]:
     for name in RECIPE:
         text = _recipe_file(name).read_text()
-        yield name, (_filled(text, recipe) if name == "Dockerfile" else text).encode()
+        if name == "Dockerfile":
+            yield name, _filled(text, recipe).encode()
+        else:
+            yield f"{INSIDE}/{name}", text.encode()
     yield f"packages/{wheel_name()}", wheel()
 
 

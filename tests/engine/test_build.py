@@ -49,13 +49,17 @@ def test_the_context_holds_the_recipe_the_wheel_and_every_folder() -> None:
 
     assert sorted(files) == [
         "Dockerfile",
-        "furnish.py",
         "packages/ddspec-0.1.0-py3-none-any.whl",
-        "requirements.txt",
+        "recipe/opt/ddspec/recipe/furnish.py",
+        "recipe/opt/ddspec/recipe/requirements.txt",
     ]
     assert files["packages/ddspec-0.1.0-py3-none-any.whl"] == wheel()
     assert {name for name, entry in entries.items() if entry.isdir()} == {
         "packages",
+        "recipe",
+        "recipe/opt",
+        "recipe/opt/ddspec",
+        "recipe/opt/ddspec/recipe",
         "settings",
         "wheels",
     }

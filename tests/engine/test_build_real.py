@@ -170,7 +170,20 @@ def test_a_second_build_from_nothing_gives_the_same_layers(yard: Yard, image: Ru
     again = yard.build(cached=False)
 
     assert yard.layers(again.id) == yard.layers(image.id)
-    assert len(yard.layers(image.id)) == len(yard.layers(BASE)) + 2
+
+
+def test_libraries_from_an_index_are_installed_in_place_the_same_way_twice(
+    yard: Yard,
+) -> None:
+    (yard.folder / "requirements.txt").rename(yard.folder / "kept.txt")
+    (yard.folder / "requirements.txt").write_text("# nothing, so that no index is needed\n")
+
+    first, second = yard.build(wheels=None), yard.build(wheels=None, cached=False)
+
+    (yard.folder / "kept.txt").rename(yard.folder / "requirements.txt")
+    added = [name for name in yard.names(first) if not name.startswith("opt/ddspec/")]
+    assert yard.layers(first.id) == yard.layers(second.id)
+    assert added in ([], ["opt/ddspec"], ["opt", "opt/ddspec"])
 
 
 def test_nothing_of_the_build_stays_in_the_image(yard: Yard, image: RunnerImage) -> None:
