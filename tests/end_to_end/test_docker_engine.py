@@ -118,11 +118,10 @@ def test_engine_and_host_killed_at_once(harbour: Harbour, power: Power) -> None:
     assert harbour.doubled() <= 2
 
 
+@pytest.mark.parametrize("power", [(LIVE,)], indirect=True, ids=["live-restore"])
 def test_containers_that_live_through_a_killed_engine_are_adopted(
     harbour: Harbour, power: Power
 ) -> None:
-    if LIVE not in power.mode:
-        pytest.skip("without live-restore an engine ends what it finds when it starts")
     host = at_work(harbour)
 
     host.kill()
