@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,9 @@ STARTED = "started"
 LIVING = frozenset({"running", "paused", "restarting"})
 ENDED = frozenset({"exited", "dead", "stopped"})
 """Podman says `stopped` for a moment."""
-NOTICE_S = 0.2
-"""An engine may hear that a process was killed for memory later than that its container ended."""
+NOTICE_S = 0.5
+"""An engine may hear that a process was killed for memory later than that its container ended.
+Counted from that end, so that of hundreds which ended at once only the first is waited for."""
 NOT_FOUND, CONFLICT = 404, 409
 IMPROPER = "container state improper"
 """Podman's word for a conflict, which it tells with the status of a failure."""
@@ -90,8 +92,9 @@ def ended_state(engine: Engine, container: str, root: Path) -> JobState:
     """Return how a job ended whose container has; another run may be removing it right now."""
     try:
         inspected = _inspect(engine, container)
-        if _may_be_killed_for_memory(inspected["State"]):
-            time.sleep(NOTICE_S)
+        rest = _rest_of_notice(inspected["State"])
+        if rest > 0:
+            time.sleep(rest)
             inspected = _inspect(engine, container)
     except EngineRefused as error:
         if error.status != NOT_FOUND:
@@ -106,11 +109,20 @@ def _inspect(engine: Engine, container: str) -> Mapping[str, Any]:
     return found
 
 
-def _may_be_killed_for_memory(state: Mapping[str, Any]) -> bool:
-    return not state.get("OOMKilled") and state["ExitCode"] not in (
-        JobExit.DONE,
-        JobExit.TERMINATED,
-    )
+def _rest_of_notice(state: Mapping[str, Any]) -> float:
+    """Return the seconds in which the engine may yet say that memory ended a job."""
+    if state.get("OOMKilled") or state["ExitCode"] in (JobExit.DONE, JobExit.TERMINATED):
+        return 0.0
+    return NOTICE_S - _since(str(state.get("FinishedAt") or ""))
+
+
+def _since(moment: str) -> float:
+    """Return the seconds since an engine's time; 0 where it cannot be read or is yet to come."""
+    try:
+        then = datetime.fromisoformat(moment)
+        return max(0.0, (datetime.now(UTC) - then).total_seconds())
+    except (ValueError, TypeError):  # no time, or one without a zone
+        return 0.0
 
 
 def absent_state(root: Path) -> JobState:
