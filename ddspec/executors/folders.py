@@ -44,12 +44,13 @@ def give(folders: Iterable[Path], owner: tuple[int, int]) -> None:
 
 
 def _give(folder: Path, owner: tuple[int, int]) -> None:
+    """Give the folder itself last: it then says that all in it is given."""
     with suppress(FileNotFoundError):
-        _own(str(folder), owner, None)
         for _, folders, files, descriptor in os.fwalk(folder, follow_symlinks=False):
             for name in (*folders, *files):
                 with suppress(FileNotFoundError):
                     _own(name, owner, descriptor)
+        _own(str(folder), owner, None)
 
 
 def _own(name: str, owner: tuple[int, int], folder: int | None) -> None:

@@ -129,8 +129,9 @@ def _create_plain(engine: Engine, request: DockerRequest, *, given: bool) -> str
     if request.cache is not None:
         with full_disk_named(request.root.parent):
             request.cache.mkdir(parents=True, exist_ok=True)
-        if given:  # only the folder itself: what is in it belongs to the same user
-            os.chown(request.cache, *request.user, follow_symlinks=False)
+        # caches grow large, so they are gone through once: where a store was copied, or is new
+        if given and request.cache.lstat().st_uid != request.user[0]:
+            give([request.cache], request.user)
     with translated("create a container"):
         made = engine.api.create_container_from_config(request.body, request.name)
     return str(made["Id"])

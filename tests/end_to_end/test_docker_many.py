@@ -16,7 +16,7 @@ pytestmark = pytest.mark.docker
 def test_two_hundred_stages_one_after_another(harbour: Harbour) -> None:
     harbour.tell(plan="line", behaviours={})
 
-    ended = harbour.finish()
+    ended = harbour.finish(500)
 
     assert ended.code == 0, harbour.stderr()[-3000:]
     assert set(harbour.starts().values()) == {1}
@@ -29,7 +29,7 @@ def test_two_hundred_stages_one_after_another(harbour: Harbour) -> None:
 def test_a_hundred_stages_ten_at_a_time(harbour: Harbour) -> None:
     harbour.tell(plan="waves", behaviours={}, jobs=10)
 
-    ended = harbour.finish()
+    ended = harbour.finish(500)
 
     assert ended.code == 0, harbour.stderr()[-3000:]
     assert set(harbour.starts().values()) == {1}

@@ -83,12 +83,12 @@ class Harbour:
         self.hosts.append(made)
         return made
 
-    def finish(self) -> Ended:
+    def finish(self, patience_s: float = PATIENCE_S) -> Ended:
         """Run to the end."""
-        return self.ended(self.host())
+        return self.ended(self.host(), patience_s)
 
-    def ended(self, host: subprocess.Popen[str]) -> Ended:
-        out, _ = host.communicate(timeout=PATIENCE_S)
+    def ended(self, host: subprocess.Popen[str], patience_s: float = PATIENCE_S) -> Ended:
+        out, _ = host.communicate(timeout=patience_s)
         return Ended(host.returncode, json.loads(out) if out else {})
 
     def disturbed(self, seconds: float, act: Callable[[], object]) -> Ended:
