@@ -2,9 +2,10 @@
 
 Run by hand: `python tests/benchmarks/soak_docker.py --minutes 10 [--seed N] [--only FAULT]`. The
 engine is killed only where DDSPEC_TEST_ENGINE names one that is ours (see `.ci/engine`). Prints one
-row a fault: how many times it happened, in how many runs of a plan of 11 stages; outputs that were
-missing after a last, undisturbed run; outputs that differ from what was computed without
-containers; steps redone, and those beyond one a killed container; containers left behind.
+row a fault: how many times it happened, over how many stores with a plan of 11 stages; outputs that
+were missing after a last, undisturbed run; outputs that differ from what was computed without
+containers; finished steps that were done again, and those beyond one a killed container;
+containers left behind.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ from fake_plans import diamond
 ENGINE = Path(__file__).parents[2] / ".ci/engine"
 WHOLE_S = 4.0
 """About what an undisturbed run takes."""
-TURNS = 4
-"""Disturbances of one store before it is left in peace."""
+TURNS = 3
+"""Disturbed runs over one store, and disturbances of one run, before it is left in peace."""
 
 
 @dataclass(slots=True)
@@ -51,84 +52,102 @@ class Dice:
         return int.from_bytes(digest[:6], "big") / 2**48
 
 
-def host_only(harbour: Harbour, dice: Dice) -> int:
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """What was hit."""
+
+    times: int
+    containers: int = 0
+    """That may have lost what they did since their last checkpoint."""
+
+
+def host_only(harbour: Harbour, dice: Dice) -> Hit:
     harbour.hosts[-1].kill()
-    return 0
+    return Hit(1)
 
 
-def containers(name: str) -> Callable[[Harbour, Dice], int]:
-    return lambda harbour, dice: harbour.signal(name)
+def containers(name: str) -> Callable[[Harbour, Dice], Hit]:
+    def act(harbour: Harbour, dice: Dice) -> Hit:
+        taken = harbour.signal(name)
+        return Hit(taken, taken)
+
+    return act
 
 
-def removed(harbour: Harbour, dice: Dice) -> int:
+def removed(harbour: Harbour, dice: Dice) -> Hit:
     living = harbour.living()
     for container in living:
         with suppress_gone():
             harbour.api.remove_container(container, force=True)
-    return len(living)
+    return Hit(len(living), len(living))
 
 
-def stopped(harbour: Harbour, dice: Dice) -> int:
-    for container in harbour.living():
+def stopped(harbour: Harbour, dice: Dice) -> Hit:
+    living = harbour.living()
+    for container in living:
         with suppress_gone():
             harbour.api.stop(container, timeout=10)
-    return 0
+    return Hit(len(living))
 
 
-def paused(harbour: Harbour, dice: Dice) -> int:
+def paused(harbour: Harbour, dice: Dice) -> Hit:
     living = harbour.living()
     for act in (harbour.api.pause, harbour.api.unpause):
         for container in living:
             with suppress_gone():
                 act(container)
         time.sleep(dice())
-    return 0
+    return Hit(len(living))
 
 
-def everything(harbour: Harbour, dice: Dice) -> int:
+def everything(harbour: Harbour, dice: Dice) -> Hit:
     harbour.hosts[-1].kill()
-    return harbour.signal("SIGKILL")
+    taken = harbour.signal("SIGKILL")
+    return Hit(1 + taken, taken)
 
 
-def second_host(harbour: Harbour, dice: Dice) -> int:
+def second_host(harbour: Harbour, dice: Dice) -> Hit:
     first = harbour.hosts[-1]
     other = harbour.host()
     time.sleep(dice())
     first.kill()
     harbour.ended(other)
-    return 0
+    return Hit(1)
 
 
-def interrupted(harbour: Harbour, dice: Dice) -> int:
+def interrupted(harbour: Harbour, dice: Dice) -> Hit:
     harbour.hosts[-1].send_signal(signal.SIGINT)
-    return 0
+    return Hit(1)
 
 
-def engine(*commands: str, host: bool = False) -> Callable[[Harbour, Dice], int]:
+def engine(*commands: str, host: bool = False) -> Callable[[Harbour, Dice], Hit]:
     """Do something to the engine, and start it again in the mode it had."""
 
-    def act(harbour: Harbour, dice: Dice) -> int:
+    def act(harbour: Harbour, dice: Dice) -> Hit:
         living = len(harbour.living())
         if host:
             harbour.hosts[-1].kill()
         subprocess.run([ENGINE, commands[0]], check=True, capture_output=True)
         time.sleep(dice())
         subprocess.run([ENGINE, "start", *commands[1:]], check=True, capture_output=True)
-        return living
+        return Hit(1, living)
 
     return act
 
 
-def containerd(harbour: Harbour, dice: Dice) -> int:
+def containerd(harbour: Harbour, dice: Dice) -> Hit:
     living = len(harbour.living())
     told = subprocess.run([ENGINE, "pid", "containerd"], capture_output=True, text=True, check=True)
     with suppress(ValueError, ProcessLookupError):
         os.kill(int(told.stdout), signal.SIGKILL)
-    return living
+        return Hit(1, living)
+    return Hit(0)
 
 
 LIVE = "--live-restore"
-FAULTS: dict[str, Callable[[Harbour, Dice], int]] = {
+ENDS = (0, 6, 130, -signal.SIGKILL)
+"""Exit codes that a disturbed run may have: done, no engine, interrupted, killed."""
+FAULTS: dict[str, Callable[[Harbour, Dice], Hit]] = {
     "`ddspec run` SIGKILL": host_only,
     "`ddspec run` Ctrl-C": interrupted,
     "containers SIGKILL (`docker kill`)": containers("SIGKILL"),
@@ -139,13 +158,13 @@ FAULTS: dict[str, Callable[[Harbour, Dice], int]] = {
     "`ddspec run` and containers SIGKILL": everything,
     "one of two `ddspec run` SIGKILL": second_host,
 }
-"""What is done to a run; each returns how many containers may have lost a step."""
-ENGINE_FAULTS: dict[str, Callable[[Harbour, Dice], int]] = {
+"""What is done to a run."""
+ENGINE_FAULTS: dict[str, Callable[[Harbour, Dice], Hit]] = {
     "dockerd SIGKILL": engine("kill"),
-    "dockerd SIGKILL, live-restore": engine("kill", LIVE),
+    "dockerd SIGKILL, --live-restore": engine("kill", LIVE),
     "dockerd stopped": engine("stop"),
     "dockerd and `ddspec run` SIGKILL": engine("kill", host=True),
-    "dockerd and `ddspec run` SIGKILL, live-restore": engine("kill", LIVE, host=True),
+    "dockerd and `ddspec run` SIGKILL, --live-restore": engine("kill", LIVE, host=True),
     "containerd SIGKILL": containerd,
 }
 
@@ -162,10 +181,10 @@ class Tally:
     beyond: int = 0
     orphans: int = 0
     odd: Counter[str] = field(default_factory=Counter)
-    """Exit codes of last, undisturbed runs, where not 0."""
+    """Exit codes that should not have been."""
 
 
-def rounds(name: str, fault: Callable[[Harbour, Dice], int], tally: Tally, dice: Dice) -> None:
+def rounds(name: str, fault: Callable[[Harbour, Dice], Hit], tally: Tally, dice: Dice) -> None:
     """Disturb one store some times, leave it in peace, and count."""
     behaviours = {stage.label: {"steps": STEPS, "step_s": 0.03} for stage in diamond()}
     with tempfile.TemporaryDirectory(prefix="soak-") as folder:
@@ -173,21 +192,36 @@ def rounds(name: str, fault: Callable[[Harbour, Dice], int], tally: Tally, dice:
         told = Told(f"{folder}/home", fake_image(), "diamond", behaviours, orders={"retries": 99})
         harbour = Harbour(Path(folder), api, told)
         allowed = 0
-        if LIVE in name:
-            subprocess.run([ENGINE, "start", LIVE], check=True, capture_output=True)
+        if name in ENGINE_FAULTS:
+            mode = [LIVE] if LIVE in name else []
+            subprocess.run([ENGINE, "start", *mode], check=True, capture_output=True)
         try:
             for _ in range(TURNS):
-                hits = disturb(harbour, fault, dice)
-                tally.times += len(hits)
-                allowed += sum(hits)
+                for hit in disturb(harbour, fault, tally, dice):
+                    tally.times += hit.times
+                    allowed += hit.containers
             count(harbour, tally, allowed)
         finally:
             harbour.remove()
 
 
-def disturb(harbour: Harbour, fault: Callable[[Harbour, Dice], int], dice: Dice) -> list[int]:
-    hits: list[int] = []
-    harbour.disturbed(dice() * WHOLE_S / 2, lambda: hits.append(fault(harbour, dice)))
+def disturb(
+    harbour: Harbour, fault: Callable[[Harbour, Dice], Hit], tally: Tally, dice: Dice
+) -> list[Hit]:
+    """Run once, and do it again and again until the run is over or dead."""
+    hits: list[Hit] = []
+    begun = harbour.said("RunStarted")
+    host = harbour.host()
+    harbour.until(lambda: harbour.said("RunStarted") > begun or host.poll() is not None)
+    while len(hits) < TURNS:
+        with suppress(subprocess.TimeoutExpired):
+            host.wait(dice() * WHOLE_S / 2)
+            break
+        hits.append(fault(harbour, dice))
+    ended = harbour.ended(host)
+    if ended.code not in ENDS:
+        tally.odd[f"disturbed {ended.code}"] += 1
+        print(harbour.stderr()[-2000:], file=sys.stderr)
     return hits
 
 
@@ -215,7 +249,7 @@ def seeds(seed: str) -> Iterator[Dice]:
 
 
 def table(tallies: dict[str, Tally]) -> str:
-    head = ["killed", "times", "runs", "lost", "different", "redone", "beyond", "orphans"]
+    head = ["killed", "times", "stores", "lost", "different", "again", "beyond", "orphans"]
     rows = [
         [name, *map(str, (t.times, t.runs, t.lost, t.different, t.redone, t.beyond, t.orphans))]
         for name, t in tallies.items()
