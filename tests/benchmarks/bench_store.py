@@ -62,25 +62,24 @@ def stages(count: int) -> tuple[Stage, ...]:
     )
 
 
-def look_up(store: Store, count: int) -> int:
+def look_up(store: Store, plan: Sequence[Stage]) -> int:
     """Look every stage of a plan up, as a run does first."""
-    return len(survey(stages(count), store, lambda event: None).present)
+    return len(survey(plan, store, lambda event: None).present)
 
 
-def look_up_and_tell(store: Store, count: int) -> int:
+def look_up_and_tell(store: Store, plan: Sequence[Stage]) -> int:
     """Look every stage up and gather the figures of all, as a run does that has nothing to do."""
-    plan = stages(count)
     board = survey(plan, store, lambda event: None)
     return sum(stage.seconds is not None for stage in outcome_of(plan, board, store).stages)
 
 
-def check_all(store: Store, count: int) -> int:
-    """List the keys of the store and check every object."""
+def check_all(store: Store, plan: Sequence[Stage]) -> int:
+    """List the keys of the store and check every object, of whatever plan."""
     keys = store.objects.keys()
     return sum(store.objects.problem(key) is None for key in keys)
 
 
-CASES: dict[str, Callable[[Store, int], int]] = {
+CASES: dict[str, Callable[[Store, Sequence[Stage]], int]] = {
     "survey": look_up,
     "survey and outcome": look_up_and_tell,
     "keys and problem": check_all,
@@ -89,10 +88,9 @@ CASES: dict[str, Callable[[Store, int], int]] = {
 
 def timed(name: str, home: Path, count: int) -> float:
     """Return the seconds of a case in this process; anything missing ends the benchmark."""
-    store = open_store(home)
-    CASES[name](store, 0)  # what is imported on demand
+    store, plan = open_store(home), stages(count)
     begin = time.perf_counter()
-    found = CASES[name](store, count)
+    found = CASES[name](store, plan)
     seconds = time.perf_counter() - begin
     if found != count:
         sys.exit(f"{name}: {found} of {count}")
