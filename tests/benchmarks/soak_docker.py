@@ -34,6 +34,8 @@ from fake_plans import diamond
 ENGINE = Path(__file__).parents[2] / ".ci/engine"
 WHOLE_S = 4.0
 """About what an undisturbed run takes."""
+STUCK_S = 90.0
+"""After which a disturbed run cannot be merely slow."""
 TURNS = 3
 """Disturbed runs over one store, and disturbances of one run, before it is left in peace."""
 
@@ -181,7 +183,7 @@ class Tally:
     beyond: int = 0
     orphans: int = 0
     odd: Counter[str] = field(default_factory=Counter)
-    """Exit codes that should not have been."""
+    """What should not have been: exit codes, and runs that did not end before `docker rm -f`."""
 
 
 def rounds(name: str, fault: Callable[[Harbour, Dice], Hit], tally: Tally, dice: Dice) -> None:
@@ -218,6 +220,11 @@ def disturb(
             host.wait(dice() * WHOLE_S / 2)
             break
         hits.append(fault(harbour, dice))
+    with suppress(subprocess.TimeoutExpired):
+        host.wait(STUCK_S)
+    if host.poll() is None:  # the engine may be wrong about a container: what a person would do
+        tally.odd["stuck"] += 1
+        removed(harbour, dice)
     ended = harbour.ended(host)
     if ended.code not in ENDS:
         tally.odd[f"disturbed {ended.code}"] += 1
@@ -256,7 +263,7 @@ def table(tallies: dict[str, Tally]) -> str:
     ]
     rule = ["---", *["---:"] * (len(head) - 1)]
     lines = ["| " + " | ".join(row) + " |" for row in (head, rule, *rows)]
-    odd = [f"{name}: exit codes {dict(t.odd)}" for name, t in tallies.items() if t.odd]
+    odd = [f"{name}: {dict(t.odd)}" for name, t in tallies.items() if t.odd]
     return "\n".join([*lines, *odd])
 
 
