@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import time
-from pathlib import Path
 
 from ddspec.canon import Digest
 from ddspec.disk import disk_full, free_bytes
@@ -14,9 +13,10 @@ from ddspec.run.again import start_again
 from ddspec.run.desk import Desk, Tracked
 from ddspec.run.events import StageFailed, StageInterrupted
 from ddspec.run.launch import appear
+from ddspec.run.outputs import odd_file, read_result
 from ddspec.run.words import words_of
 from ddspec.store.journal import Entry
-from ddspec.wire.job import JobExit, Result
+from ddspec.wire.job import JobExit
 
 TEMPORARY = frozenset({JobExit.TRY_AGAIN, JobExit.DEVICE_LOST})
 TAIL_BYTES = 4000
@@ -58,12 +58,16 @@ def collect(desk: Desk, job: Tracked, state: JobState) -> None:
 
 
 def _problem(desk: Desk, job: Tracked, stage: Stage, key: Digest, state: JobState) -> str | None:
-    """Return why the output of a stage cannot be published; None if it can."""
+    """Return why the output of a stage cannot be published; None if it can.
+
+    The key's lock is not held here, so another run may publish the output under our eyes; whoever
+    holds the lock looks into the store first.
+    """
     if not state.intact:
         return state.reason
     output = desk.store.layout.output(job.attempt, key)
     try:
-        result = Result.model_validate_json((output / "result.json").read_bytes())
+        result = read_result(output)
     except OSError:
         return "there is no result.json"
     except ValueError as error:
@@ -72,24 +76,7 @@ def _problem(desk: Desk, job: Tracked, stage: Stage, key: Digest, state: JobStat
     asked = (key, stage.work.kind, stage.work.revision)
     if told != asked:
         return f"result.json speaks of {told[1]} revision {told[2]}, key {told[0][:16]}"
-    return _odd_file(output)
-
-
-def _odd_file(output: Path) -> str | None:
-    """Return what must not be published; also that the output is gone.
-
-    The key's lock is not held here, so another run may publish the output under our eyes; whoever
-    holds the lock looks into the store first.
-    """
-    try:
-        odd = [path for path in output.rglob("*") if path.is_symlink() or not _plain(path)]
-    except FileNotFoundError:
-        return "its output is gone"
-    return f"{odd[0].name} is neither a file nor a folder" if odd else None
-
-
-def _plain(path: Path) -> bool:
-    return path.is_file() or path.is_dir()
+    return odd_file(output)
 
 
 def _finish(desk: Desk, job: Tracked, stage: Stage, key: Digest, state: JobState) -> None:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import stat
 from pathlib import Path
 
+from ddspec.run.outputs import believable, read_regular
 from ddspec.wire.job import Event
+
+PIECE = 1 << 20
+"""Bytes that are read at one look, and more than any line has."""
 
 
 def size_of(path: Path) -> int:
-    """Return the bytes of a record, 0 where there is none yet."""
+    """Return the bytes of a record, 0 where there is none yet, or something else in its place."""
     try:
-        return path.stat().st_size
-    except FileNotFoundError:
+        status = os.lstat(path)
+    except (FileNotFoundError, PermissionError):
         return 0
+    return status.st_size if stat.S_ISREG(status.st_mode) else 0
 
 
 def read_events(path: Path, offset: int) -> tuple[tuple[Event, ...], int]:
@@ -20,19 +28,28 @@ def read_events(path: Path, offset: int) -> tuple[tuple[Event, ...], int]:
 
     A last line without an end is left for the next time. A line that cannot be read is left out:
     a runner that was killed inside a line leaves one, and the next attempt writes on behind it.
+    The job may do with its record what it likes: what is no plain file has no events.
     """
     if size_of(path) <= offset:
         return (), offset
-    with path.open("rb") as file:
-        file.seek(offset)
-        content = file.read()
+    try:
+        content = read_regular(path, offset=offset, limit=PIECE)
+    except (FileNotFoundError, PermissionError):
+        return (), offset
+    except OSError as error:
+        if error.errno not in (errno.ELOOP, errno.ENXIO):  # a link, a pipe, since we looked
+            raise
+        return (), offset
     whole = content[: content.rfind(b"\n") + 1]
+    if not whole and len(content) == PIECE:
+        return (), offset + PIECE
     events = [_event(line) for line in whole.splitlines() if line.strip()]
     return tuple(event for event in events if event is not None), offset + len(whole)
 
 
 def _event(line: bytes) -> Event | None:
     try:
-        return Event.model_validate_json(line)
+        event = Event.model_validate_json(line)
     except ValueError:
         return None
+    return event if believable(event) else None

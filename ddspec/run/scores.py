@@ -144,4 +144,9 @@ def accuracy_of(metrics: Mapping[str, object]) -> float | None:
     What is no finite number is none.
     """
     value = metrics.get("accuracy")
-    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+    if not isinstance(value, int | float) or not -math.inf < value < math.inf:
+        return None
+    try:
+        return float(value)
+    except OverflowError:  # JSON has integers of any size
+        return None

@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeGuard
 
 from pydantic import JsonValue
 
@@ -21,6 +22,9 @@ from ddspec.store.layout import FOLDERS, STORE_FORMAT, Layout
 from ddspec.store.manifest import read_small
 from ddspec.store.objects import Objects
 from ddspec.visible import visible
+
+LONGEST_S = 1e12
+"""Of working time; whatever claims more is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,7 @@ class Store:
             return None
         seconds = plain.get("seconds")
         return StoredResult(
-            float(seconds) if isinstance(seconds, int | float) else None,
+            float(seconds) if _is_duration(seconds) else None,
             _mapping(plain.get("metrics")),
             _mapping(plain.get("engine")),
         )
@@ -83,6 +87,10 @@ class Store:
                     shutil.rmtree(entry.path)
                 elif entry.name != "events.jsonl":
                     Path(entry.path).unlink()
+
+
+def _is_duration(value: JsonValue) -> TypeGuard[float]:
+    return isinstance(value, int | float) and 0 <= value < LONGEST_S
 
 
 def _mapping(value: JsonValue) -> Mapping[str, JsonValue]:
