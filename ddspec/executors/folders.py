@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -57,6 +58,31 @@ def _own(name: str, owner: tuple[int, int], folder: int | None) -> None:
     status = os.stat(name, dir_fd=folder, follow_symlinks=False)
     if (status.st_uid, status.st_gid) != owner:
         os.chown(name, *owner, dir_fd=folder, follow_symlinks=False)
+
+
+def make_cache(folder: Path, owner: tuple[int, int] | None) -> None:
+    """Make what compilers keep, and its owner's where one is named; jobs before may have closed it.
+
+    Caches grow large, so one is gone through once: where a store was copied, or is new.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    status = folder.lstat()
+    if status.st_mode & stat.S_IRWXU != stat.S_IRWXU:
+        folder.chmod(0o755)
+    if owner is not None and status.st_uid != owner[0]:
+        give([folder], owner)
+
+
+def close_to_others(folders: Iterable[Path]) -> None:
+    """Let nobody but us and our group into folders of ours.
+
+    What a job makes there is its user's, who may be us: others must not run it.
+    """
+    for folder in folders:
+        status = folder.lstat()
+        mode = stat.S_IMODE(status.st_mode)
+        if status.st_uid == os.geteuid() and mode & stat.S_IRWXO:
+            folder.chmod(mode & ~stat.S_IRWXO)
 
 
 def require_readable(folders: Iterable[Path]) -> None:

@@ -39,10 +39,10 @@ def data_root(data: Path, *, home: Path, socket: Path | None) -> Path:
 
 
 def refuse_escapes(root: Path, stages: Iterable[JobStage]) -> None:
-    """Refuse datasets with symbolic links that lead elsewhere in a container (DdspecError, exit 6).
+    """Refuse datasets that lead elsewhere: by their place (DdspecError, exit 5), or by links.
 
-    Those lead out of the data directory, or name their target by an absolute path, which is another
-    one there.
+    Symbolic links are refused (exit 6) that lead out of the data directory, or name their target
+    by an absolute path, which is another one in a container.
     """
     for stage in stages:
         if isinstance(stage.work, PrepareWork):
@@ -54,6 +54,13 @@ def _links(root: Path, work: PrepareWork, location: Mapping[str, str]) -> Iterat
     """Yield the symbolic links at and below what a stage reads."""
     if "path" in location:
         place = root / location["path"]
+        # before anything there is looked at: a plan may come from somebody else
+        if not Path(os.path.normpath(place)).is_relative_to(root):
+            raise DdspecError(
+                f"`{location['path']}` leads out of the data directory {root}",
+                exit=Exit.REFUSED,
+                hint="the plan names folders of images below the data directory",
+            )
         yield from _on_the_way(root, place)
         yield from _below(place)
     elif work.source.name in FACTS:

@@ -22,9 +22,9 @@ from ddspec.errors import DdspecError, Exit
 from ddspec.executors.base import Stream
 from ddspec.executors.container import IMAGE, name_of
 from ddspec.executors.ends import REMOVED, End, read_end, write_end
-from ddspec.executors.folders import give
 from ddspec.executors.leases import GPUS_LABEL
 from ddspec.executors.streams import pieces, save
+from ddspec.executors.taking_back import take_back
 from ddspec.executors.watching import gone_is_fine, inspected_state, look, remove
 from ddspec.host import boot_id
 from ddspec.wire.job import Job
@@ -75,8 +75,9 @@ def _save(engine: Engine, facts: EngineFacts, root: Path, scratch: Path) -> End:
                 with gone_is_fine():
                     save(pieces(engine.api, found["Id"], stream), root / stream)
         end = End(state, boot_id(), place_of(found, facts))
-    if os.geteuid() == 0 and not facts.rootless:
-        give((root / "output", *_scratch_of(root, scratch)), (0, os.getegid()))
+    owner = (0, os.getegid()) if os.geteuid() == 0 and not facts.rootless else None
+    take_back([root / "output"], owner)
+    take_back(_scratch_of(root, scratch), owner, plain=True)  # a later job goes on with them
     with full_disk_named(root):
         write_end(root, end)
     return end

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ddspec.disk import full_disk_named
@@ -14,9 +15,15 @@ from ddspec.engine.facts import EngineFacts
 from ddspec.engine.faults import EngineGone, EngineRefused, translated
 from ddspec.engine.gpus import device_request, host_gpus
 from ddspec.errors import DdspecError, Exit
-from ddspec.executors.container import DockerRequest, on_gpu
+from ddspec.executors.container import DockerRequest, maps_users, on_gpu
 from ddspec.executors.ends import read_end
-from ddspec.executors.folders import give, lay_out, require_readable
+from ddspec.executors.folders import (
+    close_to_others,
+    give,
+    lay_out,
+    make_cache,
+    require_readable,
+)
 from ddspec.executors.leases import lease
 from ddspec.executors.probe import leave_nonce, require_same_files, require_same_users
 from ddspec.executors.refusals import explained
@@ -59,6 +66,8 @@ def start(
     with full_disk_named(request.root.parent):
         lay_out(request.root, request.document, request.written)
         nonce = leave_nonce(request.root)
+    if not maps_users(facts):  # who a mapped user is outside may need the way to its folders
+        close_to_others(_around(request))
     if given:
         give(request.written, request.user)
     try:
@@ -83,6 +92,15 @@ def start(
         raise explained(error, facts) from error
     (request.root / STARTED).touch()
     return True
+
+
+def _around(request: DockerRequest) -> frozenset[Path]:
+    """Return the folders that hold what the job may write; those of caches are made here."""
+    around = {folder.parent for folder in request.written}
+    if request.cache is not None:
+        request.cache.parent.mkdir(parents=True, exist_ok=True)
+        around.add(request.cache.parent)
+    return frozenset(around)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +146,7 @@ def _create(
 def _create_plain(engine: Engine, request: DockerRequest, *, given: bool) -> str:
     if request.cache is not None:
         with full_disk_named(request.root.parent):
-            request.cache.mkdir(parents=True, exist_ok=True)
-        # caches grow large, so they are gone through once: where a store was copied, or is new
-        if given and request.cache.lstat().st_uid != request.user[0]:
-            give([request.cache], request.user)
+            make_cache(request.cache, request.user if given else None)
     with translated("create a container"):
         made = engine.api.create_container_from_config(request.body, request.name)
     return str(made["Id"])

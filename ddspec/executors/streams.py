@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ddspec.disk import write_whole
 from ddspec.engine.faults import EngineRefused, translated
 from ddspec.executors.base import LogChunk, Stream
 
@@ -71,5 +71,11 @@ def read_file(path: Path, offset: int) -> LogChunk:
 
 
 def save(parts: Iterable[bytes], path: Path) -> None:
-    """Write a stream to a file, whole."""
-    write_whole(path, b"".join(parts))
+    """Write a stream to a file, whole; it may be larger than the memory."""
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with partial.open("wb") as file:
+            file.writelines(parts)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

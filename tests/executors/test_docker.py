@@ -218,7 +218,7 @@ def test_where_a_job_ran_is_known_afterwards(bench: Bench) -> None:
     assert containers(bench) == []
 
 
-@pytest.mark.parametrize("done", ["pieces", "give", "write_end", "remove"])
+@pytest.mark.parametrize("done", ["pieces", "take_back", "write_end", "remove"])
 def test_taking_down_can_be_interrupted_anywhere_and_begun_again(
     bench: Bench, done: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

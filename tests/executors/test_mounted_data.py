@@ -115,3 +115,16 @@ def test_links_of_other_datasets_do_not_matter(data: Path) -> None:
     (data / "cifar-10-batches-py").symlink_to("/outside")
 
     refuse_escapes(data, [stage("mnist"), stage("digits")])
+
+
+@pytest.mark.parametrize("path", ["/etc", "..", "mine/../../outside", "../data-too"])
+def test_a_plan_that_leads_out_is_refused_before_anything_there_is_looked_at(
+    tmp_path: Path, data: Path, path: str
+) -> None:
+    (tmp_path / "outside/link").symlink_to("/etc/shadow")
+
+    with pytest.raises(DdspecError, match="leads out of the data directory") as caught:
+        refuse_escapes(data, [stage("folder", path=path, train="train")])
+
+    assert caught.value.exit is Exit.REFUSED
+    assert "shadow" not in str(caught.value)
