@@ -16,11 +16,13 @@ results/NAME/            distilled sets as they are handed out, with card and me
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from ddspec.canon import Digest
+from ddspec.errors import DdspecError, Exit
 
 STORE_FORMAT = "ddspec.store/1"
 FOLDERS = ("objects", "attempts", "scratch", "claims", "journal", "locks", "verified", "damaged")
@@ -32,7 +34,9 @@ def find_home(start: Path, environ: Mapping[str, str], explicit: Path | None = N
     """Return the folder of the store; it need not exist.
 
     `explicit` wins, then DDSPEC_HOME, then `.ddspec` of the nearest parent of `start` that has
-    one, then of the repository that `start` lies in, then of `start` itself.
+    one, then of the repository that `start` lies in, then of `start` itself. A store that was found
+    and not named must be ours, or root's: whoever owns a store decides what is in it, and may leave
+    links in it that we would write through. Raises DdspecError (exit 5) for one of somebody else.
     """
     if explicit is not None:
         return explicit.absolute()
@@ -41,9 +45,24 @@ def find_home(start: Path, environ: Mapping[str, str], explicit: Path | None = N
     parents = (start.absolute(), *start.absolute().parents)
     for parent in parents:
         if (parent / HOME_NAME / "store.json").is_file():
-            return parent / HOME_NAME
+            return _ours(parent / HOME_NAME)
     root = next((parent for parent in parents if (parent / ".git").exists()), parents[0])
-    return root / HOME_NAME
+    return _ours(root / HOME_NAME)
+
+
+def _ours(home: Path) -> Path:
+    """Return a store that may be used without having been named."""
+    try:
+        owner = home.stat().st_uid
+    except OSError:  # there is none yet, or it cannot be used, which opening it says better
+        return home
+    if owner in (os.geteuid(), 0):
+        return home
+    raise DdspecError(
+        f"the store {home} belongs to another user ({owner})",
+        exit=Exit.REFUSED,
+        hint=f"`--home {home}` or DDSPEC_HOME uses it all the same, `--home` another place",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,23 @@ def test_the_environment_wins_over_the_tree_and_an_option_over_both(tree: Path) 
     assert find_home(tree, environ, Path("/else")) == Path("/else")
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.parametrize("made", [True, False], ids=["a store", "an empty folder"])
+def test_a_store_of_somebody_else_has_to_be_named(tree: Path, made: bool) -> None:
+    home = tree / ".ddspec"
+    home.mkdir()
+    if made:
+        open_store(home)
+    os.chown(home, 12345, 12345)
+
+    with pytest.raises(DdspecError, match="belongs to another user") as caught:
+        find_home(tree / "deep", {})
+
+    assert caught.value.exit is Exit.REFUSED
+    assert find_home(tree / "deep", {}, home) == home
+    assert find_home(tree / "deep", {"DDSPEC_HOME": str(home)}) == home
+
+
 def test_a_store_keeps_its_name_and_stays_out_of_git(tmp_path: Path) -> None:
     first = open_store(tmp_path / "home")
 
