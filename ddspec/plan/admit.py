@@ -27,6 +27,9 @@ INPUTS: Mapping[str, frozenset[str]] = {
 }
 """Inputs without which a kind of work cannot do."""
 
+PLACES = frozenset({"path", "train", "test"})
+"""Where the images of a dataset may be said to lie."""
+
 
 def check_stage(label: str, kind: str, inputs: Mapping[str, str]) -> None:
     """Raise ValueError where a label is not one of its kind's, or an input is missing."""
@@ -35,3 +38,11 @@ def check_stage(label: str, kind: str, inputs: Mapping[str, str]) -> None:
     missing = INPUTS.get(kind, frozenset()) - inputs.keys()
     if missing:
         raise ValueError(f"`{label}` has no input `{min(missing)}`")
+
+
+def check_location(location: object) -> None:
+    """Raise ValueError where the places of a stage's images are no texts by name."""
+    if not isinstance(location, Mapping) or not location.keys() <= PLACES:
+        raise ValueError(f"a location has no other places than {', '.join(sorted(PLACES))}")
+    if not all(isinstance(place, str) for place in location.values()):
+        raise ValueError("the places of a location are texts")

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from ddspec.canon import Json, digest
-from ddspec.plan.admit import check_stage
+from ddspec.plan.admit import check_location, check_stage
 from ddspec.plan.groups import Group, total
 from ddspec.plan.groups import groups as groups_of
 from ddspec.plan.ir import DataFacts, Plan, Stage, spec_digest
@@ -100,6 +100,7 @@ def _stage(
     given = {**shared[line.get("work", _address(line["label"]))], **line.get("with", {})}
     upstream: dict[str, str] = {**given.pop(_INPUTS, {}), **line.get(_INPUTS, {})}
     check_stage(line["label"], given["kind"], upstream)
+    check_location(line.get("location", {}))
     keys = {name: before[label].key for name, label in upstream.items()}
     return Stage(
         label=line["label"],

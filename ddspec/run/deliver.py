@@ -27,12 +27,10 @@ def deliver(
 
     The copies share nothing with the store, so that what a person does to them harms nobody. A
     folder that holds this set already is not written again. Raises DdspecError (exit 6) where the
-    disk is full.
+    disk is full, (exit 1) where the stored output is no set.
     """
     source, target = store.layout.object(key), store.layout.results / name
-    card = json.loads((source / CARD).read_bytes()) | {
-        "protocol": protocol.model_dump(mode="json", exclude_none=True)
-    }
+    card = _card_of(source) | {"protocol": protocol.model_dump(mode="json", exclude_none=True)}
     texts = {CARD: _text(card), MEASURED: _text(measured)}
     if _there(target, texts):
         return target
@@ -50,6 +48,22 @@ def deliver(
             if not _holds(target / file, text):
                 write_whole(target / file, text)
     return target
+
+
+def _card_of(source: Path) -> dict[str, Json]:
+    """Return the card of a stored set; what its job wrote there was never looked into."""
+    bad = next((file for file in (TENSORS, GRID) if not (source / file).is_file()), CARD)
+    try:
+        card = json.loads((source / CARD).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        card = None
+    if bad != CARD or not isinstance(card, dict):
+        raise DdspecError(
+            f"the stored output {source.name[:16]} is no distilled set: see its {bad}",
+            exit=Exit.FAILED,
+            hint=f"remove {source} and run again: it is made anew",
+        )
+    return card
 
 
 def _there(target: Path, texts: Mapping[str, bytes]) -> bool:

@@ -220,6 +220,15 @@ def stage_line(document: dict[str, Any], label: str) -> dict[str, Any]:
             id="an evaluation of nothing",
         ),
         pytest.param(
+            lambda d: d["stages"][0].update(location={"path": 5}), "texts", id="a place of numbers"
+        ),
+        pytest.param(
+            lambda d: d["stages"][0].update(location="x"), "location", id="a place of letters"
+        ),
+        pytest.param(
+            lambda d: d["stages"][0].update(location={"mount": "/"}), "location", id="a new place"
+        ),
+        pytest.param(
             lambda d: d["works"]["distill"].update(stop=10**9), "100000", id="endless loops"
         ),
         pytest.param(

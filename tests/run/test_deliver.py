@@ -97,3 +97,21 @@ def test_a_file_in_place_of_the_folder_is_an_error_that_says_so(
         deliver(store, "digits", publish(store, tmp_path, "a", b"1"), PROTOCOL, {})
 
     assert caught.value.exit is Exit.UNABLE
+
+
+@pytest.mark.parametrize("card", [b"[]", b"no JSON", b"[" * 100_000, None])
+def test_an_output_that_is_no_set_is_not_delivered(
+    store: Store, tmp_path: Path, card: bytes | None
+) -> None:
+    source = tmp_path / "made"
+    source.mkdir()
+    for name in ("synthetic.safetensors", "grid.png"):
+        (source / name).touch()
+    if card is not None:
+        (source / "card.json").write_bytes(card)
+    store.objects.publish(source, "a" * 64)
+
+    with pytest.raises(DdspecError, match="is no distilled set") as caught:
+        deliver(store, "digits", "a" * 64, PROTOCOL, {})
+
+    assert caught.value.exit is Exit.FAILED
