@@ -36,10 +36,10 @@ def doctor(
     gpus: Gpus = None,
     as_json: AsJson = False,
 ) -> Exit:
-    """Check engine, image, GPUs, disk, data and store, and say how to mend each.
+    """Check what runs need, and say how to mend what is missing.
 
-    Tries what a run needs: files in the store, and one small container. Exits 6 where a run would
-    not work.
+    Looks at the engine, image, GPUs, disk, data and store; writes small files into the store and
+    starts a small container. Exits 6 where a run would not work.
     """
     from ddspec.cli.inputs import home_of
     from ddspec.doctor.patient import Patient

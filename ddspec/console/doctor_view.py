@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 
 from ddspec.canon import Json
+from ddspec.doctor.checkup import CHECKS
 from ddspec.doctor.finding import Finding, Verdict, ready
 
 MARKS = {
@@ -15,6 +16,8 @@ MARKS = {
     Verdict.UNCHECKED: "-",
 }
 """Beside the words, so that the eye finds what is not well; they carry no meaning alone."""
+CONCERNS = {check.name: check.executor for check in CHECKS if check.executor is not None}
+"""Names of checks that matter to one executor alone."""
 NAME_WIDTH = 14
 LEAST_WIDTH = 60
 
@@ -30,14 +33,27 @@ def render_finding(finding: Finding, width: int) -> str:
 
 
 def render_end(findings: Sequence[Finding], executors: Iterable[str]) -> str:
-    """Return the last line: what the findings come to."""
-    problems = [finding.check for finding in findings if finding.verdict is Verdict.PROBLEM]
+    """Return the last line: what the findings come to, for each executor that was looked at."""
+    names = list(executors)
+    concern = {
+        name: [one for one in findings if CONCERNS.get(one.check, name) == name] for name in names
+    }
+    well = [name for name in names if ready(concern[name])]
+    if not well or well == names:
+        return _judged(findings, names)
+    others = [name for name in names if name not in well]
+    return "; ".join(_judged(concern[part[0]], part) for part in (well, others))
+
+
+def _judged(findings: Sequence[Finding], executors: Sequence[str]) -> str:
+    """Return what findings come to for executors that they all concern."""
+    problems = sum(finding.verdict is Verdict.PROBLEM for finding in findings)
     warnings = sum(finding.verdict is Verdict.WARNING for finding in findings)
     places = " and ".join(f"`--executor {name}`" for name in executors)
-    if ready(findings):
+    if not problems:
         risks = f", with {_many(warnings, 'warning')}" if warnings else ""
         return f"ready for {places}{risks}"
-    told = f"{_many(len(problems), 'problem')}, {_many(warnings, 'warning')}"
+    told = f"{_many(problems, 'problem')}, {_many(warnings, 'warning')}"
     return f"not ready for {places}: {told}"
 
 

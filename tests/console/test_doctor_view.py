@@ -55,6 +55,34 @@ def test_the_last_line_tells_what_it_comes_to(findings: list[Finding], end: str)
     assert render_end(findings, ["docker"]) == end
 
 
+@pytest.mark.parametrize(
+    ("findings", "end"),
+    [
+        pytest.param(
+            [problem("runners", "", "m"), ok("engine", "")],
+            "ready for `--executor docker`; not ready for `--executor local`: 1 problem, 0 warnings",
+            id="no runners here",
+        ),
+        pytest.param(
+            [ok("runners", ""), problem("engine", "", "m"), warning("disk space", "", "m")],
+            "ready for `--executor local`, with 1 warning; "
+            "not ready for `--executor docker`: 1 problem, 1 warning",
+            id="no engine",
+        ),
+        pytest.param(
+            [problem("store", "", "m")],
+            "not ready for `--executor local` and `--executor docker`: 1 problem, 0 warnings",
+            id="what both need",
+        ),
+        pytest.param(
+            [ok("store", "")], "ready for `--executor local` and `--executor docker`", id="well"
+        ),
+    ],
+)
+def test_each_executor_is_judged_by_what_it_needs(findings: list[Finding], end: str) -> None:
+    assert render_end(findings, ["local", "docker"]) == end
+
+
 def test_the_json_form_holds_every_finding() -> None:
     plain = findings_json([LONG, unchecked("data", "none given")], ["local"])
 
