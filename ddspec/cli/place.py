@@ -93,7 +93,10 @@ def settle(asked: Asked, plan: Plan, *, steal: bool) -> tuple[Orders, Terms]:
     from ddspec.run.desk import Orders
 
     _require_sense(asked)
-    device = place_of(Device.CUDA if asked.gpus is not None else asked.device)
+    if asked.gpus is None:
+        device = place_of(asked.device)
+    else:
+        device = place_of(Device.CUDA, f"--gpus {asked.gpus}")
     gpus = _uuids(asked.gpus) if device == "cuda" else ()
     if asked.jobs is not None:
         jobs = asked.jobs

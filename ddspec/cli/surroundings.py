@@ -25,11 +25,11 @@ GPU_DRIVERS = (NVIDIA, Path("/dev/dxg"), Path("/dev/kfd"))
 """Where the drivers show that PyTorch calls CUDA: NVIDIA's, that of WSL, AMD's."""
 
 
-def place_of(device: Device) -> Place:
+def place_of(device: Device, said: str = "--device cuda") -> Place:
     """Return where stages compute; a GPU is seen by its driver, for torch is never loaded here.
 
     Only NVIDIA's own driver is taken unasked. Raises `DdspecError` (exit 6) where a GPU is asked
-    for and there can be none.
+    for, by the option `said`, and there can be none.
     """
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
     if device is Device.AUTO:
@@ -39,9 +39,9 @@ def place_of(device: Device) -> Place:
     if hidden or not any(driver.exists() for driver in GPU_DRIVERS):
         why = "CUDA_VISIBLE_DEVICES hides every GPU" if hidden else "no driver of a GPU is loaded"
         raise DdspecError(
-            f"`--device cuda` cannot be had: {why}",
+            f"`{said}` cannot be had: {why}",
             exit=Exit.UNABLE,
-            hint="`--device cpu` does the same work, more slowly",
+            hint="without it the CPU does the same work, more slowly",
         )
     return "cuda"
 

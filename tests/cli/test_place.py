@@ -108,6 +108,17 @@ def test_the_place_is_told_in_words(plan: Plan) -> None:
     assert words == "2 jobs at a time on GPUs (one of 2 each), in containers"
 
 
+def test_gpus_that_cannot_be_had_are_told_by_the_option_that_was_given(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ddspec.cli.surroundings.GPU_DRIVERS", ())
+
+    with pytest.raises(DdspecError, match="`--gpus 0` cannot be had") as raised:
+        settle(Asked(Place.DOCKER, gpus="0"), plan, steal=False)
+
+    assert raised.value.exit is Exit.UNABLE
+
+
 def test_a_run_that_finds_everything_in_the_store_needs_no_engine(
     shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
