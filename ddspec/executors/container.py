@@ -34,6 +34,8 @@ MEMORY_SHARE = 0.9
 """Of the engine's memory, for all jobs together; the rest is for the machine and for us."""
 LEAST_OWN = 1 << 24
 """Bytes that must be left of a job's memory beside shared memory and /tmp."""
+LEAST_MEMORY = 1 << 26
+"""Bytes in which no runner starts: loading PyTorch alone takes several times as much."""
 PIDS = 4096
 """Processes and threads of a job: a compiler starts one an inductor worker, torch many a core."""
 STOP_S = 30
@@ -94,10 +96,18 @@ class Sizes:
 
 
 def sizes_of(terms: Terms, engine_memory: int) -> Sizes:
-    """Divide memory among jobs; DdspecError (exit 2) where shared memory does not fit into it."""
+    """Divide memory among jobs; DdspecError (exit 2) where that leaves a job too little."""
     memory = terms.memory or int(MEMORY_SHARE * engine_memory / max(1, terms.jobs))
     tmp = min(GIB, memory // 8)
     shm = terms.shm or tmp
+    if memory < LEAST_MEMORY:
+        raise DdspecError(
+            f"{megabytes(memory)} of memory is too little for a job, which needs far more than "
+            f"{megabytes(LEAST_MEMORY)} to begin",
+            exit=Exit.USAGE,
+            hint="give more, such as `--memory 4g`"
+            + ("" if terms.memory else ", or run fewer `--jobs`"),
+        )
     if shm + tmp + LEAST_OWN > memory:
         raise DdspecError(
             f"{megabytes(shm)} of shared memory and {megabytes(tmp)} of /tmp do not fit into a "

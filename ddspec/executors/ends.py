@@ -106,7 +106,9 @@ def _out_of_memory(code: int, limit: int) -> JobState:
 def megabytes(size: int) -> str:
     """Return a number of bytes for people, as `--memory` takes it.
 
-    >>> megabytes(512 << 20), megabytes(3 << 29)
-    ('512 MiB', '1.5 GiB')
+    >>> megabytes(256), megabytes(512 << 20), megabytes(3 << 29)
+    ('256 bytes', '512 MiB', '1.5 GiB')
     """
+    if size < 1 << 20:
+        return f"{size:,} bytes"
     return f"{size / (1 << 20):.4g} MiB" if size < 1 << 30 else f"{size / (1 << 30):.4g} GiB"

@@ -198,14 +198,28 @@ def test_memory_is_divided_among_jobs(terms: Terms, sizes: tuple[int, int, int])
     assert (found.memory, found.shm, found.tmp) == sizes
 
 
-@pytest.mark.parametrize(
-    "terms", [Terms(memory=GIB, shm=GIB), Terms(memory=MIB), Terms(memory=8 * GIB, shm=7 * GIB)]
-)
+@pytest.mark.parametrize("terms", [Terms(memory=GIB, shm=GIB), Terms(memory=8 * GIB, shm=7 * GIB)])
 def test_what_does_not_fit_into_the_memory_is_refused(terms: Terms) -> None:
     with pytest.raises(DdspecError, match="do not fit") as caught:
         sizes_of(terms, 20 * GIB)
 
     assert caught.value.exit is Exit.USAGE
+
+
+@pytest.mark.parametrize(
+    ("terms", "size"),
+    [
+        pytest.param(Terms(memory=256), "256 bytes", id="a unit was forgotten"),
+        pytest.param(Terms(memory=8 * MIB, shm=GIB), "8 MiB", id="too little by itself"),
+        pytest.param(Terms(jobs=1000), "18.43 MiB", id="too many jobs"),
+    ],
+)
+def test_a_job_with_too_little_memory_is_refused(terms: Terms, size: str) -> None:
+    with pytest.raises(DdspecError, match=f"^{size} of memory is too little") as caught:
+        sizes_of(terms, 20 * GIB)
+
+    assert caught.value.exit is Exit.USAGE
+    assert ("--jobs" in str(caught.value)) is (terms.memory is None)
 
 
 @pytest.mark.parametrize(
