@@ -67,7 +67,11 @@ def runner_image(engine: Engine, reference: str) -> RunnerImage:
             found = engine.api.inspect_image(reference)
     except EngineRefused as error:
         if "invalid reference format" in error.said:
-            raise DdspecError(f"`{reference}` is no name of an image", exit=Exit.USAGE) from error
+            raise DdspecError(
+                f"`{reference}` is no name of an image",
+                exit=Exit.USAGE,
+                hint=f"such as `{IMAGE}`, in lower case; without one it is that",
+            ) from error
         if error.status != NOT_FOUND:
             raise
         raise _missing(reference) from error
@@ -164,6 +168,6 @@ def _missing(reference: str) -> DdspecError:
     hint = (
         "`ddspec image build` makes it; see docker/README.md for machines without a network"
         if reference == IMAGE
-        else f"`docker pull {reference}` fetches it, `ddspec image build --tag` makes it"
+        else f"`docker pull {reference}` fetches it, `ddspec image build --tag {reference}` makes it"
     )
     return DdspecError(f"the engine has no image `{reference}`", exit=Exit.UNABLE, hint=hint)

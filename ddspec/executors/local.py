@@ -266,7 +266,7 @@ def _require_runtime() -> None:
         raise DdspecError(
             f"stages cannot run here: {', '.join(missing)} not installed for {sys.executable}",
             exit=Exit.UNABLE,
-            hint="pip install 'ddspec[runners]'; planning and comparing do without",
+            hint="`pip install 'ddspec[runners]'`, or run in containers: `--executor docker`",
         )
 
 
