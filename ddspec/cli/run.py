@@ -105,7 +105,7 @@ def _run(
     from ddspec.run.dispatch import run_plan, site_of
 
     site = replace(site_of(store), data=None if data is None else data.absolute())
-    stages = with_images(plan, _missing(plan, store), data).stages
+    stages = with_images(plan, lambda: _missing(plan, store), data).stages
     with watch_run(say) as sink:
         return run_plan(
             stages,

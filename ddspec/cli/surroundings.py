@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -51,8 +51,10 @@ def jobs_at_a_time(place: Place, threads: int) -> int:
     return 1 if place == "cuda" else max(1, _cores() // threads)
 
 
-def with_images(plan: Plan, missing: Sequence[Stage], data: Path | None) -> Plan:
+def with_images(plan: Plan, missing: Callable[[], Sequence[Stage]], data: Path | None) -> Plan:
     """Return the plan with the places of its images filled in, where `missing` stages read them.
+
+    Which are missing takes a look at the whole store, so it is only asked where images are read.
 
     Raises `DdspecError` (exit 6) where the images are not there to be read.
     """
@@ -63,7 +65,7 @@ def with_images(plan: Plan, missing: Sequence[Stage], data: Path | None) -> Plan
     known = FACTS.get(plan.data.name)
     if known is not None and known.decoded is not None:
         return plan  # it comes with a library
-    if not any(isinstance(stage.work, PrepareWork) for stage in missing):
+    if not any(isinstance(stage.work, PrepareWork) for stage in missing()):
         return plan
     if data is None:
         raise DdspecError(
