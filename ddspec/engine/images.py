@@ -168,6 +168,7 @@ def _missing(reference: str) -> DdspecError:
     hint = (
         "`ddspec image build` makes it; see docker/README.md for machines without a network"
         if reference == IMAGE
-        else f"`docker pull {reference}` fetches it, `ddspec image build --tag {reference}` makes it"
+        else f"`docker pull {reference}` fetches it, "
+        f"`ddspec image build --tag {reference}` makes it"
     )
     return DdspecError(f"the engine has no image `{reference}`", exit=Exit.UNABLE, hint=hint)

@@ -60,7 +60,8 @@ def test_the_last_line_tells_what_it_comes_to(findings: list[Finding], end: str)
     [
         pytest.param(
             [problem("runners", "", "m"), ok("engine", "")],
-            "ready for `--executor docker`; not ready for `--executor local`: 1 problem, 0 warnings",
+            "ready for `--executor docker`; "
+            "not ready for `--executor local`: 1 problem, 0 warnings",
             id="no runners here",
         ),
         pytest.param(
