@@ -20,7 +20,7 @@ from pydantic import JsonValue
 from ddspec.disk import create_whole, full_disk_named
 from ddspec.engine.connect import Engine, connect
 from ddspec.engine.facts import EngineFacts, facts_of
-from ddspec.engine.faults import EngineGone, translated
+from ddspec.engine.faults import EngineGone
 from ddspec.engine.images import RunnerImage, matching_image
 from ddspec.errors import DdspecError, Exit
 from ddspec.executors.base import (
@@ -60,6 +60,7 @@ from ddspec.executors.watching import (
     look,
     remove,
     status,
+    stop,
 )
 from ddspec.host import boot_id
 
@@ -155,7 +156,7 @@ class DockerExecutor:
         return LogChunk("", max(0, offset))
 
     def cancel(self, handle: Handle, *, force: bool = False) -> None:
-        """Send SIGTERM, or SIGKILL, to the container; a paused one goes on to take it."""
+        """Send SIGTERM, or SIGKILL, to the container; what does not end of that is removed."""
         engine_id, attempt = _parse(handle)
         if read_end(self._root(attempt)) is not None:
             return
@@ -164,11 +165,7 @@ class DockerExecutor:
             found = look(engine, attempt)
             if found is None or status(found) not in LIVING:
                 return
-            if status(found) == "paused":
-                with gone_is_fine(), translated("unpause a job"):
-                    engine.api.unpause(found["Id"])
-            with gone_is_fine(), translated("stop a job"):
-                engine.api.kill(found["Id"], signal="SIGKILL" if force else "SIGTERM")
+            stop(engine, found, attempt, force=force)
 
     def settle(self, attempt: str) -> Handle | None:
         """Return the handle of an attempt, or seal it so that it can never start."""

@@ -26,6 +26,8 @@ NOTICE_S = 0.5
 """An engine may hear that a process was killed for memory later than that its container ended.
 Counted from that end, so that of hundreds which ended at once only the first is waited for."""
 NOT_FOUND, CONFLICT = 404, 409
+GHOST_S = 2.0
+"""How long a container may live after SIGKILL; Docker itself answers only when it has ended."""
 IMPROPER = "container state improper"
 """Podman's word for a conflict, which it tells with the status of a failure."""
 
@@ -67,6 +69,31 @@ def remove(engine: Engine, container: str, *, force: bool) -> None:
     """Remove a container; without force, only one that does not run."""
     with gone_is_fine(), translated("remove a container"):
         engine.api.remove_container(container, force=force, v=True)
+
+
+def stop(engine: Engine, found: Mapping[str, Any], attempt: str, *, force: bool) -> None:
+    """Send SIGTERM, or SIGKILL, to a living container; a paused one goes on to take it."""
+    if status(found) == "paused":
+        with gone_is_fine(), translated("unpause a job"):
+            engine.api.unpause(found["Id"])
+    with gone_is_fine(), translated("stop a job"):
+        engine.api.kill(found["Id"], signal="SIGKILL" if force else "SIGTERM")
+    if force:
+        remove_ghost(engine, attempt)
+
+
+def remove_ghost(engine: Engine, attempt: str) -> None:
+    """Remove a container that does not end of SIGKILL, once it has had the time to.
+
+    An engine whose containerd was down when a container ended believes for ever that it runs (seen
+    with Docker 20.10). It refuses to remove one whose processes do live.
+    """
+    end = time.monotonic() + GHOST_S
+    while (found := look(engine, attempt)) is not None and status(found) in LIVING:
+        if time.monotonic() > end:
+            remove(engine, found["Id"], force=True)
+            return
+        time.sleep(GHOST_S / 20)
 
 
 def live_state(found: Mapping[str, Any], root: Path) -> JobState | None:
