@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -37,6 +38,10 @@ from ddspec.visible import visible, visible_lines
 
 PACE_S = 600.0
 """Time left follows the pace of the last ten minutes: outer loops may take minutes each."""
+STARTING = "starting"
+"""What a row says between the start of its first job and the first word of a runner."""
+ECHO_WIDTH = 3
+"""Columns for the `^C` that a terminal echoes, and for its cursor."""
 
 Move = StageSubmitted | StageStarted | StageProgress | StageDone
 """Events that a row shows by itself; the others are lines above the rows."""
@@ -45,12 +50,12 @@ Move = StageSubmitted | StageStarted | StageProgress | StageDone
 @contextmanager
 def live_run() -> Iterator[Sink]:
     """Yield a sink that keeps rows up to date until the context ends; they stay on screen."""
-    with Progress(
+    with Rows(
         TextColumn("{task.description}", markup=False),
         StillBar(bar_width=28),
         TextColumn("{task.fields[count]}", markup=False),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(compact=True),
+        TimeSpent(),
+        TimeLeft(compact=True),
         TextColumn("{task.fields[detail]}", markup=False),
         console=Console(stderr=True),
         speed_estimate_period=PACE_S,
@@ -100,6 +105,48 @@ class StillBar(BarColumn):
         return bar
 
 
+class TimeSpent(TimeElapsedColumn):
+    """How long a row has been worked on; nothing before that."""
+
+    def render(self, task: Task) -> Text:
+        """Return hours, minutes and seconds."""
+        return super().render(task) if task.started else Text()
+
+
+class TimeLeft(TimeRemainingColumn):
+    """How long the rest of a row takes, said so; nothing where that is not known."""
+
+    def render(self, task: Task) -> Text:
+        """Return minutes and seconds, and hours where there are any."""
+        if task.finished or task.time_remaining is None:
+            return Text()
+        return super().render(task).append(" left")
+
+
+class Rows(Progress):
+    """Rows that leave room for what a terminal itself writes behind them: `^C`.
+
+    It would begin another line there, and the rows would be drawn again one line further down.
+    """
+
+    def get_renderable(self) -> RenderableType:
+        """Return the rows, a little narrower than the terminal."""
+        return Narrow(super().get_renderable())
+
+
+@dataclass(frozen=True, slots=True)
+class Narrow:
+    """Something drawn on fewer columns than there are."""
+
+    inner: RenderableType
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Draw it; called by rich."""
+        yield from console.render(
+            self.inner, options.update_width(max(1, options.max_width - ECHO_WIDTH))
+        )
+
+
 class LiveView:
     """Gathers the stages that differ by a number alone into one row."""
 
@@ -122,12 +169,19 @@ class LiveView:
             case StageStarted():
                 self._move(event.label, 0.0, "")
             case StageSubmitted():
-                pass
+                self._submit(event.label)
             case StageFailed() | StageInterrupted():
                 self._say(event)
                 self._stop(event.label)
             case _:
                 self._say(event)
+
+    def _submit(self, label: str) -> None:
+        """Show that a row is at work: until a runner has loaded itself, it tells nothing."""
+        row = self._row_of(label)
+        if not self._progress.tasks[row].started:
+            self._progress.start_task(row)
+            self._progress.update(row, detail=STARTING)
 
     def _open(self, labels: tuple[str, ...]) -> None:
         for label in labels:
@@ -145,13 +199,10 @@ class LiveView:
 
     def _move(self, label: str, part: float, detail: str) -> None:
         """Set how much of one stage is done; a stage may turn out to be needed only later."""
-        group = group_of(label)
-        parts = self._parts.setdefault(group, {})
+        row = self._row_of(label)
+        parts = self._parts[group_of(label)]
         parts[label] = part
-        row = self._rows.get(group)
-        if row is None:
-            row = self._add_row(group)
-        if self._progress.tasks[row].start_time is None:
+        if not self._progress.tasks[row].started:
             self._progress.start_task(row)
         self._progress.update(
             row,
@@ -161,10 +212,18 @@ class LiveView:
             detail=visible(detail),
         )
 
+    def _row_of(self, label: str) -> TaskID:
+        group = group_of(label)
+        self._parts.setdefault(group, {}).setdefault(label, 0.0)
+        row = self._rows.get(group)
+        return self._add_row(group) if row is None else row
+
     def _stop(self, label: str) -> None:
         row = self._rows.get(group_of(label))
         if row is not None:
             self._progress.stop_task(row)
+            if self._progress.tasks[row].fields["detail"] == STARTING:
+                self._progress.update(row, detail="")
 
     def _say(self, event: RunEvent) -> None:
         if line := describe(event):

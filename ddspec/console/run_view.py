@@ -23,20 +23,43 @@ PROGRESS_EVERY_S = 30.0
 def watch_run(say: Callable[[str], None]) -> Iterator[Sink]:
     """Yield what takes the events of a run and shows them until the context ends.
 
-    Bars move on the terminal of stderr once there is anything to do; where there is no terminal
-    that can do so, `say` gets whole lines.
+    Bars move on the terminal of stderr once anything was done; where there is no terminal that can
+    do so, `say` gets whole lines.
     """
-    plain, live = PlainView(say), can_move(sys.stderr, os.environ)
+    plain = PlainView(say)
+    if not can_move(sys.stderr, os.environ):
+        yield plain
+        return
     with ExitStack() as stack:
-        views: list[Sink] = []
+        yield BarsOnceBegun(plain, lambda: _live_view(stack))
 
-        def sink(event: RunEvent) -> None:
-            if not views:
-                idle = isinstance(event, RunStarted) and not event.needed
-                views.append(_live_view(stack) if live and not idle else plain)
-            views[0](event)
 
-        yield sink
+class BarsOnceBegun:
+    """Holds back what a run is going to do until it does: a run that cannot begin says why alone.
+
+    One that has nothing to do says so in a line.
+    """
+
+    def __init__(self, plain: Sink, open_bars: Callable[[], Sink]) -> None:
+        self._plain = plain
+        self._open_bars = open_bars
+        self._view: Sink | None = None
+        self._held: RunStarted | None = None
+
+    def __call__(self, event: RunEvent) -> None:
+        """Show an event, after the one that was held back."""
+        if self._view is None and isinstance(event, RunStarted):
+            if event.needed:
+                self._held = event
+            else:
+                self._view = self._plain
+                self._view(event)
+            return
+        if self._view is None:
+            self._view = self._open_bars()
+            if self._held is not None:
+                self._view(self._held)
+        self._view(event)
 
 
 def _live_view(stack: ExitStack) -> Sink:

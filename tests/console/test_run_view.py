@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 
 import pytest
 from rich.console import Console
 from rich.progress import Progress, TextColumn
 
-from ddspec.console.live_view import LiveView, StillBar, group_of
-from ddspec.console.run_view import PlainView
+from ddspec.console.live_view import (
+    ECHO_WIDTH,
+    LiveView,
+    Rows,
+    StillBar,
+    TimeLeft,
+    TimeSpent,
+    group_of,
+)
+from ddspec.console.run_view import BarsOnceBegun, PlainView
 from ddspec.console.run_words import describe, time_left
 from ddspec.run.events import (
     ObjectDamaged,
@@ -177,6 +186,107 @@ def test_a_stage_that_is_needed_only_later_gets_a_row() -> None:
     rows, _ = drawn(RunStarted((), 1, 0), StageStarted("pool/0", KEY))
 
     assert rows == [("pool", "0/1", "")]
+
+
+def test_a_row_whose_job_was_started_says_so_until_its_runner_speaks() -> None:
+    before, _ = drawn(RunStarted(("distill",), 0, 0), StageSubmitted("distill", KEY, "1"))
+    after, _ = drawn(
+        RunStarted(("distill",), 0, 0),
+        StageSubmitted("distill", KEY, "1"),
+        StageStarted("distill", KEY),
+    )
+    stopped, _ = drawn(
+        RunStarted(("distill",), 0, 0),
+        StageSubmitted("distill", KEY, "1"),
+        StageInterrupted("distill", KEY),
+    )
+
+    assert before == [("distill", "0/1", "starting")]
+    assert after == stopped == [("distill", "0/1", "")]
+
+
+def test_another_job_of_a_row_at_work_changes_nothing() -> None:
+    rows, _ = drawn(
+        RunStarted(("pool/0", "pool/1"), 0, 0),
+        progress(10, 1.0, label="pool/0"),
+        StageSubmitted("pool/1", KEY, "1"),
+    )
+
+    assert rows == [("pool", "0/2", "0: 10 of 40 outer loops")]
+
+
+def on_screen(tell: Callable[[LiveView], None]) -> list[str]:
+    """Return the lines of the rows on a terminal of 80 columns."""
+    screen = io.StringIO()
+    console = Console(file=screen, width=80, force_terminal=True, color_system=None)
+    rows = Rows(
+        TextColumn("{task.description}"),
+        StillBar(bar_width=28),
+        TimeSpent(),
+        TimeLeft(compact=True),
+        TextColumn("{task.fields[detail]}"),
+        console=console,
+        auto_refresh=False,
+        get_time=iter(range(100)).__next__,
+    )
+    tell(LiveView(rows))
+    console.print(rows.get_renderable())
+    return screen.getvalue().splitlines()
+
+
+def test_rows_leave_room_for_what_a_terminal_echoes() -> None:
+    def tell(view: LiveView) -> None:
+        view(RunStarted(("distill",), 0, 0))
+        view(progress(10, 1.0))
+        view(StageProgress("distill", KEY, 10, 40, "outer loops " * 9, 1.0))
+
+    lines = on_screen(tell)
+
+    assert 70 < max(len(line) for line in lines) <= 80 - ECHO_WIDTH
+
+
+def test_times_are_shown_where_there_are_any() -> None:
+    def tell(view: LiveView) -> None:
+        view(RunStarted(("distill", "merge"), 0, 0))
+        for loop in range(1, 11):
+            view(progress(loop, float(loop)))
+
+    busy, idle = on_screen(tell)
+
+    assert "left" in busy
+    assert idle.split() == ["merge"]
+
+
+def test_a_run_that_cannot_begin_opens_no_bars() -> None:
+    opened: list[RunEvent] = []
+    told: list[RunEvent] = []
+    view = BarsOnceBegun(told.append, lambda: opened.append)
+
+    view(RunStarted(("distill",), 0, 0))
+
+    assert opened == told == []
+
+
+def test_bars_get_what_was_held_back_first() -> None:
+    opened: list[RunEvent] = []
+    told: list[RunEvent] = []
+    view = BarsOnceBegun(told.append, lambda: opened.append)
+    events = [RunStarted(("distill",), 0, 0), StageSubmitted("distill", KEY, "1"), progress(1, 1.0)]
+
+    for event in events:
+        view(event)
+
+    assert (opened, told) == (events, [])
+
+
+def test_a_run_with_nothing_to_do_says_so_in_a_line() -> None:
+    opened: list[RunEvent] = []
+    told: list[RunEvent] = []
+    view = BarsOnceBegun(told.append, lambda: opened.append)
+
+    view(RunStarted((), 3, 0))
+
+    assert (opened, told) == ([], [RunStarted((), 3, 0)])
 
 
 GROUPS = {
