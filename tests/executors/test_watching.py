@@ -45,13 +45,13 @@ def just_now(seconds: float = 0.0) -> str:
 @pytest.mark.parametrize(
     ("state", "looks"),
     [
-        pytest.param({"ExitCode": 137, "FinishedAt": just_now(-60)}, 2, id="a clock set back"),
+        pytest.param({"ExitCode": 137, "FinishedAt": just_now(-86400)}, 2, id="a clock set back"),
         pytest.param({"ExitCode": 137, "FinishedAt": "soon"}, 2, id="no time"),
         pytest.param({"ExitCode": 137, "FinishedAt": "2020-01-01T00:00:00"}, 2, id="no zone"),
         pytest.param({"ExitCode": 137}, 2, id="nothing told"),
         pytest.param({"ExitCode": 137, "FinishedAt": LONG_AGO}, 1, id="long over"),
-        pytest.param({"ExitCode": 0, "FinishedAt": just_now(-60)}, 1, id="ended well"),
-        pytest.param({"ExitCode": 143, "FinishedAt": just_now(-60)}, 1, id="asked to stop"),
+        pytest.param({"ExitCode": 0, "FinishedAt": just_now(-86400)}, 1, id="ended well"),
+        pytest.param({"ExitCode": 143, "FinishedAt": just_now(-86400)}, 1, id="asked to stop"),
     ],
 )
 def test_only_a_fresh_and_unexplained_end_is_asked_for_twice(
