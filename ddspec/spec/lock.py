@@ -134,8 +134,11 @@ def scan_folder(
         ignored = sum(len(_files(at)) for *_, at in folders) - len(paths)
     except OSError as error:
         where = visible(str(error.filename or root))
+        closed = f"user {os.geteuid()} may not: `chmod -R a+rX` on the folder lets everyone read it"
         raise DdspecError(
-            f"`{where}` cannot be read: {error.strerror}", exit=Exit.UNABLE
+            f"`{where}` cannot be read: {error.strerror}",
+            exit=Exit.UNABLE,
+            hint=closed if isinstance(error, PermissionError) else "",
         ) from error
     locked: dict[Split, dict[str, LockedClass]] = {split: {} for split in splits}
     for split, name, at in folders:
@@ -215,19 +218,26 @@ def _unusable(
     root: Path,
     folders: Iterable[tuple[Split, str, Path]],
     found: Mapping[tuple[Split, str], Sequence[str]],
-) -> Iterator[str]:
+) -> Iterator[str | Diagnostic]:
     for split, name, at in folders:
         files = found[split, name]
         if not files:
             yield f"class `{visible(name)}` has no images in {split}: `{visible(str(at))}`"
         if not at.resolve().is_relative_to(root):
-            yield f"`{visible(str(at))}` leads out of the data folder"
+            yield _astray(at)
             continue
         for path in (at / file for file in files):
             if not _is_utf8(path.name):
                 yield f"the name of `{visible(str(path))}` is not UTF-8"
             if path.is_symlink() and not path.resolve().is_relative_to(root):
-                yield f"`{visible(str(path))}` leads out of the data folder"
+                yield _astray(path)
+
+
+def _astray(path: Path) -> Diagnostic:
+    return Diagnostic(
+        f"`{visible(str(path))}` leads out of the data folder",
+        hint="put the files themselves there: what a link names may be another file tomorrow",
+    )
 
 
 def _is_utf8(name: str) -> bool:
@@ -249,8 +259,9 @@ def _sha256(path: Path) -> Digest:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _refuse(problems: Iterable[str]) -> None:
-    if found := [Diagnostic(problem) for problem in problems]:
+def _refuse(problems: Iterable[str | Diagnostic]) -> None:
+    found = [one if isinstance(one, Diagnostic) else Diagnostic(one) for one in problems]
+    if found:
         raise DdspecError(found, exit=Exit.UNABLE)
 
 

@@ -226,6 +226,20 @@ def test_classes_never_lead_out_of_the_folder(tree: Path) -> None:
     assert "leads out of the data folder" in str(raised.value)
 
 
+def test_images_that_somebody_may_not_read_are_told_with_the_way_out(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "scandir", closed)
+
+    with pytest.raises(DdspecError, match="Permission denied") as raised:
+        scan(tree)
+
+    assert f"user {os.geteuid()} may not: `chmod -R a+rX`" in str(raised.value)
+
+
 def test_a_name_that_is_not_utf_8_is_refused(tree: Path) -> None:
     Path(os.fsdecode(os.fsencode(tree / "train/ant") + b"/\xff.png")).touch()
 
