@@ -25,9 +25,12 @@ ENDED = frozenset({"exited", "dead", "stopped"})
 NOTICE_S = 0.5
 """An engine may hear that a process was killed for memory later than that its container ended.
 Counted from that end, so that of hundreds which ended at once only the first is waited for."""
+NOTICE_OF_KILLED_S = 2.0
+"""The same for one that ended of SIGKILL, which mostly is for memory; a busy engine is slow."""
 NOT_FOUND, CONFLICT = 404, 409
 GHOST_S = 2.0
 """How long a container may live after SIGKILL; Docker itself answers only when it has ended."""
+KILLED = 128 + 9
 IMPROPER = "container state improper"
 """Podman's word for a conflict, which it tells with the status of a failure."""
 
@@ -140,7 +143,8 @@ def _rest_of_notice(state: Mapping[str, Any]) -> float:
     """Return the seconds in which the engine may yet say that memory ended a job."""
     if state.get("OOMKilled") or state["ExitCode"] in (JobExit.DONE, JobExit.TERMINATED):
         return 0.0
-    return NOTICE_S - _since(str(state.get("FinishedAt") or ""))
+    notice = NOTICE_OF_KILLED_S if state["ExitCode"] == KILLED else NOTICE_S
+    return notice - _since(str(state.get("FinishedAt") or ""))
 
 
 def _since(moment: str) -> float:
