@@ -41,7 +41,7 @@ def place_of(device: Device, said: str = "--device cuda") -> Place:
         raise DdspecError(
             f"`{said}` cannot be had: {why}",
             exit=Exit.UNABLE,
-            hint="without it the CPU does the same work, more slowly",
+            hint="`--device cpu` in its place does the same work, more slowly",
         )
     return "cuda"
 
