@@ -107,6 +107,8 @@ class Desk:
     """Attempt to job."""
     deferred: set[Digest] = field(default_factory=set)
     """Stages that wait for room, of which the sink knows."""
+    unheard: dict[Digest, int] = field(default_factory=dict)
+    """How often the request to start a stage was not answered, and came to nothing."""
     silence: Silence = field(default_factory=Silence)
     _places: dict[str, Executor[Any] | None] = field(default_factory=dict)
 

@@ -58,6 +58,7 @@ def launch(desk: Desk, gang: Sequence[Stage]) -> None:
         tracked = desk.track(stage, known or claim)
         tracked.handle, tracked.seen = handle, True
         desk.deferred.discard(claim.key)
+        desk.unheard.pop(claim.key, None)
         desk.sink(StageSubmitted(stage.label, claim.key, attempt))
 
 

@@ -134,13 +134,16 @@ def test_containers_that_live_through_a_killed_engine_are_adopted(
     assert harbour.said("StageAdopted") > 0
 
 
-def test_a_killed_containerd_is_started_again_by_the_engine(harbour: Harbour, power: Power) -> None:
+def test_a_run_outlives_a_killed_containerd(harbour: Harbour, power: Power) -> None:
     host = at_work(harbour)
 
     power.kill_containerd()
+    # a container that ends while nobody looks runs for ever in the engine's eyes, until it restarts
+    power("stop")
+    power("start")
     ended = harbour.ended(host)
 
-    assert ended.code in (0, 6), harbour.stderr()[-3000:]
+    assert ended.code == 0, harbour.stderr()[-3000:]
     all_there(harbour)
     assert harbour.doubled() <= 2
 
