@@ -12,11 +12,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from ddspec.executors.docker import DockerExecutor
 from fake_jobs import order
 from fake_plans import chain
 
 from ddspec.executors.base import Phase, Terms
+from ddspec.executors.docker import DockerExecutor
 from ddspec.run.dispatch import site_of
 from ddspec.store.store import open_store
 
