@@ -78,7 +78,7 @@ def probed(home: Path, image: str, caller: tuple[str, ...] = (sys.executable,)) 
             [*caller, str(HOST), json.dumps(told)],
             capture_output=True,
             text=True,
-            env={**os.environ, **SECRETS, "DOCKER_CONFIG": str(config), "HOME": str(config)},
+            env={**SECRETS, **os.environ, "DOCKER_CONFIG": str(config), "HOME": str(config)},
             timeout=120,
             check=False,
         )
@@ -200,7 +200,7 @@ def open_folder() -> Iterator[Path]:
 
 
 def test_a_caller_who_is_not_root_is_the_user_inside(
-    open_folder: Path, runner_image: str, engine_socket: Path
+    open_folder: Path, runner_image: str, engine_socket: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if os.getuid() != 0:
         pytest.skip("only root can become another user")
@@ -211,6 +211,11 @@ def test_a_caller_who_is_not_root_is_the_user_inside(
     python = next(filter(lambda python: _runs(python, become), PYTHONS), None)
     if python is None:
         pytest.skip("no interpreter here can be used, with our packages, by another user")
+
+    # the socket may lie below a folder that is closed to others; its own rights stay what they are
+    near = open_folder / "docker.sock"
+    near.hardlink_to(engine_socket)
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{near}")
 
     report = probed(open_folder / "home", runner_image, (*become, python))
 
