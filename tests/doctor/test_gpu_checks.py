@@ -13,7 +13,7 @@ from ddspec.engine.gpus import Found, Gpu
 from ddspec.engine.images import RunnerImage
 from ddspec.errors import DdspecError, Exit
 
-GPU = Gpu("0", "GPU-1", "NVIDIA H200", 140 << 30, "sm_90", "570.86.10")
+GPU = Gpu("0", "GPU-1", "NVIDIA H100", 80 << 30, "sm_90", "570.86.10")
 IMAGE = RunnerImage("r", "i", None, "s", {}, "0", "3.12", "2.11", "12.8", "", 1)
 TOLD = Told(
     uid=1,

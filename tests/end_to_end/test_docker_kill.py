@@ -10,7 +10,7 @@ import signal
 import subprocess
 
 import pytest
-from fake_harbour import STEPS, Harbour, expected
+from fake_harbour import STEPS, Harbour, expected, suppress_gone
 
 pytestmark = pytest.mark.docker
 
@@ -72,7 +72,8 @@ def test_docker_stop_is_a_preemption_and_the_run_goes_on_by_itself(harbour: Harb
     host = at_work(harbour)
 
     for container in harbour.living():
-        harbour.api.stop(container, timeout=10)
+        with suppress_gone():
+            harbour.api.stop(container, timeout=10)
     ended = harbour.ended(host)
 
     assert ended.code == 0
@@ -100,7 +101,8 @@ def test_a_container_removed_by_somebody_else_is_started_again(harbour: Harbour)
 
     removed = harbour.living()
     for container in removed:
-        harbour.api.remove_container(container, force=True)
+        with suppress_gone():
+            harbour.api.remove_container(container, force=True)
     ended = harbour.ended(host)
 
     assert ended.code == 0
@@ -112,9 +114,7 @@ def test_a_container_removed_by_somebody_else_is_started_again(harbour: Harbour)
 def test_a_paused_container_is_waited_for(harbour: Harbour) -> None:
     host = at_work(harbour)
 
-    paused = harbour.living()
-    for container in paused:
-        harbour.api.pause(container)
+    paused = harbour.pause()
     harbour.until(lambda: len(harbour.containers("paused")) == len(paused))
     before = harbour.steps()["pool/0", STEPS]
     with pytest.raises(subprocess.TimeoutExpired):
@@ -133,8 +133,7 @@ def test_a_paused_container_is_waited_for(harbour: Harbour) -> None:
 @pytest.mark.parametrize("stops", [1, 2])
 def test_ctrl_c_ends_a_paused_container(harbour: Harbour, stops: int) -> None:
     host = at_work(harbour)
-    for container in harbour.living():
-        harbour.api.pause(container)
+    harbour.pause()
 
     host.send_signal(signal.SIGINT)
     harbour.until(lambda: harbour.said("StopRequested") > 0)

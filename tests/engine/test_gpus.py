@@ -15,7 +15,7 @@ I0, I1 = "MIG-11110000", "MIG-22220000"
 
 
 def gpu(index: str, uuid: str, parent: str | None = None) -> Gpu:
-    return Gpu(index, uuid, "NVIDIA H200", 140 * GIB, "sm_90", "580.65.06", parent)
+    return Gpu(index, uuid, "NVIDIA H100", 80 * GIB, "sm_90", "580.65.06", parent)
 
 
 WHOLE = (gpu("0", A), gpu("1", B), gpu("2", C))
@@ -86,8 +86,8 @@ def test_an_instance_is_described_by_itself_and_by_what_it_is_part_of() -> None:
 
     whole, instance = look(FakeNvml(cards, driver="570.86.10")).gpus
 
-    assert whole == Gpu("0", A, "NVIDIA H200", 140 * GIB, "sm_90", "570.86.10")
-    assert instance == Gpu("1:2", I0, "NVIDIA H200 MIG", 18 * GIB, "sm_90", "570.86.10", parent=B)
+    assert whole == Gpu("0", A, "NVIDIA H100", 80 * GIB, "sm_90", "570.86.10")
+    assert instance == Gpu("1:2", I0, "NVIDIA H100 MIG", 18 * GIB, "sm_90", "570.86.10", parent=B)
 
 
 def test_the_library_itself_is_asked_where_none_is_given() -> None:
@@ -143,7 +143,7 @@ def test_gpus_are_chosen_by_index_or_by_uuid(
         pytest.param("0,0", WHOLE, Exit.USAGE, "the GPU 0 twice", "one job", id="twice"),
         pytest.param(f"1,{B}", WHOLE, Exit.USAGE, "the GPU 1 twice", "one job", id="twice by name"),
         pytest.param("1,1:0", SPLIT, Exit.USAGE, "the GPU 1:0 twice", "one job", id="and its part"),
-        pytest.param("7", WHOLE, Exit.UNABLE, "no GPU `7`", f"0 (NVIDIA H200, {A})", id="absent"),
+        pytest.param("7", WHOLE, Exit.UNABLE, "no GPU `7`", f"0 (NVIDIA H100, {A})", id="absent"),
         pytest.param("GPU-f", WHOLE, Exit.UNABLE, "no GPU `GPU-f`", B, id="absent UUID"),
         pytest.param("0", (), Exit.UNABLE, "no GPU `0`", "lists none", id="no GPUs"),
         pytest.param("all", (), Exit.UNABLE, "no GPU can be used", "lists none", id="all of none"),

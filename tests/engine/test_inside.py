@@ -17,7 +17,7 @@ WELL = {
     "python": "3.12.12",
     "torch": "2.15.0+cu132",
     "cuda": "13.2",
-    "devices": ["H200"],
+    "devices": ["H100"],
     "source": runners_digest(),
     "uid": 7,
     "writable": ["/tmp"],
@@ -36,7 +36,7 @@ def test_an_image_that_works_says_what_is_in_it() -> None:
 
     seen = look_inside(api.engine(), image, user="7:8")
 
-    assert seen == Inside("7:8", "3.12.12", "2.15.0+cu132", "13.2", ("H200",))
+    assert seen == Inside("7:8", "3.12.12", "2.15.0+cu132", "13.2", ("H100",))
     assert api.removed == ["0"]
 
 

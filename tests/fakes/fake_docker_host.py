@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from fake_plans import PLANS, RUNNER
 
-from ddspec.errors import DdspecError
+from ddspec.errors import DdspecError, Exit
 from ddspec.executors.base import Executor, Terms
 from ddspec.run.desk import Orders
 from ddspec.run.dispatch import run_plan, site_of
@@ -66,6 +66,8 @@ def main() -> int:
     except DdspecError as error:
         print(error, file=sys.stderr, flush=True)
         return error.exit
+    except KeyboardInterrupt:  # once more, when the run was over
+        return Exit.INTERRUPTED
     print(json.dumps({stage.label: stage.state for stage in outcome.stages}))
     return outcome.exit
 

@@ -128,6 +128,15 @@ class Harbour:
                 taken += 1
         return taken
 
+    def pause(self) -> list[str]:
+        """Pause every container of the store that runs; return those that were still there."""
+        paused = []
+        for container in self.living():
+            with suppress_gone():
+                self.api.pause(container)
+                paused.append(container)
+        return paused
+
     def until(self, holds: Callable[[], bool]) -> None:
         """Wait for something that a host at work brings about."""
         end = time.monotonic() + PATIENCE_S

@@ -17,8 +17,8 @@ class Card:
     """One GPU, or one instance on it."""
 
     uuid: str
-    name: str = "NVIDIA H200"
-    memory: int = 140 * GIB
+    name: str = "NVIDIA H100"
+    memory: int = 80 * GIB
     capability: tuple[int, int] = (9, 0)
     split: bool | None = False
     """Whether it is split; None where the product cannot be."""
