@@ -14,8 +14,8 @@ from typing import Any
 
 from ddspec.engine.connect import Engine
 from ddspec.engine.context import Recipe, base_of, context
-from ddspec.engine.faults import EngineGone, EngineRefused, translated
-from ddspec.engine.images import NOT_FOUND, RunnerImage, runner_image
+from ddspec.engine.faults import NOT_FOUND, EngineGone, EngineRefused, translated
+from ddspec.engine.images import RunnerImage, runner_image
 from ddspec.engine.trial import Trial, try_command
 from ddspec.errors import DdspecError, Exit
 

@@ -12,7 +12,7 @@ from ddspec.errors import DdspecError, Exit
 
 SAYS_MORE = "`ddspec doctor` looks at it; its own log (`journalctl -u docker`) may say more"
 MENDED_BY = "is the engine running? `ddspec doctor` looks at it"
-SERVER_ERROR = 500
+NOT_FOUND, CONFLICT, SERVER_ERROR = 404, 409, 500
 HALF_GONE = re.compile(
     r"error while dialing|: unavailable$|code = unavailable|transport is closing|ttrpc: closed"
     r"|client connection is closing",

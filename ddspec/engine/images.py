@@ -8,15 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ddspec.engine.connect import Engine
-from ddspec.engine.faults import EngineRefused, translated
+from ddspec.engine.faults import NOT_FOUND, EngineRefused, translated
 from ddspec.engine.source import revisions, runners_digest
 from ddspec.errors import DdspecError, Diagnostic, Exit
 from ddspec.version import __version__
 
 IMAGE = f"ddspec-runner:{__version__}"
 """What the image that belongs to this version is called on the machine that built it."""
-
-NOT_FOUND = 404
 
 SOURCE = "org.ddspec.source"
 REVISIONS = "org.ddspec.revisions"

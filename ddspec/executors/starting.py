@@ -12,7 +12,7 @@ from typing import Any
 from ddspec.disk import full_disk_named
 from ddspec.engine.connect import Engine
 from ddspec.engine.facts import EngineFacts
-from ddspec.engine.faults import EngineGone, EngineRefused, translated
+from ddspec.engine.faults import CONFLICT, NOT_FOUND, EngineGone, EngineRefused, translated
 from ddspec.engine.gpus import device_request, host_gpus
 from ddspec.errors import DdspecError, Exit
 from ddspec.executors.container import DockerRequest, maps_users, on_gpu
@@ -28,7 +28,7 @@ from ddspec.executors.leases import lease
 from ddspec.executors.probe import leave_nonce, require_same_files, require_same_users
 from ddspec.executors.refusals import explained
 from ddspec.executors.supervise import HANDLE
-from ddspec.executors.watching import CONFLICT, NOT_FOUND, STARTED, look, remove, status
+from ddspec.executors.watching import STARTED, look, remove, status
 
 
 def begun(engine: Engine, request: DockerRequest) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ddspec.engine.connect import Engine
-from ddspec.engine.faults import EngineRefused, translated
+from ddspec.engine.faults import CONFLICT, NOT_FOUND, EngineRefused, translated
 from ddspec.executors.base import JobState, Phase
 from ddspec.executors.container import ATTEMPT, BOOT, HOME, STORE, name_of
 from ddspec.executors.ends import REMOVED, RESTARTED, judge_container, read_end, state_of_end
@@ -27,7 +27,6 @@ NOTICE_S = 0.5
 Counted from that end, so that of hundreds which ended at once only the first is waited for."""
 NOTICE_OF_KILLED_S = 2.0
 """The same for one that ended of SIGKILL, which mostly is for memory; a busy engine is slow."""
-NOT_FOUND, CONFLICT = 404, 409
 GHOST_S = 2.0
 """How long a container may live after SIGKILL; Docker itself answers only when it has ended."""
 KILLED = 128 + 9
