@@ -77,7 +77,9 @@ def build_image(
             decode=True,
             timeout=None,
         )
-        _follow(lines, say)
+        done = _follow(lines, say)
+    if not done:  # else an older image of that name would be taken for the new one
+        raise EngineGone("the container engine ended the build before it was done")
     return runner_image(engine, tag)
 
 
@@ -110,8 +112,10 @@ def _have(engine: Engine, base: str, say: Say) -> None:
         with translated(f"pull `{base}`"):
             # by its full name: the SDK pulls every tag of a bare one
             name = base if "@" in base or ":" in base.rpartition("/")[2] else f"{base}:latest"
-            for line in engine.api.pull(name, stream=True, decode=True):
-                _refuse(line, ())
+            pulled = engine.api.pull(name, stream=True, decode=True)
+            failures = [str(line["error"]) for line in pulled if line.get("error")]
+        if failures:
+            raise DdspecError(failures[0], exit=Exit.UNABLE)
     except DdspecError as error:
         raise DdspecError(
             f"the base image `{base}` is not on the engine, and cannot be pulled: {error}",
@@ -120,18 +124,28 @@ def _have(engine: Engine, base: str, say: Say) -> None:
         ) from error
 
 
-def _follow(lines: Iterable[Mapping[str, Any]], say: Say) -> None:
-    """Tell every line of a build as it comes; raise with the last ones where it fails."""
+def _follow(lines: Iterable[Mapping[str, Any]], say: Say) -> bool:
+    """Tell every line of a build as it comes; return whether one said that it is done.
+
+    Raises DdspecError with the last lines where it failed. What failed is read to its end as well:
+    only then does the SDK let go of the connection.
+    """
     last: deque[str] = deque(maxlen=LAST_LINES)
-    done = False
+    done, failure = False, ""
     for message in lines:
         for text in _lines_of(message):
             last.append(text)
             say(text)
             done = done or text.startswith(SUCCESS)
-        _refuse(message, last)
-    if not done:  # else an older image of that name would be taken for the new one
-        raise EngineGone("the container engine ended the build before it was done")
+        failure = failure or str(message.get("error") or "")
+    if failure:
+        shown = "".join(f"\n    {line}" for line in last)
+        raise DdspecError(
+            f"the image could not be built: {failure}{shown}",
+            exit=Exit.UNABLE,
+            hint="docker/README.md tells of bases, proxies, private indexes and no network",
+        )
+    return done
 
 
 def _lines_of(message: Mapping[str, Any]) -> Iterator[str]:
@@ -139,17 +153,6 @@ def _lines_of(message: Mapping[str, Any]) -> Iterator[str]:
         return  # bytes of a layer, many times a second
     text = COLOURS.sub("", str(message.get("stream") or message.get("status") or ""))
     yield from (line.rstrip() for line in text.splitlines() if line.strip())
-
-
-def _refuse(message: Mapping[str, Any], last: Iterable[str]) -> None:
-    error = message.get("error")
-    if error:
-        shown = "".join(f"\n    {line}" for line in last)
-        raise DdspecError(
-            f"the image could not be built: {error}{shown}",
-            exit=Exit.UNABLE,
-            hint="docker/README.md tells of bases, proxies, private indexes and no network",
-        )
 
 
 def _reason(trial: Trial) -> str:

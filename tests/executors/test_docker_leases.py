@@ -17,8 +17,10 @@ import fake_lessee
 import pytest
 from fake_lessee import create, import_sleep, remove
 
+from ddspec.engine.connect import connect
 from ddspec.engine.facts import read_facts
 from ddspec.engine.gpus import device_request
+from ddspec.errors import DdspecError
 from ddspec.executors.base import NoRoom
 from ddspec.executors.leases import lease
 
@@ -36,12 +38,10 @@ cp "$bundle/config.json" "{folder}/${{bundle##*/}}.json"
 
 @pytest.fixture(scope="module")
 def api() -> Iterator[Any]:
-    import docker.errors
-
     try:
-        client = fake_lessee.engine()
-    except docker.errors.DockerException as error:
-        pytest.skip(f"no container engine answers: {error}")
+        client = connect(os.environ).api
+    except DdspecError as error:
+        pytest.skip(str(error))
     import_sleep(client, IMAGE)
     yield client
     client.remove_image(IMAGE)
