@@ -8,13 +8,14 @@ from ddspec.errors import DdspecError, Exit
 from ddspec.plan.check import check
 from ddspec.plan.data import data_facts
 from ddspec.plan.findings import Places, nowhere
-from ddspec.plan.ir import Plan
+from ddspec.plan.ir import Plan, Variant
 from ddspec.plan.lower import lower
 from ddspec.presets.protocols import PROTOCOLS
 from ddspec.spec.evaluate import ProtocolSpec
 from ddspec.spec.experiment import Experiment
 
 if TYPE_CHECKING:
+    from ddspec.spec.load import Loaded
     from ddspec.spec.lock import Lock
 
 
@@ -30,7 +31,13 @@ def compile_plan(
     if errors:
         raise DdspecError(errors, exit=Exit.INVALID)
     protocol = protocol_of(experiment)
-    return Plan(experiment, protocol, data, lower(experiment, protocol, data))
+    variant = Variant("", {}, experiment, protocol, data)
+    return Plan(experiment.name, (variant,), lower(experiment, protocol, data))
+
+
+def compile_spec(loaded: Loaded, lock: Lock | None = None) -> Plan:
+    """Compile a spec with all its variants; errors point into the files it was read from."""
+    return compile_plan(loaded.experiment, lock, loaded.place)
 
 
 def protocol_of(experiment: Experiment) -> ProtocolSpec:

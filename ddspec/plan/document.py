@@ -11,7 +11,7 @@ from ddspec.canon import Json, digest
 from ddspec.plan.admit import check_location, check_stage
 from ddspec.plan.groups import Group, total
 from ddspec.plan.groups import groups as groups_of
-from ddspec.plan.ir import DataFacts, Plan, Stage, spec_digest
+from ddspec.plan.ir import DataFacts, Plan, Stage, Variant, spec_digest
 from ddspec.spec.evaluate import ProtocolSpec
 from ddspec.spec.experiment import Experiment
 from ddspec.wire.work import (
@@ -86,12 +86,14 @@ def plan_of(document: Mapping[str, Any]) -> Plan:
     sources = [work.source for work in works if isinstance(work, PrepareWork)]
     if not sources:
         raise ValueError("no stage prepares the data")
-    return Plan(
+    variant = Variant(
+        name="",
+        settings={},
         experiment=experiment,
         protocol=ProtocolSpec.model_validate(document["protocol"]),
         data=_facts(sources[0], document["data"]),
-        stages=tuple(stages.values()),
     )
+    return Plan(experiment.name, (variant,), tuple(stages.values()))
 
 
 def _stage(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ddspec.canon import Digest, Json, digest
 from ddspec.spec.evaluate import ProtocolSpec
@@ -59,45 +59,122 @@ class DataFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """The compiled stages of one experiment, upstream first."""
+class Variant:
+    """One experiment of a plan, and which of the plan's stages it needs."""
 
+    name: str
+    """Empty for the only one of a spec without a matrix."""
+    settings: Mapping[str, Json]
+    """What the matrix sets for it, by dotted path; empty without a matrix."""
     experiment: Experiment
     protocol: ProtocolSpec
     """The evaluation protocol, looked up; `idc_by_size` is resolved in the stages."""
     data: DataFacts
+    labels: tuple[str, ...] = ()
+    """Its stages under the plan's labels, in the plan's order; empty where it needs them all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The compiled stages of a spec, upstream first: of one experiment, or of all of a matrix.
+
+    A stage that several variants need is there once. Where all variants need it, its label is
+    plain; else it is `LABEL@NAME` with the name of the first variant that does. What looks at one
+    experiment goes through `of`.
+    """
+
+    name: str
+    variants: tuple[Variant, ...]
+    """At least one; without a matrix, one whose name is empty."""
     stages: tuple[Stage, ...]
+    _by_label: Mapping[str, Stage] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_by_label", {stage.label: stage for stage in self.stages})
 
     def __iter__(self) -> Iterator[Stage]:
         return iter(self.stages)
 
     @property
-    def name(self) -> str:
-        """The experiment's name."""
-        return self.experiment.name
+    def experiment(self) -> Experiment:
+        """The experiment of the first variant: of the plan, where there is one only."""
+        return self.variants[0].experiment
+
+    @property
+    def protocol(self) -> ProtocolSpec:
+        """The evaluation protocol of the first variant."""
+        return self.variants[0].protocol
+
+    @property
+    def data(self) -> DataFacts:
+        """The dataset of the first variant."""
+        return self.variants[0].data
+
+    @property
+    def is_matrix(self) -> bool:
+        """Whether it is of a spec with a matrix, even of one with a single variant."""
+        return self.variants[0].name != ""
 
     @property
     def locked(self) -> bool:
         """Whether the data are identified, so that every stage has a key."""
-        return self.data.content is not None
+        return all(variant.data.content is not None for variant in self.variants)
 
     @property
     def digest(self) -> Digest:
         """Name of the plan: all labels, keys and threads, and the spec they follow from."""
         stages: Json = [[stage.label, stage.key, stage.threads] for stage in self.stages]
-        return digest({"spec": spec_digest(self.experiment), "stages": stages})
+        return digest({**self._asked(), "stages": stages})
+
+    def _asked(self) -> dict[str, Json]:
+        if not self.is_matrix:
+            return {"spec": spec_digest(self.experiment)}
+        return {"variants": [[one.name, spec_digest(one.experiment)] for one in self.variants]}
 
     def stage(self, label: str) -> Stage:
         """Return the stage of a label; KeyError where there is none."""
-        for stage in self.stages:
-            if stage.label == label:
-                return stage
-        raise KeyError(label)
+        return self._by_label[label]
+
+    def variant(self, name: str) -> Variant:
+        """Return the variant of a name; KeyError where there is none."""
+        for variant in self.variants:
+            if variant.name == name:
+                return variant
+        raise KeyError(name)
+
+    def of(self, name: str) -> Plan:
+        """Return the plan of one variant, labelled as that of a spec of its own would be.
+
+        KeyError where there is no variant of that name.
+        """
+        variant = self.variant(name)
+        if not self.is_matrix:
+            return self
+        stages = tuple(_alone(self._by_label[label]) for label in variant.labels)
+        alone = replace(variant, name="", settings={}, labels=())
+        return Plan(variant.experiment.name, (alone,), stages)
+
+    def users(self, label: str) -> tuple[str, ...]:
+        """Return the names of the variants that need a stage."""
+        return tuple(one.name for one in self.variants if not self.is_matrix or label in one.labels)
 
     def distillation(self) -> tuple[DistillWork, ...]:
-        """Return the works of all segments over all classes, or over those of the first shard."""
+        """Return the works of all segments over all classes, or over those of the first shard.
+
+        Of one experiment: of a matrix, ask the plan of each variant.
+        """
         works = [stage.work for stage in self.stages if isinstance(stage.work, DistillWork)]
         return tuple(work for work in works if work.classes is None or work.classes.start == 0)
+
+
+def own_label(label: str) -> str:
+    """Return the label of a stage in the plan of one variant, without the variant's name."""
+    return label.partition("@")[0]
+
+
+def _alone(stage: Stage) -> Stage:
+    upstream = {name: own_label(label) for name, label in stage.upstream.items()}
+    return replace(stage, label=own_label(stage.label), upstream=upstream)
 
 
 def stage_key(work: Work, inputs: Mapping[str, Digest]) -> Digest:

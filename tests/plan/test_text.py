@@ -328,6 +328,7 @@ def test_any_document_comes_back_as_it_was(document: dict[str, Any]) -> None:
 
 def test_names_and_titles_do_not_make_a_plan_stale(planned: Plans) -> None:
     plan = planned()
-    renamed = replace(plan, experiment=plan.experiment.model_copy(update={"title": "Other"}))
+    other = plan.experiment.model_copy(update={"title": "Other"})
+    renamed = replace(plan, variants=(replace(plan.variants[0], experiment=other),))
 
     assert renamed.digest == plan.digest
