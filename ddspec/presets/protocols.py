@@ -1,90 +1,99 @@
-"""Evaluation protocols by name: how published results were measured."""
+"""Evaluation protocols by name: how published results were measured.
+
+Each is a file of data under `protocols/`, where every value has its source; a file is read when its
+protocol is first asked for.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache, partial
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
-from ddspec.spec.augmentation import (
-    DsaSpec,
-    IdcAugmentationSpec,
-    ImageNetAugmentationSpec,
-    SgdSpec,
-    StepDecaySpec,
-)
+from pydantic import Field, model_validator
+
+from ddspec.spec.base import Name, SpecModel, Text
 from ddspec.spec.evaluate import ProtocolSpec
+from ddspec.spec.explain import validate
+from ddspec.spec.nodes import compose
+from ddspec.spec.source import read_source
+
+FOLDER = Path(__file__).with_name("protocols")
 
 
-def _idc() -> ProtocolSpec:
-    """Return how IDC and Acc-DD evaluate small images (official code of IDC, ICML 2022).
+class ProtocolBlock(SpecModel):
+    """Settings of a protocol that come from one source."""
 
-    DSA's operations without cutout, because CutMix takes its place.
-    """
-    return ProtocolSpec(
-        name="idc",
-        epochs=1000,
-        batch=64,
-        optimizer=SgdSpec(learning_rate=0.01, momentum=0.9, weight_decay=5e-4),
-        decay=StepDecaySpec(factor=0.2, at=(2 / 3, 5 / 6)),
-        augmentation=IdcAugmentationSpec(
-            kind="idc", operations=("color", "crop", "flip", "scale", "rotate")
-        ),
-        cutmix=0.5,
-    )
+    source: Text
+    """A key of `references.yaml` and where in it, or `ours` and the reason."""
+    set: dict[str, Any]
+    """Fields of `ProtocolSpec`, each in one block only."""
 
 
-def _idc_imagenet() -> ProtocolSpec:
-    """Return how IDC and Acc-DD evaluate on ImageNet-10 (official code of IDC)."""
-    return ProtocolSpec(
-        name="idc-imagenet",
-        epochs="idc_by_size",
-        batch=64,
-        optimizer=SgdSpec(learning_rate=0.01, momentum=0.9, weight_decay=5e-4),
-        decay=StepDecaySpec(factor=0.2, at=(2 / 3, 5 / 6)),
-        augmentation=ImageNetAugmentationSpec(kind="imagenet"),
-        cutmix=1.0,
-    )
+class ProtocolDisagreement(SpecModel):
+    """What paper and official code do differently in evaluation, and which is taken."""
+
+    setting: Name
+    paper: Text
+    code: Text
+    takes: Literal["paper", "code", "ours"]
+    why: Text
 
 
-def _idc_imagenet100() -> ProtocolSpec:
-    """Return how IDC and Acc-DD evaluate on ImageNet-100: other batches, rate and decay."""
-    return _idc_imagenet().model_copy(
-        update={
-            "name": "idc-imagenet100",
-            "batch": 128,
-            "optimizer": SgdSpec(learning_rate=0.1, momentum=0.9, weight_decay=1e-4),
-        }
-    )
+class ProtocolFile(SpecModel):
+    """A file under `protocols/`."""
+
+    format: Literal["ddspec.protocol/1"]
+    name: Name
+    title: Text
+    blocks: Annotated[tuple[ProtocolBlock, ...], Field(min_length=1)]
+    disagreements: tuple[ProtocolDisagreement, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_source_each(self) -> ProtocolFile:
+        keys = [key for block in self.blocks for key in block.set]
+        twice = sorted({key for key in keys if keys.count(key) > 1})
+        if twice:
+            raise ValueError(f"`{twice[0]}` is set by two blocks")
+        return self
+
+    @property
+    def protocol(self) -> ProtocolSpec:
+        """The protocol itself; raises pydantic's `ValidationError` where it is none."""
+        settings = {key: value for block in self.blocks for key, value in block.set.items()}
+        return ProtocolSpec.model_validate({"name": self.name, **settings})
 
 
-def _dc() -> ProtocolSpec:
-    """Return how DC evaluates: 300 epochs, tenth of the rate from half on, no augmentation.
-
-    The official loop makes one epoch more and forgets the momentum at the decay; this does not.
-    """
-    return ProtocolSpec(
-        name="dc",
-        epochs=300,
-        batch=256,
-        optimizer=SgdSpec(learning_rate=0.01, momentum=0.9, weight_decay=5e-4),
-        decay=StepDecaySpec(factor=0.1, at=(0.5,)),
-    )
+@cache
+def protocol_file(name: str) -> ProtocolFile:
+    """Return the file of a built-in protocol; raises `KeyError` for a name that is none."""
+    if name not in PROTOCOLS:
+        raise KeyError(name)
+    source = read_source(FOLDER / f"{name}.yaml", sections=ProtocolFile.model_fields)
+    return validate(compose(source), ProtocolFile)
 
 
-def _dsa() -> ProtocolSpec:
-    """Return how DSA and DM evaluate: as DC, for 1,000 epochs and with DSA's augmentation."""
-    return _dc().model_copy(
-        update={"name": "dsa", "epochs": 1000, "augmentation": DsaSpec(kind="dsa")}
-    )
+@cache
+def _protocol(name: str) -> ProtocolSpec:
+    return protocol_file(name).protocol
 
 
 PROTOCOLS: Mapping[str, Callable[[], ProtocolSpec]] = {
-    "dc": _dc,
-    "dsa": _dsa,
-    "idc": _idc,
-    "idc-imagenet": _idc_imagenet,
-    "idc-imagenet100": _idc_imagenet100,
+    name: partial(_protocol, name)
+    for name in (
+        "dc",
+        "dc-mnist",
+        "dsa",
+        "dsa-no-flip",
+        "idc",
+        "idc-imagenet",
+        "idc-imagenet100",
+        "idc-mnist",
+        "idc-no-flip",
+    )
 }
-"""Built only when asked for, so that importing the table costs nothing."""
+"""Read only when asked for, so that importing the table costs nothing."""
 
 IDC_EPOCHS = ((1, 3000), (10, 2000), (50, 1500), (200, 1000), (500, 500))
 """Epochs by the number of decoded images a class, up to and including it; more of them take 300."""
