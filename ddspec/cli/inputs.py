@@ -13,6 +13,8 @@ from ddspec.errors import DdspecError, Diagnostic, Exit
 if TYPE_CHECKING:
     from ddspec.canon import Digest
     from ddspec.plan.ir import Plan
+    from ddspec.plan.past import Said
+    from ddspec.spec.load import Loaded
     from ddspec.spec.lock import Lock
     from ddspec.store.store import Store
 
@@ -25,6 +27,18 @@ class Opened:
 
     plan: Plan
     notes: tuple[Diagnostic, ...] = ()
+    loaded: Loaded | None = None
+    """The spec that it was compiled from; None for a plan file."""
+    file: str = ""
+    """The document as it was named."""
+
+    def settings(self) -> tuple[Said, ...]:
+        """Return every resolved setting with where it is written."""
+        from ddspec.plan.said import settings_in, settings_of
+
+        if self.loaded is None:
+            return tuple(settings_in(self.plan, self.file))
+        return tuple(settings_of(self.loaded))
 
 
 def is_plan_file(path: Path) -> bool:
@@ -48,7 +62,7 @@ def open_document(path: Path) -> Opened:
         from ddspec.plan.codec import preset_notes, read_plan
 
         plan = read_plan(path)
-        return Opened(plan, preset_notes(plan, path))
+        return Opened(plan, preset_notes(plan, path), file=str(path))
     return compile_spec(path)
 
 
@@ -72,7 +86,8 @@ def compile_spec(path: Path, lock: Lock | None = None) -> Opened:
     loaded = load_spec(path)
     lock = lock or lock_beside(path)
     plan = compile_plan(loaded.experiment, lock, loaded.place)
-    return Opened(plan, check(plan.experiment, plan.data, loaded.place).notes)
+    notes = check(plan.experiment, plan.data, loaded.place).notes
+    return Opened(plan, notes, loaded, str(path))
 
 
 def lock_beside(path: Path) -> Lock | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ddspec.canon import Json
+    from ddspec.cli.inputs import Opened
     from ddspec.executors.base import Terms
     from ddspec.plan.ir import Plan, Stage
     from ddspec.run.desk import Orders
@@ -57,16 +59,19 @@ def run(
     from ddspec.cli.output import say, show, show_json
     from ddspec.cli.place import in_words, settle
     from ddspec.cli.report import headline, report_of_run
+    from ddspec.cli.standing import remember
     from ddspec.store.store import open_store
 
     if dry_run:
         return _rehearse(open_document(document).plan, existing_store(home), as_json=as_json)
-    plan = _locked(document, data)
+    opened = _locked(document, data)
+    plan = opened.plan
     asked = Asked(executor, device, jobs, image, gpus, memory, shm)
     orders, terms = settle(asked, plan, steal=steal)
     store = open_store(home_of(home))
     say(headline(plan))
     say(f"plan {plan.digest[:12]} · {in_words(asked, orders, terms)} · {store.layout.home}")
+    remember(store, plan, opened.settings(), time.time())
     outcome = _run(plan, store, asked.executor, orders, terms, data)
     report = report_of_run(plan, outcome, store)
     if outcome.detached:
@@ -80,17 +85,17 @@ def run(
     return outcome.exit
 
 
-def _locked(document: Path, data: Path | None) -> Plan:
+def _locked(document: Path, data: Path | None) -> Opened:
     """Return the plan with its data identified; locks a folder that has no lock yet."""
     from ddspec.cli.inputs import compile_spec, open_document
     from ddspec.cli.lock import lock_spec
     from ddspec.cli.output import say
 
-    plan = open_document(document).plan
-    if plan.locked:
-        return plan
+    opened = open_document(document)
+    if opened.plan.locked:
+        return opened
     say(lock_spec(document, data))
-    return compile_spec(document).plan
+    return compile_spec(document)
 
 
 def _run(

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from ddspec.canon import Digest
+from ddspec.engine.source import runners_digest
 from ddspec.errors import DdspecError
 from ddspec.executors.base import JobOrder, NoRoom, Unreachable
 from ddspec.plan.ir import Stage
@@ -151,7 +152,7 @@ def _job(stages: Sequence[Stage], device: Literal["cpu", "cuda"]) -> Job:
         )
         for stage in stages
     )
-    return Job(stages=parts, threads=stages[0].threads, device=device)
+    return Job(stages=parts, threads=stages[0].threads, device=device, source=runners_digest())
 
 
 def _key(stage: Stage) -> Digest:

@@ -11,6 +11,7 @@ locks/KEY.lock           guards edits of a claim, and publishing
 verified/HOST/KEY        what this host has rehashed since it was started
 damaged/KEY-N/           objects that were set aside
 cache/                   what compilers in containers keep; nothing in it changes a result
+plans/NAME/TIME-ID.json  what the last runs of this name were asked to do
 results/NAME/            distilled sets as they are handed out, with card and measured accuracy
 """
 
@@ -96,6 +97,10 @@ class Layout:
     def results(self) -> Path:
         """Distilled sets as they are handed out, by the name of their experiment."""
         return self.home / "results"
+
+    def planned(self, name: str) -> Path:
+        """Return the folder of what runs of a name were asked to do."""
+        return self.home / "plans" / name
 
     @property
     def cache(self) -> Path:

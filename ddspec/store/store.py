@@ -21,6 +21,7 @@ from ddspec.store.journal import Journal
 from ddspec.store.layout import FOLDERS, STORE_FORMAT, Layout
 from ddspec.store.manifest import read_small
 from ddspec.store.objects import Objects
+from ddspec.store.planned import Planned
 from ddspec.visible import visible
 
 LONGEST_S = 1e12
@@ -60,6 +61,11 @@ class Store:
     def journal(self) -> Journal:
         """What became of each attempt."""
         return Journal(self.layout)
+
+    @property
+    def planned(self) -> Planned:
+        """What runs were asked to do."""
+        return Planned(self.layout)
 
     def result(self, key: Digest) -> StoredResult | None:
         """Return what the result.json of a stored output tells; None where there is none."""
@@ -151,7 +157,7 @@ def _refuse_foreign(home: Path) -> None:
     """Refuse to make a store among the files of a person: it would hide them from git."""
     if not home.is_dir():
         return
-    ours = {*FOLDERS, "results", "cache", ".gitignore"}
+    ours = {*FOLDERS, "plans", "results", "cache", ".gitignore"}
     halves = (".store.json.", "..gitignore.")
     others = sorted(
         entry.name

@@ -65,6 +65,9 @@ class JobStage(WireModel):
     """For `prepare` of a folder: where it lies under data/ (`path`, `train`, `test`)."""
 
 
+_IF_KNOWN = frozenset({"image", "source"})
+
+
 class Job(WireModel):
     """What a runner is asked to do."""
 
@@ -74,11 +77,13 @@ class Job(WireModel):
     device: Literal["cpu", "cuda"] = "cpu"
     image: str = ""
     """Pinned reference of the image that the runner is in; empty, and not sent, outside one."""
+    source: str = ""
+    """Digest of the runners' source as the submitter has it; empty, and not sent, if unknown."""
 
     @model_serializer(mode="wrap")
     def _sent(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
         fields: dict[str, Any] = plain(self)
-        return {name: value for name, value in fields.items() if name != "image" or value}
+        return {name: value for name, value in fields.items() if name not in _IF_KNOWN or value}
 
 
 class Result(WireModel):

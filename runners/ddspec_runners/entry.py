@@ -150,7 +150,7 @@ def _realise(stage: JobStage, job: Job, folders: Folders, device: torch.device, 
             kind=stage.work.kind,
             revision=stage.work.revision,
             metrics=metrics,
-            engine=runtime.engine(device, job.threads, job.image),
+            engine=runtime.engine(device, job.threads, job.image, job.source),
             seconds=round(site.seconds, 3),
         )
         write_text(output / "result.json", result.model_dump_json(indent=2) + "\n")

@@ -48,7 +48,9 @@ def dtype_of(precision: Precision) -> torch.dtype:
     return torch.float64 if precision == "float64" else torch.float32
 
 
-def engine(device: torch.device, threads: int, image: str = "") -> Mapping[str, JsonValue]:
+def engine(
+    device: torch.device, threads: int, image: str = "", source: str = ""
+) -> Mapping[str, JsonValue]:
     """Return versions and hardware: what may differ between two runs of one key."""
     return {
         "python": platform.python_version(),
@@ -59,4 +61,5 @@ def engine(device: torch.device, threads: int, image: str = "") -> Mapping[str, 
         "device_name": torch.cuda.get_device_name() if device.type == "cuda" else "",
         "threads": threads,
         **({"image": image} if image else {}),
+        **({"source": source} if source else {}),
     }

@@ -30,7 +30,9 @@ def write_whole(path: Path, text: str) -> None:
 def main(script: str, log: str, root: Path, scratch: Path) -> None:
     behaviours = json.loads(script if script[0] == "{" else Path(script).read_text())
     job = json.loads((root / "job/job.json").read_text())
+    source = {"source": job["source"]} if "source" in job else {}
     for stage in job["stages"]:
+        stage["engine"] = {"fake": "1"} | source
         code = realise(stage, behaviours.get(stage["label"], {}), Path(log), root, scratch)
         if code:
             print(f"{stage['label']} ends with {code}", file=sys.stderr, flush=True)
@@ -88,7 +90,7 @@ def write_output(stage: dict[str, Any], behaviour: dict[str, Any], text: str, ro
         "kind": stage["work"]["kind"],
         "revision": stage["work"]["revision"],
         "metrics": {"inputs": len(inputs)},
-        "engine": {"fake": "1"},
+        "engine": stage["engine"],
         "seconds": 0.5,
     } | behaviour.get("result", {})
     write_whole(output / "result.json", json.dumps(result))

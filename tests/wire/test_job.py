@@ -9,7 +9,7 @@ def test_a_job_outside_an_image_says_nothing_of_images() -> None:
     assert set(Job(stages=()).model_dump(mode="json")) == {"format", "stages", "threads", "device"}
 
 
-def test_the_image_of_a_job_survives_the_wire() -> None:
-    job = Job(stages=(), image="ddspec-runner@sha256:aa")
+def test_image_and_source_of_a_job_survive_the_wire() -> None:
+    job = Job(stages=(), image="ddspec-runner@sha256:aa", source="5e6f")
 
     assert Job.model_validate_json(job.model_dump_json()) == job

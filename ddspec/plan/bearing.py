@@ -1,0 +1,63 @@
+"""Which settings a field of a work is made from, so that a changed field leads to its setting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+BEARING: Mapping[str, tuple[str, ...]] = {
+    "source": ("dataset",),
+    "split": (),
+    "network": ("network",),
+    "evaluate.network": ("evaluate.networks", "network"),
+    "evaluate.protocol": ("evaluate", "budget", "parameterization", "dataset"),
+    "epochs": ("pool",),
+    "batch": ("pool",),
+    "optimizer": ("pool",),
+    "decay": ("pool",),
+    "augmentation": ("pool.vary", "augmentation.training"),
+    "cutmix": ("augmentation.cutmix",),
+    "seed": ("seed",),
+    "precision": ("precision",),
+    "images_per_class": ("budget",),
+    "classes": ("resources.shards", "dataset"),
+    "start": ("loops", "resources"),
+    "stop": ("loops", "resources"),
+    "inner_steps": ("loops.inner_steps",),
+    "schedule": ("perturbation", "pool.models", "seed"),
+    "schedule_digest": ("perturbation", "pool.models", "seed", "loops"),
+    "inner": ("inner",),
+    "matcher": ("matcher",),
+    "matching_augmentation": ("augmentation.matching",),
+    "training_augmentation": ("augmentation.training",),
+    "parameterization": ("parameterization",),
+    "init": ("init",),
+    "update": ("update", "budget", "dataset"),
+    "selection": ("parameterization", "init"),
+    "shards": ("resources.shards",),
+}
+"""Sections of a spec by field of a work, or by kind and field; a field that is missing may be made
+from any setting."""
+
+
+def behind(kind: str, field: str, changed: Iterable[str]) -> tuple[str, ...]:
+    """Return those of the changed settings that a field of a work may be made from.
+
+    `field` is the dotted path of a leaf of the work. Of several changed settings in one section,
+    those of the same last name are meant, if there are any.
+    """
+    head = field.partition(".")[0]
+    sections = BEARING.get(f"{kind}.{head}", BEARING.get(head))
+    paths = tuple(changed)
+    if sections is None:
+        return _meant(field, _under(head, paths)) or paths
+    found = (path for section in sections for path in _meant(field, _under(section, paths)))
+    return tuple(dict.fromkeys(found))
+
+
+def _under(section: str, paths: Iterable[str]) -> tuple[str, ...]:
+    return tuple(path for path in paths if path == section or path.startswith(f"{section}."))
+
+
+def _meant(field: str, paths: tuple[str, ...]) -> tuple[str, ...]:
+    last = field.rpartition(".")[2]
+    return tuple(path for path in paths if path.rpartition(".")[2] == last) or paths
