@@ -12,6 +12,7 @@ from ddspec.plan.admit import check_location, check_stage
 from ddspec.plan.groups import Group, total
 from ddspec.plan.groups import groups as groups_of
 from ddspec.plan.ir import DataFacts, Plan, Stage, Variant, spec_digest
+from ddspec.spec.base import written
 from ddspec.spec.evaluate import ProtocolSpec
 from ddspec.spec.experiment import Experiment
 from ddspec.wire.work import (
@@ -58,7 +59,7 @@ def document_of(plan: Plan, made_from: str | None) -> dict[str, Json]:
             "data": plan.data.content,
         },
         "revisions": {kind: REVISIONS[kind] for kind in kinds},
-        "spec": plan.experiment.model_dump(mode="json"),
+        "spec": _fields(plan.experiment),
         "protocol": _fields(plan.protocol),
         "data": _counts(plan.data),
         "schedule": schedule_of(plan),
@@ -177,17 +178,17 @@ def _by_likeness(groups: Mapping[str, Mapping[str, Json]]) -> dict[str, Json]:
     return written
 
 
-def _in_full(written: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def _in_full(shared: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     groups: dict[str, dict[str, Any]] = {}
-    for name, group in written.items():
+    for name, group in shared.items():
         base = groups[group["like"]] if "like" in group else {}
         groups[name] = {**base, **{key: value for key, value in group.items() if key != "like"}}
     return groups
 
 
 def _fields(model: BaseModel) -> dict[str, Json]:
-    """Return all fields; None is written too, because it need not be the default."""
-    return model.model_dump(mode="json")
+    """Return all fields but optional ones that are left out."""
+    return written(model)
 
 
 def _counts(data: DataFacts) -> dict[str, Json]:

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ddspec.spec.base import Count, Fraction, NonNegative, Positive, SpecModel
+from ddspec.spec.base import Count, Fraction, NonNegative, SpecModel
+from ddspec.spec.optimizer import SgdSpec, StepDecaySpec
 
 Operation = Literal["flip", "color", "crop", "scale", "rotate", "cutout"]
 
@@ -69,25 +70,19 @@ class ImageNetAugmentationSpec(SpecModel):
     """Standard deviation of the PCA noise of AlexNet."""
 
 
+class PadCropSpec(SpecModel):
+    """Pad with zeros, crop to the old size, mirror with probability one half (He et al., 2016)."""
+
+    kind: Literal["pad_crop"]
+    padding: Annotated[int, Field(strict=True, ge=0, le=256)] = 4
+    """Pixels on each side."""
+    flip: bool = True
+
+
 AugmentationSpec = Annotated[
-    NoAugmentationSpec | DsaSpec | IdcAugmentationSpec | ImageNetAugmentationSpec,
+    NoAugmentationSpec | DsaSpec | IdcAugmentationSpec | ImageNetAugmentationSpec | PadCropSpec,
     Field(discriminator="kind"),
 ]
-
-
-class SgdSpec(SpecModel):
-    """Stochastic gradient descent with momentum, as torch defines it (no dampening)."""
-
-    learning_rate: Positive = 0.01
-    momentum: Fraction = 0.9
-    weight_decay: NonNegative = 5e-4
-
-
-class StepDecaySpec(SpecModel):
-    """Multiply the learning rate by `factor` at each of the fractions of training."""
-
-    factor: Positive = 0.2
-    at: tuple[Fraction, ...] = (2 / 3, 5 / 6)
 
 
 class AugmentationSection(SpecModel):
@@ -96,7 +91,7 @@ class AugmentationSection(SpecModel):
     matching: AugmentationSpec = Field(default_factory=NoAugmentationSpec)
     """Shared by the real and the synthetic batch of a class: one draw for all images."""
     training: AugmentationSpec = Field(default_factory=NoAugmentationSpec)
-    """For network training on real data, drawn per image."""
+    """For network training, on real data or on the synthetic set, drawn per image."""
     cutmix: Fraction = 0.0
     """Probability that a training batch is mixed by CutMix, box by Beta(1, 1)."""
 
@@ -110,6 +105,7 @@ __all__ = [
     "ImageNetAugmentationSpec",
     "NoAugmentationSpec",
     "Operation",
+    "PadCropSpec",
     "SgdSpec",
     "StepDecaySpec",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -24,3 +24,28 @@ class SpecModel(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def written(model: BaseModel) -> dict[str, Any]:
+    """Return all fields of a model as JSON, without optional ones that are left out.
+
+    A None that is not the default stays, so the model can be read back from it.
+    """
+    return _short(model, model.model_dump(mode="json"))
+
+
+def _short(model: BaseModel, dumped: dict[str, Any]) -> dict[str, Any]:
+    fields = type(model).model_fields
+    return {
+        name: _shortened(value, dumped[name])
+        for name, value in model
+        if name in dumped and not (value is None and fields[name].default is None)
+    }
+
+
+def _shortened(value: Any, dumped: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return _short(value, dumped)
+    if isinstance(value, tuple):
+        return [_shortened(*pair) for pair in zip(value, dumped, strict=True)]
+    return dumped

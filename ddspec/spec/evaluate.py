@@ -6,14 +6,18 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ddspec.spec.augmentation import (
-    AugmentationSpec,
-    NoAugmentationSpec,
-    SgdSpec,
-    StepDecaySpec,
-)
-from ddspec.spec.base import Count, Fraction, Name, Natural, SpecModel
+from ddspec.spec.augmentation import AugmentationSpec, NoAugmentationSpec
+from ddspec.spec.base import Count, Fraction, Name, Natural, Positive, SpecModel
 from ddspec.spec.network import NetworkSpec
+from ddspec.spec.optimizer import DecaySpec, OptimizerSpec, SgdSpec, StepDecaySpec
+
+
+class TeachingSpec(SpecModel):
+    """Learn from soft labels: Kullback-Leibler divergence at a temperature (Hinton et al., 2015)."""
+
+    temperature: Positive
+    squared: bool = True
+    """Multiply the loss by the squared temperature; SRe2L does not on ImageNet, but on Tiny."""
 
 
 class ProtocolSpec(SpecModel):
@@ -27,10 +31,23 @@ class ProtocolSpec(SpecModel):
     epochs: Count | Literal["idc_by_size"] | None = None
     steps: Count | None = None
     batch: Count = 64
-    optimizer: SgdSpec = Field(default_factory=SgdSpec)
-    decay: StepDecaySpec = Field(default_factory=StepDecaySpec)
+    optimizer: OptimizerSpec = Field(default_factory=SgdSpec)
+    decay: DecaySpec | None = Field(default_factory=StepDecaySpec)
+    """Null keeps the learning rate constant."""
     augmentation: AugmentationSpec = Field(default_factory=NoAugmentationSpec)
     cutmix: Fraction = 0.0
+    mixup: Positive | None = None
+    """Mix each batch by mixup, shares by Beta(a, a); by default not."""
+    accumulate: Count | None = None
+    """A step sums the gradients of so many parts of its batch; batch norm sees a part at a time."""
+    teaching: TeachingSpec | None = None
+    """How soft labels are learned from; by default labels are hard, the loss is cross-entropy."""
+    zca: Positive | None = None
+    """Networks see whitened images, fitted on the training split with this eps; by default not."""
+    learned_rate: bool | None = None
+    """The rate is the one that was learned with the set (MTT); by default the optimiser's."""
+    reported: Literal["last", "best_of_several", "best_on_test"] | None = None
+    """What publications report under this protocol; here it is always the last step that counts."""
 
 
 class BaselinesSpec(SpecModel):

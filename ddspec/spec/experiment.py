@@ -11,8 +11,10 @@ from ddspec.spec.base import Count, Fraction, Name, SpecModel, Text
 from ddspec.spec.dataset import DatasetSpec
 from ddspec.spec.evaluate import EvaluateSpec
 from ddspec.spec.method import (
+    AnyUpdateSpec,
     InitSpec,
     InnerSpec,
+    LabelsSpec,
     LoopsSpec,
     MatcherSpec,
     NoPerturbationSpec,
@@ -20,7 +22,6 @@ from ddspec.spec.method import (
     PerturbationSpec,
     PixelsSpec,
     PoolSpec,
-    UpdateSpec,
 )
 from ddspec.spec.network import NetworkSpec
 
@@ -65,7 +66,9 @@ class Experiment(SpecModel):
     augmentation: AugmentationSection = Field(default_factory=AugmentationSection)
     parameterization: ParameterizationSpec = Field(default_factory=PixelsSpec)
     init: InitSpec = Field(default_factory=InitSpec)
-    update: UpdateSpec
+    update: AnyUpdateSpec
+    labels: LabelsSpec | None = None
+    """By default hard: each image has the label of its class."""
     loops: LoopsSpec
     precision: Literal["float32", "float64", "tf32"] = "float32"
     evaluate: EvaluateSpec

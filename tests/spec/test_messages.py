@@ -9,7 +9,10 @@ import pytest
 from ddspec.errors import DdspecError, Exit
 from ddspec.spec.load import load_text
 
-PROTOCOL_KEYS = "`name`, `epochs`, `steps`, `batch`, `optimizer`, `decay`, `augmentation`, `cutmix`"
+PROTOCOL_KEYS = (
+    "`name`, `epochs`, `steps`, `batch`, `optimizer`, `decay`, `augmentation`, `cutmix`, `mixup`, "
+    "`accumulate`, `teaching`, `zca`, `learned_rate`, `reported`"
+)
 
 
 def complaint(text: str) -> str:
@@ -46,8 +49,8 @@ x.yaml:2:1: unknown key `zzz`
   2 | zzz: 1
     | ^^^
   hint: the keys here are `name`, `title`, `seed`, `dataset`, `budget`, `network`, `pool`, \
-`perturbation`, `inner`, `matcher`, `augmentation`, `parameterization`, `init`, `update`, `loops`, \
-`precision`, `evaluate`, `resources`, `expect`""",
+`perturbation`, `inner`, `matcher`, `augmentation`, `parameterization`, `init`, `update`, `labels`, \
+`loops`, `precision`, `evaluate`, `resources`, `expect`""",
             id="unknown-section",
         ),
         pytest.param(
@@ -133,7 +136,7 @@ x.yaml:16:1: missing key `outer_loops` in `loops`
 x.yaml:1:1: missing key `inner`
   1 | name: small
     | ^
-  hint: `inner` must be a section with `kind` `frozen` or `on_real`""",
+  hint: `inner` must be a section with `kind` `frozen`, `on_real`, `on_synthetic` or `unrolled`""",
             id="missing-section",
         ),
         pytest.param(
