@@ -133,11 +133,13 @@ def _follow(lines: Iterable[Mapping[str, Any]], say: Say) -> bool:
     last: deque[str] = deque(maxlen=LAST_LINES)
     done, failure = False, ""
     for message in lines:
+        if failure:
+            continue
         for text in _lines_of(message):
             last.append(text)
             say(text)
             done = done or text.startswith(SUCCESS)
-        failure = failure or str(message.get("error") or "")
+        failure = str(message.get("error") or "")
     if failure:
         shown = "".join(f"\n    {line}" for line in last)
         raise DdspecError(
