@@ -9,6 +9,7 @@ from ddspec.canon import Digest, Json, canonical
 from ddspec.console.columns import columns
 from ddspec.console.quantities import flops
 from ddspec.console.scores_view import scores_json
+from ddspec.plan.category import MEANINGS
 from ddspec.plan.diff import Change, PlanDiff
 from ddspec.plan.effort import Effort
 from ddspec.plan.labels import pattern, range_label
@@ -16,6 +17,7 @@ from ddspec.run.scores import Score
 from ddspec.visible import visible
 
 DIFF_JSON_FORMAT = "ddspec.diff/1"
+PLAN_FIELDS = ("category", "settings", "stages", "schedule", "comparable", "variants")
 SHOWN = 30
 """Characters of a value that are shown."""
 LEAD = 8
@@ -50,7 +52,7 @@ def diff_json(
     changed: bool,
 ) -> dict[str, Json]:
     """Return the difference as one JSON object; `found` is None where results alone compare."""
-    nothing: dict[str, Json] = dict.fromkeys(("settings", "stages", "schedule", "comparable"))
+    nothing: dict[str, Json] = dict.fromkeys(PLAN_FIELDS)
     return {
         "format": DIFF_JSON_FORMAT,
         "changed": changed,
@@ -62,8 +64,16 @@ def diff_json(
 
 def _plan_json(changed: PlanDiff) -> dict[str, Json]:
     return {
+        "category": changed.category,
         "settings": [
-            {"path": one.path, "before": one.before, "after": one.after, "effect": one.effect}
+            {
+                "path": one.path,
+                "before": one.before,
+                "after": one.after,
+                "effect": one.effect,
+                "category": one.category,
+                "variants": list(one.variants),
+            }
             for one in changed.settings
         ],
         "stages": [
@@ -86,31 +96,20 @@ def _plan_json(changed: PlanDiff) -> dict[str, Json]:
             "networks": changed.comparable.networks,
             "labels": changed.comparable.labels,
         },
+        "variants": {
+            "added": list(changed.variants.added),
+            "removed": list(changed.variants.removed),
+            "changed": list(changed.variants.changed),
+            "same": list(changed.variants.same),
+        },
     }
 
 
 def _verdict(changed: PlanDiff) -> str:
     if not changed:
         return NOTHING
-    return f"{_scope(changed)}, numbers {'stay' if changed.comparable else 'are not'} comparable"
-
-
-def _scope(changed: PlanDiff) -> str:
-    """Return how far up the change begins."""
-    moved = [change for change in changed.changes if change.status != "same"]
-    kinds = {change.label.split("/")[0] for change in moved}
-    if not moved:
-        return "no stage changes"
-    if any(change.label.startswith("prepare") and change.status == "edited" for change in moved):
-        return "the data change"
-    if all(one.effect in LAYOUT for one in changed.settings):
-        return "only the layout changes"
-    if kinds <= {"evaluate", "select", "prepare"}:
-        return "only evaluation changes"
-    return "pool and distillation change" if "pool" in kinds else "distillation changes"
-
-
-LAYOUT = frozenset({"layout only", "none", "none, a location"})
+    verdict = "stay" if changed.comparable else "are not"
+    return f"{MEANINGS[changed.moves]}, numbers {verdict} comparable"
 
 
 def _settings(changed: PlanDiff) -> list[str]:
@@ -166,12 +165,7 @@ def _relations(changed: PlanDiff) -> list[str]:
         rows = f"first {schedule.shared} of {most} rows unchanged"
     else:
         rows = f"another one from row {schedule.shared} on"
-    verdicts = {
-        "protocol": comparable.protocol,
-        "test set": comparable.test_set,
-        "networks": comparable.networks,
-        "label kind": comparable.labels,
-    }
+    verdicts = comparable.facts
     same = [name for name, kept in verdicts.items() if kept]
     other = [name for name, kept in verdicts.items() if not kept]
     lines = [f" schedule: {rows}"]

@@ -3,64 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from operator import itemgetter
 from typing import Literal, TypeAlias
 
-from ddspec.canon import Digest, Json
-from ddspec.plan.ir import Plan, Stage
-from ddspec.plan.keys import recomputed_keys
-from ddspec.spec.experiment import Experiment
-from ddspec.wire.work import EvaluateWork, PrepareWork
+from ddspec.plan.category import Category, keys_of, least, reach
+from ddspec.plan.comparable import Comparable, comparable
+from ddspec.plan.ir import Plan, Stage, Variant
+from ddspec.plan.settings import (
+    Setting,
+    SettingChange,
+    changed_settings,
+    differences,
+    setting_changes,
+)
 
 Status: TypeAlias = Literal["same", "edited", "downstream", "added", "removed"]
 STATUSES: tuple[Status, ...] = ("same", "edited", "downstream", "added", "removed")
-
-EFFECTS: Mapping[str, str] = {
-    "name": "none",
-    "title": "none",
-    "seed": "everything but the data",
-    "dataset": "everything",
-    "dataset.path": "none, a location",
-    "dataset.train": "none, a location",
-    "budget": "distillation, baselines",
-    "network": "pool, distillation",
-    "pool": "pool, distillation",
-    "perturbation": "distillation",
-    "inner": "distillation",
-    "matcher": "distillation",
-    "augmentation.matching": "distillation",
-    "augmentation.training": "pool, distillation",
-    "augmentation.cutmix": "pool, distillation",
-    "parameterization": "distillation",
-    "init": "distillation",
-    "update": "distillation",
-    "loops": "distillation",
-    "loops.snapshots": "how distillation is cut into segments",
-    "precision": "everything but the data",
-    "evaluate": "evaluation only",
-    "evaluate.repeats": "evaluation only, number of runs",
-    "evaluate.baselines": "evaluation only, number of runs",
-    "resources": "layout only",
-    "expect": "none",
-}
-"""What a setting bears on, by the longest path that it lies under."""
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """A setting that differs; a value is None also where the setting does not exist."""
-
-    path: str
-    before: Json
-    after: Json
-
-    @property
-    def effect(self) -> str:
-        """What the setting bears on."""
-        parts = self.path.split(".")
-        names = (".".join(parts[:end]) for end in range(len(parts), 0, -1))
-        return next((EFFECTS[name] for name in names if name in EFFECTS), "none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,33 +43,44 @@ class ScheduleChange:
     """Rows that are the same from the first on."""
 
 
-@dataclass(frozen=True, slots=True)
-class Comparable:
-    """Whether accuracies of both plans may be compared, and what speaks against it."""
+NO_SCHEDULE = ScheduleChange(0, 0, 0)
+"""Of plans that share no variant."""
 
-    protocol: bool
-    test_set: bool
-    networks: bool
-    """Some network judges in both."""
-    labels: bool = True
-    """Both sets have hard labels, the only kind there is."""
+
+@dataclass(frozen=True, slots=True)
+class VariantChanges:
+    """What happened to the variants of a matrix, matched by name."""
+
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    same: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        return self.protocol and self.test_set and self.networks and self.labels
+        return bool(self.added or self.removed or self.changed)
 
 
 @dataclass(frozen=True, slots=True)
 class PlanDiff:
     """All that changed from one plan to another."""
 
-    settings: tuple[Setting, ...]
+    settings: tuple[SettingChange, ...]
     changes: tuple[Change, ...]
     """In the order of the plan after, removed ones last."""
     schedule: ScheduleChange
     comparable: Comparable
+    moves: Category = "cosmetic"
+    """How far all of it together reaches in what is computed, whether or not numbers compare."""
+    variants: VariantChanges = field(default_factory=VariantChanges)
 
     def __bool__(self) -> bool:
-        return bool(self.settings) or any(change.status != "same" for change in self.changes)
+        moved = any(change.status != "same" for change in self.changes)
+        return bool(self.settings) or moved or bool(self.variants)
+
+    @property
+    def category(self) -> Category:
+        """How far all of it together reaches."""
+        return self.moves if self.comparable else "protocol"
 
     @property
     def counts(self) -> dict[Status, int]:
@@ -119,28 +90,63 @@ class PlanDiff:
 
 
 def diff(before: Plan, after: Plan) -> PlanDiff:
-    """Compare two plans stage by stage.
+    """Compare two plans stage by stage, and their variants by name.
 
     A stage whose own work differs is `edited`; one whose key moved only because something above it
     did is `downstream`. So the edited, added and removed stages are the whole cause. An output
     that the other plan makes under another label, as a merge of shards does, is `same`.
     """
+    pairs = tuple(_pairs(before, after))
+    moved = [pair for pair in pairs if _differs(*pair)]
+    judged = Comparable()
+    for was, now in moved:
+        judged &= comparable(before.of(was.name), after.of(now.name))
+    moves = reach(before, after)
+    most = moves if judged else "protocol"
     return PlanDiff(
-        settings=changed_settings(before.experiment, after.experiment),
+        # alone one may reach further, but what another makes up for does not count
+        settings=tuple(
+            replace(one, category=least(one.category, most)) for one in setting_changes(moved)
+        ),
         changes=tuple(_changes(before, after)),
-        schedule=_schedules(before, after),
-        comparable=_comparable(before, after),
+        schedule=_schedules(before, after, moved or pairs),
+        comparable=judged,
+        moves=moves,
+        variants=_variants(before, after, pairs),
     )
 
 
-def changed_settings(before: Experiment, after: Experiment) -> tuple[Setting, ...]:
-    """Return the settings that differ once defaults are filled in, in the order of a spec."""
-    return _differences(before.model_dump(mode="json"), after.model_dump(mode="json"))
+def _pairs(before: Plan, after: Plan) -> Iterator[tuple[Variant, Variant]]:
+    """Yield the variants of one name; a plan without a matrix pairs with the closest variant."""
+    if before.is_matrix and after.is_matrix:
+        old = {variant.name: variant for variant in before.variants}
+        yield from ((old[now.name], now) for now in after.variants if now.name in old)
+        return
+    every = [(was, now) for was in before.variants for now in after.variants]
+    yield min(every, key=lambda pair: len(changed_settings(*(one.experiment for one in pair))))
+
+
+def _differs(was: Variant, now: Variant) -> bool:
+    return (was.experiment, was.protocol, was.data) != (now.experiment, now.protocol, now.data)
+
+
+def _variants(
+    before: Plan, after: Plan, pairs: tuple[tuple[Variant, Variant], ...]
+) -> VariantChanges:
+    if not before.is_matrix and not after.is_matrix:
+        return VariantChanges()
+    old, new = {was.name for was, _ in pairs}, {now.name for _, now in pairs}
+    return VariantChanges(
+        added=tuple(one.name for one in after.variants if one.name not in new),
+        removed=tuple(one.name for one in before.variants if one.name not in old),
+        changed=tuple(now.name for was, now in pairs if _differs(was, now)),
+        same=tuple(now.name for was, now in pairs if not _differs(was, now)),
+    )
 
 
 def _changes(before: Plan, after: Plan) -> Iterator[Change]:
     old = {stage.label: stage for stage in before}
-    was, now = _keys(before), _keys(after)
+    was, now = keys_of(before), keys_of(after)
     known, made = set(was.values()), set(now.values())
     for stage in after:
         if now[stage.label] in known:
@@ -154,20 +160,13 @@ def _changes(before: Plan, after: Plan) -> Iterator[Change]:
             yield Change(label, "removed")
 
 
-def _keys(plan: Plan) -> dict[str, Digest]:
-    """Return key by label; without a data lock, keys that serve for comparing alone."""
-    if plan.locked:
-        return {stage.label: stage.key or "" for stage in plan}
-    return dict(recomputed_keys(plan.stages))
-
-
 def _change(old: Stage, new: Stage) -> Change:
-    edits = _differences(old.work.model_dump(mode="json"), new.work.model_dump(mode="json"))
+    edits = differences(old.work.model_dump(mode="json"), new.work.model_dump(mode="json"))
     moved = _sources(old) != _sources(new)
     return Change(new.label, "edited" if edits or moved else "downstream", edits)
 
 
-def _sources(stage: Stage) -> dict[str, str]:
+def _sources(stage: Stage) -> Mapping[str, str]:
     """Return where inputs come from, however the distilled set is cut into stages."""
     return {
         name: "distilled" if label.startswith(("distill", "merge")) else label
@@ -175,60 +174,35 @@ def _sources(stage: Stage) -> dict[str, str]:
     }
 
 
-def _differences(
-    before: Mapping[str, Json], after: Mapping[str, Json], prefix: str = ""
-) -> tuple[Setting, ...]:
-    """Return what differs, leaf by leaf; a section that is of another kind now is one leaf."""
-    found: list[Setting] = []
-    for name in dict.fromkeys([*before, *after]):
-        was, now = before.get(name), after.get(name)
-        if isinstance(was, Mapping) and isinstance(now, Mapping) and _alike(was, now):
-            found += _differences(was, now, f"{prefix}{name}.")
-        elif was != now:
-            found.append(Setting(f"{prefix}{name}", was, now))
-    return tuple(found)
+def _schedules(
+    before: Plan, after: Plan, pairs: Iterable[tuple[Variant, Variant]]
+) -> ScheduleChange:
+    """Return how the schedules relate in the pair of variants that shares least."""
+    found = [_schedule(before.of(was.name), after.of(now.name)) for was, now in pairs]
+    shares = (one.shared / max(one.before, one.after, 1) for one in found)
+    return min(zip(shares, found, strict=True), key=itemgetter(0), default=(0, NO_SCHEDULE))[1]
 
 
-def _alike(one: Mapping[str, Json], other: Mapping[str, Json]) -> bool:
-    return one.get("kind") == other.get("kind")
-
-
-def _schedules(before: Plan, after: Plan) -> ScheduleChange:
+def _schedule(before: Plan, after: Plan) -> ScheduleChange:
     old, new = before.distillation(), after.distillation()
     stops = old[-1].stop, new[-1].stop
-    shared = 0
     if old[0].schedule == new[0].schedule:
-        shared = min(stops)
-    else:
-        pairs = zip(
-            old[0].schedule.rows(0, stops[0]), new[0].schedule.rows(0, stops[1]), strict=False
-        )
-        shared = next((i for i, (a, b) in enumerate(pairs) if a != b), min(stops))
+        return ScheduleChange(*stops, min(stops))
+    rows = zip(old[0].schedule.rows(0, stops[0]), new[0].schedule.rows(0, stops[1]), strict=False)
+    shared = next((i for i, (a, b) in enumerate(rows) if a != b), min(stops))
     return ScheduleChange(*stops, shared)
 
 
-def _comparable(before: Plan, after: Plan) -> Comparable:
-    protocols = [plan.protocol.model_dump(exclude={"name"}) for plan in (before, after)]
-    return Comparable(
-        protocol=protocols[0] == protocols[1],
-        test_set=_test_set(before) == _test_set(after),
-        networks=bool(_judges(before) & _judges(after)),
-    )
-
-
-def _judges(plan: Plan) -> set[str]:
-    works = (stage.work for stage in plan)
-    return {work.network.model_dump_json() for work in works if isinstance(work, EvaluateWork)}
-
-
-def _test_set(plan: Plan) -> Json:
-    """Return what decides on which images accuracy is measured, and how they are prepared."""
-    split = plan.experiment.evaluate.on
-    work = next(
-        stage.work
-        for stage in plan
-        if isinstance(stage.work, PrepareWork) and stage.work.split == split
-    )
-    # What is held out for choices moves published test images no more than it moves statistics.
-    fields = {"validation"} if split == "test" else set[str]()
-    return [split, work.source.model_dump(mode="json", exclude=fields)]
+__all__ = [
+    "STATUSES",
+    "Change",
+    "Comparable",
+    "PlanDiff",
+    "ScheduleChange",
+    "Setting",
+    "SettingChange",
+    "Status",
+    "VariantChanges",
+    "changed_settings",
+    "diff",
+]

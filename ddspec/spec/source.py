@@ -73,7 +73,12 @@ def read_source(path: Path | str, *, sections: Iterable[str] = ()) -> Source:
     Raises `DdspecError` (invalid) with the place of the first byte that is at fault.
     """
     name = str(path)
-    return checked(_decoded(_read(name), name, sections))
+    return source_of(_read(name), name, sections=sections)
+
+
+def source_of(data: bytes, name: str, *, sections: Iterable[str] = ()) -> Source:
+    """Return the source of bytes that are a person's file, as `read_source` does."""
+    return checked(_decoded(data, name, sections))
 
 
 def checked(source: Source) -> Source:

@@ -48,7 +48,7 @@ a.yaml -> b.yaml: distillation changes, numbers stay comparable
 
  setting            before  after  effect
  loops.outer_loops  40      20     distillation
- evaluate.repeats   5       7      evaluation only, number of runs
+ evaluate.repeats   5       7      evaluation only, adds runs
 
  44 stages: 36 same · 1 edited · 5 downstream · 2 added
  edited      distill                     differs in stop
@@ -56,7 +56,7 @@ a.yaml -> b.yaml: distillation changes, numbers stay comparable
  added       evaluate/convnet2-w32/5..6
 
  schedule: first 20 of 40 rows unchanged
- unchanged: protocol, test set, networks, label kind
+ unchanged: protocol, test set, label kind, networks
  work from scratch: 400 FLOP -> 300 FLOP (-25 %), of it new 120 FLOP"""
     )
 
@@ -66,7 +66,7 @@ def test_a_section_of_another_kind_is_one_row() -> None:
     lines = render_diff(changed(**changes), "a", "b").split("\n")
 
     assert [line.rstrip() for line in lines[3:6]] == [
-        " network.width  32                              16     pool, distillation",
+        " network.width  32                              16     protocol: numbers no longer comparable",
         " perturbation   filter_gaussian: directions 2…  none   distillation",
         "",
     ]
@@ -80,7 +80,7 @@ def test_long_values_are_shown_from_where_they_differ() -> None:
         " pool.vary.learning_rate",
         "…25, 0.03]",
         "…25, 0.04]",
-        "pool, distillation",
+        "pool",
     ]
 
 
@@ -190,6 +190,8 @@ def test_the_difference_as_json_is_whole() -> None:
             "before": 0.5,
             "after": 0.1,
             "effect": "distillation",
+            "category": "distillation",
+            "variants": [],
         }
     ]
     assert {stage["status"] for stage in found["stages"]} == {"same", "edited", "downstream"}

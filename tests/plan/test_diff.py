@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from ddspec.plan.compile import compile_plan
-from ddspec.plan.diff import EFFECTS, changed_settings, diff
-from ddspec.plan.ir import Plan
+from ddspec.plan.diff import NO_SCHEDULE, VariantChanges, diff
+from ddspec.plan.ir import Plan, Stage
+from ddspec.plan.settings import EXPECTED
 from ddspec.spec.experiment import Experiment
 
 Experiments = Callable[..., Experiment]
@@ -111,21 +113,118 @@ def test_numbers_compare_under_one_protocol_on_one_test_set(
     assert bool(found) == all(verdict)
 
 
-def test_every_section_of_a_spec_has_an_effect() -> None:
-    assert set(Experiment.model_fields) <= EFFECTS.keys() | {"augmentation"}
+def test_every_section_of_a_spec_has_an_expected_reach() -> None:
+    assert set(Experiment.model_fields) <= EXPECTED.keys()
 
 
 @pytest.mark.parametrize(
     ("changes", "effect"),
     [
+        ({"title": "x"}, "cosmetic"),
         ({"augmentation__matching": {"kind": "dsa"}}, "distillation"),
-        ({"augmentation__cutmix": 0.5}, "pool, distillation"),
-        ({"evaluate__baselines__full": 0}, "evaluation only, number of runs"),
-        ({"resources__threads": 2}, "layout only"),
-        ({"seed": 3}, "everything but the data"),
+        ({"augmentation__cutmix": 0.5}, "pool"),
+        ({"evaluate__baselines__full": 0}, "evaluation only, removes runs"),
+        ({"evaluate__repeats": 3}, "evaluation only, adds runs"),
+        ({"resources__threads": 2}, "layout"),
+        ({"resources__shards": 2}, "layout"),
+        ({"seed": 3}, "pool"),
+        ({"dataset__validation": 0.1}, "data"),
+        ({"evaluate__protocol__steps": 9}, "protocol: numbers no longer comparable"),
+        ({"evaluate__on": "validation"}, "protocol: numbers no longer comparable"),
     ],
 )
-def test_the_longest_path_decides_what_a_setting_bears_on(
-    small: Experiments, changes: dict[str, Any], effect: str
+def test_what_stages_move_decides_how_far_a_setting_reaches(
+    planned: Plans, changes: dict[str, Any], effect: str
 ) -> None:
-    assert {one.effect for one in changed_settings(small(), small(**changes))} == {effect}
+    found = diff(planned(), planned(**changes))
+
+    assert [one.effect for one in found.settings] == [effect]
+    assert found.category == found.settings[0].category
+
+
+def test_each_setting_reaches_as_far_as_it_does_alone(planned: Plans) -> None:
+    found = diff(planned(), planned(loops__outer_loops=20, evaluate__repeats=3, title="x"))
+
+    assert {one.path: one.effect for one in found.settings} == {
+        "title": "cosmetic",
+        "loops.outer_loops": "distillation",
+        "evaluate.repeats": "evaluation only, adds runs",
+    }
+    assert found.category == "distillation"
+
+
+def test_a_setting_that_makes_no_sense_alone_is_left_out_of_the_plan_after(planned: Plans) -> None:
+    steps = {"evaluate__protocol": {"name": "short", "epochs": 3}}
+    found = diff(planned(), planned(**steps))
+
+    assert {one.path: one.category for one in found.settings} == {
+        "evaluate.protocol.epochs": "protocol",
+        "evaluate.protocol.steps": "protocol",
+    }
+
+
+def test_a_coefficient_of_another_law_is_one_setting(planned: Plans) -> None:
+    fixed = {"law": "fixed", "value": 1.0}
+    found = diff(planned(), planned(perturbation__coefficient=fixed))
+
+    assert [one.path for one in found.settings] == ["perturbation.coefficient"]
+
+
+def matrix(planned: Plans, **changes: dict[str, Any]) -> Plan:
+    """Return a plan of several variants by name, all of whose stages carry a name."""
+    plans = {name: planned(**change) for name, change in changes.items()}
+    label: dict[str, str] = {}
+    stages: list[Stage] = []
+    for name, one in plans.items():
+        for stage in one:
+            key = stage.key or ""
+            if key not in label:
+                label[key] = f"{stage.label}@{name}"
+                upstream = {at: label[stage.inputs[at]] for at in stage.upstream}
+                stages.append(replace(stage, label=label[key], upstream=upstream))
+    named = (
+        replace(one.variants[0], name=name, labels=tuple(label[s.key or ""] for s in one))
+        for name, one in plans.items()
+    )
+    return Plan("matrix", tuple(named), tuple(stages))
+
+
+def test_variants_are_compared_by_name(planned: Plans) -> None:
+    before = matrix(planned, a={}, b={"pool__epochs": 4}, c={"pool__epochs": 5})
+    after = matrix(planned, a={}, b={"pool__epochs": 4, "title": "x"}, d={"pool__epochs": 6})
+
+    found = diff(before, after)
+
+    assert found.variants == VariantChanges(
+        added=("d",), removed=("c",), changed=("b",), same=("a",)
+    )
+    assert [(one.path, one.category, one.variants) for one in found.settings] == [
+        ("title", "cosmetic", ("b",))
+    ]
+    assert found.category == "pool"
+
+
+def test_a_change_of_all_variants_is_one_change(planned: Plans) -> None:
+    before = matrix(planned, a={}, b={"budget__images_per_class": 2})
+    momentum = {"update__momentum": 0.1}
+    after = matrix(planned, a=momentum, b={"budget__images_per_class": 2, **momentum})
+
+    found = diff(before, after)
+
+    assert [(one.path, one.variants) for one in found.settings] == [("update.momentum", ("a", "b"))]
+    assert found.variants.changed == ("a", "b")
+    assert found.counts["edited"] == 2
+
+
+def test_a_spec_that_becomes_a_matrix_keeps_what_it_had(planned: Plans) -> None:
+    found = diff(planned(), matrix(planned, a={"pool__epochs": 4}, b={}))
+
+    assert found.variants == VariantChanges(added=("a",), same=("b",))
+    assert found.counts == {"same": 15, "added": 6}
+
+
+def test_matrices_without_a_common_variant_are_compared_all_the_same(planned: Plans) -> None:
+    found = diff(matrix(planned, a={}), matrix(planned, b={"pool__epochs": 4}))
+
+    assert found.variants == VariantChanges(added=("b",), removed=("a",))
+    assert found.schedule == NO_SCHEDULE

@@ -1,0 +1,71 @@
+"""Whether the accuracies of two plans may be compared, and what speaks against it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ddspec.canon import Json
+from ddspec.plan.ir import Plan
+from ddspec.wire.work import EvaluateWork, PrepareWork
+
+
+@dataclass(frozen=True, slots=True)
+class Comparable:
+    """Whether accuracies of both plans may be compared, and what speaks against it."""
+
+    protocol: bool = True
+    test_set: bool = True
+    networks: bool = True
+    """Some network judges in both."""
+    labels: bool = True
+    """Both sets have labels of one kind."""
+
+    def __bool__(self) -> bool:
+        return self.protocol and self.test_set and self.networks and self.labels
+
+    def __and__(self, other: Comparable) -> Comparable:
+        """Return what both say holds."""
+        return Comparable(
+            self.protocol and other.protocol,
+            self.test_set and other.test_set,
+            self.networks and other.networks,
+            self.labels and other.labels,
+        )
+
+    @property
+    def facts(self) -> dict[str, bool]:
+        """Each fact by its name in words."""
+        return {
+            "protocol": self.protocol,
+            "test set": self.test_set,
+            "label kind": self.labels,
+            "networks": self.networks,
+        }
+
+
+def comparable(before: Plan, after: Plan) -> Comparable:
+    """Compare how two plans, each of one variant, judge a set."""
+    protocols = [plan.protocol.model_dump(exclude={"name"}) for plan in (before, after)]
+    return Comparable(
+        protocol=protocols[0] == protocols[1],
+        test_set=_test_set(before) == _test_set(after),
+        networks=bool(_judges(before) & _judges(after)),
+    )
+
+
+def _judges(plan: Plan) -> set[str]:
+    works = (stage.work for stage in plan)
+    return {work.network.model_dump_json() for work in works if isinstance(work, EvaluateWork)}
+
+
+def _test_set(plan: Plan) -> Json:
+    """Return what decides on which images accuracy is measured, and how they are prepared."""
+    split = plan.experiment.evaluate.on
+    work = next(
+        stage.work
+        for stage in plan
+        if isinstance(stage.work, PrepareWork) and stage.work.split == split
+    )
+    # What is held out for choices moves published test images no more than it moves statistics.
+    fields = {"validation"} if split == "test" else set[str]()
+    return [split, work.source.model_dump(mode="json", exclude=fields)]
