@@ -97,11 +97,13 @@ def _inability(error: OSError) -> str:
 
 
 def _tell(error: DdspecError) -> None:
-    from ddspec.console.errors_view import render_errors
+    from ddspec.console.errors_view import render_errors, render_further
     from ddspec.console.terminal import wants_colour
 
     colour = wants_colour(sys.stderr, os.environ)
     say(render_errors(error.diagnostics, colour=colour), styled=True)
+    if further := render_further(error.diagnostics):
+        say(further)
 
 
 def _silence_stdout() -> None:

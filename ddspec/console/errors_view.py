@@ -24,6 +24,13 @@ def render_errors(diagnostics: Iterable[Diagnostic], *, colour: bool = False) ->
     )
 
 
+def render_further(diagnostics: Iterable[Diagnostic]) -> str:
+    """Return where violated rules are explained, once for all of them; empty without any."""
+    codes = sorted({diagnostic.code for diagnostic in diagnostics if diagnostic.code})
+    others = f", and so for {', '.join(codes[1:])}" if codes[1:] else ""
+    return f"`ddspec explain {codes[0]}` says why{others}" if codes else ""
+
+
 def render_bug(error: BaseException, *, command: str, versions: str) -> str:
     """Return the report of a bug: what ran, with which versions, and the traceback."""
     trace = "".join(traceback.format_exception(error))

@@ -1,0 +1,88 @@
+"""Rules about networks, in words."""
+
+from __future__ import annotations
+
+from ddspec.plan.rule import Rule
+
+NETWORK_RULES: tuple[Rule, ...] = (
+    Rule(
+        3,
+        "The network halves the image until nothing is left",
+        "error",
+        says="A ConvNet halves the side of the image once in every block; after `depth` of them "
+        "less than one pixel is left.",
+        why="The last layer would get no features. The papers keep 4 pixels: depth 3 at 32, 4 at "
+        "64, 5 at 128.",
+        mend="Lower `depth`, or raise `dataset.size`.",
+        wrong="dataset: {kind: digits}\nnetwork: {kind: convnet, depth: 5}",
+        right="dataset: {kind: digits}\nnetwork: {kind: convnet, depth: 2}",
+    ),
+    Rule(
+        4,
+        "Batch norm under gradient matching",
+        "error",
+        says="Gradients are matched class by class on a network with batch norm.",
+        why="A batch of matching holds one class only, so its statistics are that class's and not "
+        "the data's: the gradients are those of another network than the one that is trained.",
+        mend="Match on `norm: instance`, as the papers do. Networks that only judge may have batch "
+        "norm: list them under `evaluate.networks`.",
+        wrong="network: {kind: convnet, depth: 2, norm: batch}",
+        right="network: {kind: convnet, depth: 2, norm: instance}\n"
+        "evaluate:\n  networks: [{kind: convnet, depth: 2, norm: batch}]",
+    ),
+    Rule(
+        5,
+        "A network that can only judge",
+        "error",
+        says="A network of torchvision is to be matched.",
+        why="It has batch norm (see DDS004) and max pooling, whose second derivatives matching "
+        "would need.",
+        mend="Match on `convnet` or `resnet_ap`, and list it under `evaluate.networks`.",
+        wrong="dataset: {kind: cifar10}\nnetwork: {kind: torchvision, model: resnet18}",
+        right="dataset: {kind: cifar10}\nnetwork: {kind: convnet, depth: 3}\n"
+        "evaluate:\n  networks: [{kind: torchvision, model: resnet18}]",
+    ),
+    Rule(
+        6,
+        "The stem of ResNetAP does not fit the images",
+        "error or note",
+        says="The stem shrinks the image so far that the last block gets nothing (an error), or it "
+        "is another one than IDC takes for images of this size (a note).",
+        why="`large` divides the side by 4 before three more halvings, `mid` by 2, `small` by 1. "
+        "IDC takes `large` above 128 pixels, `mid` from 65 to 128, `small` to 64.",
+        mend="Take the stem for the size of the images.",
+        wrong="dataset: {kind: cifar10}\nnetwork: {kind: resnet_ap, stem: large}",
+        right="dataset: {kind: cifar10}\nnetwork: {kind: resnet_ap, stem: small}",
+    ),
+    Rule(
+        7,
+        "A network of torchvision on images it was not made for",
+        "error",
+        says="The images have another number of channels than 3, or fewer than 32 pixels a side.",
+        why="These networks take RGB and halve the side five times.",
+        mend="Judge with a `convnet`, or raise `dataset.size`.",
+        wrong="evaluate:\n  networks: [{kind: torchvision, model: resnet18}]",
+        right="evaluate:\n  networks: [{kind: convnet, depth: 2, width: 64}]",
+    ),
+    Rule(
+        18,
+        "A network that judges twice",
+        "error",
+        says="Two entries of `evaluate.networks` are the same network.",
+        why="Both would be the same stages, counted twice.",
+        mend="Raise `evaluate.repeats` for more networks of one kind.",
+        wrong="evaluate:\n  networks:\n    - {kind: convnet, depth: 2}\n"
+        "    - {kind: convnet, depth: 2}",
+        right="evaluate:\n  networks: [{kind: convnet, depth: 2}]\n  repeats: 10",
+    ),
+    Rule(
+        20,
+        "Group norm that does not divide the channels",
+        "error",
+        says="`norm: group` makes 4 groups, and `width` is no multiple of 4.",
+        why="Groups have the same number of channels each.",
+        mend="Take a multiple of 4.",
+        wrong="network: {kind: convnet, depth: 2, width: 30, norm: group}",
+        right="network: {kind: convnet, depth: 2, width: 32, norm: group}",
+    ),
+)
