@@ -16,12 +16,14 @@ from ddspec.cli.boundary import bounded
 from ddspec.cli.data import data
 from ddspec.cli.diff import diff
 from ddspec.cli.doctor import doctor
+from ddspec.cli.explain import explain
 from ddspec.cli.image import image
 from ddspec.cli.lock import lock
 from ddspec.cli.output import open_streams
 from ddspec.cli.plan import plan
 from ddspec.cli.results import results
 from ddspec.cli.run import run
+from ddspec.cli.schema import schema
 from ddspec.cli.status import status
 from ddspec.cli.validate import validate
 from ddspec.cli.verify import verify
@@ -32,6 +34,8 @@ VERBS: dict[str, Callable[..., Exit]] = {
     "run": run,
     "diff": diff,
     "validate": validate,
+    "explain": explain,
+    "schema": schema,
     "results": results,
     "status": status,
     "lock": lock,

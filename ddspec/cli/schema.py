@@ -1,0 +1,78 @@
+"""`ddspec schema`: what an editor needs to complete and check a spec."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ddspec.errors import DdspecError, Exit
+
+if TYPE_CHECKING:
+    from ddspec.spec.schema import Choice
+
+
+class Kind(StrEnum):
+    """Documents that have a schema."""
+
+    SPEC = "spec"
+
+
+SCHEMA_FILE = "ddspec.schema.json"
+"""What the schema is called beside the specs that name it."""
+
+
+def schema(
+    kind: Annotated[Kind, typer.Argument(metavar="KIND", help="spec")] = Kind.SPEC,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Write it there, replacing FILE."),
+    ] = None,
+) -> Exit:
+    """Print the JSON Schema of a document.
+
+    With it, editors complete keys and values, explain them, and underline mistakes. A spec names
+    its schema in its first line: `# yaml-language-server: $schema=ddspec.schema.json`.
+    """
+    from ddspec.cli.output import say, show_json
+
+    made = schema_of(kind)
+    if output is None:
+        show_json(made)
+        return Exit.DONE
+    write_schema(output, made)
+    say(f"wrote {output}")
+    return Exit.DONE
+
+
+def schema_of(kind: Kind) -> dict[str, Any]:
+    """Return the schema of a kind of document, with the presets and protocols of this version."""
+    match kind:
+        case Kind.SPEC:
+            from ddspec.spec.document_schema import spec_schema
+
+            return spec_schema(_presets(), _protocols())
+
+
+def write_schema(path: Path, made: dict[str, Any]) -> None:
+    """Write a schema as JSON; refuses to replace what is not a regular file."""
+    import json
+
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        raise DdspecError(f"`{path}` is not a regular file", exit=Exit.USAGE)
+    if not path.parent.is_dir():
+        raise DdspecError(f"`{path.parent}` is not a folder", exit=Exit.UNABLE)
+    path.write_text(json.dumps(made, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _protocols() -> list[Choice]:
+    from ddspec.presets.protocols import PROTOCOLS
+    from ddspec.spec.schema import Choice
+
+    return [Choice(name, f"Evaluation protocol {name}.") for name in PROTOCOLS]
+
+
+def _presets() -> list[Choice]:
+    return []
