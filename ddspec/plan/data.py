@@ -48,6 +48,8 @@ def _published(dataset: DatasetSpec) -> DataFacts:
     )
     if published.train_per_class is not None:
         return _split(facts, published.train_per_class, dataset.validation)
+    if published.train is None:
+        return facts
     validation = round(dataset.validation * published.train)
     return replace(facts, train=published.train - validation, validation=validation)
 

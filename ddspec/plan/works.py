@@ -10,7 +10,7 @@ from typing import Literal
 from ddspec.plan.ir import UNKNOWN, DataFacts
 from ddspec.presets.protocols import idc_epochs
 from ddspec.spec.augmentation import NoAugmentationSpec, SgdSpec
-from ddspec.spec.dataset import DatasetSpec, FolderDatasetSpec
+from ddspec.spec.dataset import BuiltinDatasetSpec, DatasetSpec, ImageNetSubsetSpec
 from ddspec.spec.evaluate import ProtocolSpec
 from ddspec.spec.experiment import Experiment
 from ddspec.spec.method import (
@@ -196,14 +196,9 @@ def base_size(dataset: DatasetSpec, size: int) -> int:
     28 for MNIST, but 32 for every other small set, Fashion-MNIST included; 224 for ImageNet, and
     here for folders of more than 128 pixels.
     """
-    match dataset.kind:
-        case "mnist":
-            return 28
-        case "imagenet100":
-            return 224
-        case _:
-            large = isinstance(dataset, FolderDatasetSpec) and size > 128
-            return 224 if large else 32
+    if isinstance(dataset, BuiltinDatasetSpec):
+        return 28 if dataset.kind == "mnist" else 32
+    return 224 if isinstance(dataset, ImageNetSubsetSpec) or size > 128 else 32
 
 
 def effective_update(experiment: Experiment, data: DataFacts) -> UpdateSpec:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
 from ddspec.spec.base import Count, Fraction, Name, SpecModel, Text
+
+Side = Annotated[int, Field(strict=True, ge=4, le=1024)]
+Held = Annotated[float, Field(strict=True, ge=0, lt=1)]
 
 BuiltinName = Literal["digits", "mnist", "fashion_mnist", "cifar10", "cifar100"]
 
@@ -15,7 +18,7 @@ class BuiltinDatasetSpec(SpecModel):
     """A dataset that is identified by published checksums."""
 
     kind: BuiltinName
-    validation: Annotated[float, Field(strict=True, ge=0, lt=1)] = 0.0
+    validation: Held = 0.0
     """Fraction of each class of the training split that is held out for choices."""
 
 
@@ -28,29 +31,74 @@ class FolderDatasetSpec(SpecModel):
     train: Text = "train"
     test: Text | None = "test"
     """Subfolders of `path` with the two splits; without `test`, `holdout` defines it."""
-    holdout: Annotated[float, Field(strict=True, ge=0, lt=1)] = 0.0
+    holdout: Held = 0.0
     """Where `test` is null: fraction of each class of `train` that becomes the test split."""
     classes: tuple[Text, ...] | None = None
     """Class folders in label order; by default all of them, sorted by code point."""
-    size: Annotated[int, Field(strict=True, ge=4, le=1024)]
+    size: Side
     """Side in pixels: the short side is resized to it (bilinear, antialiased), the centre kept."""
     channels: Literal[1, 3, 4] = 3
-    validation: Annotated[float, Field(strict=True, ge=0, lt=1)] = 0.0
+    validation: Held = 0.0
 
 
 class ImageNetSubsetSpec(SpecModel):
-    """A published subset of ImageNet-1K, read from the original folders, identified by a lock."""
+    """ImageNet-1K or a published subset of it, read from the original folders, by a lock."""
 
-    kind: Literal["imagenet100"]
+    kind: Literal["imagenet10", "imagenet100", "imagenet1k"]
     path: Text = "imagenet"
     train: Text = "train"
     test: Text = "val"
-    size: Annotated[int, Field(strict=True, ge=4, le=1024)] = 224
-    validation: Annotated[float, Field(strict=True, ge=0, lt=1)] = 0.0
+    size: Side = 224
+    validation: Held = 0.0
 
+
+class ImageNetTenSpec(SpecModel):
+    """Ten classes of ImageNet-1K as MTT chose them, read from the original folders, by a lock."""
+
+    kind: Literal[
+        "imagenette", "imagewoof", "imagefruit", "imagemeow", "imagesquawk", "imageyellow"
+    ]
+    path: Text = "imagenet"
+    train: Text = "train"
+    test: Text = "val"
+    size: Side = 128
+    validation: Held = 0.0
+
+
+class TinyImageNetSpec(SpecModel):
+    """Tiny-ImageNet as images in one folder per class and split, identified by a lock."""
+
+    kind: Literal["tiny_imagenet"]
+    path: Text = "tiny-imagenet-200"
+    train: Text = "train"
+    test: Text = "val"
+    """The published validation split: that of the test has no labels."""
+    size: Side = 64
+    validation: Held = 0.0
+
+
+class SvhnSpec(SpecModel):
+    """SVHN's cropped digits as images in the folders 0 to 9, identified by a lock."""
+
+    kind: Literal["svhn"]
+    path: Text = "svhn"
+    train: Text = "train"
+    test: Text = "test"
+    size: Side = 32
+    validation: Held = 0.0
+
+
+PublishedFolderSpec: TypeAlias = ImageNetSubsetSpec | ImageNetTenSpec | TinyImageNetSpec | SvhnSpec
+"""Datasets whose classes are published and whose images a lock identifies."""
 
 DatasetSpec = Annotated[
-    BuiltinDatasetSpec | FolderDatasetSpec | ImageNetSubsetSpec, Field(discriminator="kind")
+    BuiltinDatasetSpec
+    | FolderDatasetSpec
+    | ImageNetSubsetSpec
+    | ImageNetTenSpec
+    | TinyImageNetSpec
+    | SvhnSpec,
+    Field(discriminator="kind"),
 ]
 
 __all__ = [
@@ -61,5 +109,9 @@ __all__ = [
     "FolderDatasetSpec",
     "Fraction",
     "ImageNetSubsetSpec",
+    "ImageNetTenSpec",
     "Name",
+    "PublishedFolderSpec",
+    "SvhnSpec",
+    "TinyImageNetSpec",
 ]

@@ -30,6 +30,20 @@ IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".t
 """What counts as an image, in lower case."""
 
 Split: TypeAlias = Literal["train", "test"]
+LockedKind: TypeAlias = Literal[
+    "folder",
+    "svhn",
+    "tiny_imagenet",
+    "imagenet10",
+    "imagenet100",
+    "imagenet1k",
+    "imagenette",
+    "imagewoof",
+    "imagefruit",
+    "imagemeow",
+    "imagesquawk",
+    "imageyellow",
+]
 
 _Sha256 = Annotated[str, Field(strict=True, pattern=r"^[0-9a-f]{64}$")]
 _Number = Annotated[int, Field(strict=True, ge=0)]
@@ -51,7 +65,7 @@ class Lock(_LockModel):
     """The content of a folder dataset; no paths, times or machines."""
 
     format: Literal["ddspec.lock/1"] = LOCK_FORMAT
-    kind: Literal["folder", "imagenet100"]
+    kind: LockedKind
     ignored: _Number = 0
     """Files that are not images by their suffix; no part of the content."""
     splits: Mapping[Split, Mapping[str, LockedClass]]
@@ -111,7 +125,7 @@ def scan_folder(
     classes: Sequence[str] | None,
     splits: Mapping[Split, str],
     *,
-    kind: Literal["folder", "imagenet100"] = "folder",
+    kind: LockedKind = "folder",
     threads: int = 1,
     advance: Callable[[int, int], None] = lambda done, total: None,
 ) -> Lock:

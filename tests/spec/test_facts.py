@@ -16,15 +16,22 @@ import pytest
 
 from ddspec.spec.dataset import BuiltinName
 from ddspec.spec.facts import FACTS, DataFile, held_out
+from ddspec.spec.facts_folders import FOLDERS
+from ddspec.spec.lock import LockedKind
 
 DATA = Path(os.environ.get("DDSPEC_DATA", "/nonexistent"))
 """Read when this file is, before a fixture hides the variable."""
+
+CLASSES = {"cifar100": 100, "imagenet100": 100, "imagenet1k": 1000, "tiny_imagenet": 200}
+"""Of datasets that do not have 10."""
 
 FILES = [pytest.param(file, id=file.path) for facts in FACTS.values() for file in facts.files]
 
 
 def test_every_built_in_dataset_has_facts() -> None:
-    assert set(FACTS) == {*get_args(BuiltinName), "imagenet100"}
+    locked = {*get_args(LockedKind)} - {"folder"}
+
+    assert set(FACTS) == {*get_args(BuiltinName), *locked}
 
 
 @pytest.mark.parametrize("name", FACTS)
@@ -37,11 +44,7 @@ def test_counts_and_names_agree(name: str) -> None:
         (facts.test, facts.test_per_class),
     ):
         assert counts is None or (len(counts), sum(counts)) == (classes, total)
-    assert (
-        len(set(facts.class_names))
-        == classes
-        == {"cifar100": 100, "imagenet100": 100}.get(name, 10)
-    )
+    assert len(set(facts.class_names)) == classes == CLASSES.get(name, 10)
     assert (facts.test == 0) == (facts.holdout > 0)
 
 
@@ -74,6 +77,33 @@ def test_the_list_of_imagenet_classes_is_that_of_idc() -> None:
 
     assert names[:3] == ("n02869837", "n01749939", "n02488291")
     assert all(len(name) == 9 and name[0] == "n" and name[1:].isdecimal() for name in names)
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "last"),
+    [
+        # tench and parachute; Australian terrier and Old English sheepdog; bee and goldfinch
+        pytest.param("imagenette", "n01440764", "n03888257", id="imagenette"),
+        pytest.param("imagewoof", "n02096294", "n02105641", id="imagewoof"),
+        pytest.param("imageyellow", "n02206856", "n01531178", id="imageyellow"),
+        # goldfish and acorn
+        pytest.param("tiny_imagenet", "n01443537", "n12267677", id="tiny-imagenet"),
+        pytest.param("imagenet1k", "n01440764", "n15075141", id="imagenet-1k"),
+    ],
+)
+def test_lists_begin_and_end_as_published(name: str, first: str, last: str) -> None:
+    names = FACTS[name].class_names
+
+    assert (names[0], names[-1]) == (first, last)
+
+
+@pytest.mark.parametrize("name", [name for name in FOLDERS if name not in {"svhn", "imagenet1k"}])
+def test_every_set_of_photographs_is_a_part_of_imagenet(name: str) -> None:
+    assert set(FACTS[name].class_names) <= set(FACTS["imagenet1k"].class_names)
+
+
+def test_imagenet_10_is_the_beginning_of_imagenet_100() -> None:
+    assert FACTS["imagenet100"].class_names[:10] == FACTS["imagenet10"].class_names
 
 
 def test_the_digits_are_those_of_the_wheel() -> None:

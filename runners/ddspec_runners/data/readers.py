@@ -10,6 +10,7 @@ import numpy as np
 
 from ddspec.errors import DdspecError
 from ddspec.spec.facts import FACTS
+from ddspec.spec.facts_folders import FOLDERS
 from ddspec.wire.work import SourceModel
 from ddspec_runners.data.cifar import join, parse_batch
 from ddspec_runners.data.corpus import ArrayPart, Corpus
@@ -99,7 +100,7 @@ READERS: Mapping[str, Reader] = {
     "cifar10": cifar10,
     "cifar100": cifar100,
     "folder": folder,
-    "imagenet100": folder,
+    **dict.fromkeys(FOLDERS, folder),
 }
 
 
