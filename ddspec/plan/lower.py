@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from ddspec.canon import Digest
 from ddspec.plan.ir import DataFacts, Stage, stage_key
+from ddspec.plan.stages import Shared, Stages
 from ddspec.plan.works import (
     SetName,
     Split,
@@ -24,7 +24,7 @@ from ddspec.spec.dataset import BuiltinDatasetSpec
 from ddspec.spec.evaluate import ProtocolSpec
 from ddspec.spec.experiment import Experiment
 from ddspec.spec.network import network_name
-from ddspec.wire.work import DistillWork, MergeWork, Work
+from ddspec.wire.work import DistillWork, MergeWork
 
 TRAIN: Mapping[str, str] = {"train": "prepare/train"}
 
@@ -35,55 +35,33 @@ def lower(experiment: Experiment, protocol: ProtocolSpec, data: DataFacts) -> tu
     Pure: reads no clock, disk, environment or network. An edit changes the keys of the stages it
     touches and of those below them.
     """
-    stages = _Stages(locked=data.content is not None, threads=experiment.resources.threads)
-    _prepare(stages, experiment, data)
-    _pool(stages, experiment)
-    distilled = _distill(stages, experiment, data)
-    sources = _select(stages, experiment) | {
+    return tuple(lowered(experiment, protocol, data, Shared()).by_label.values())
+
+
+def lowered(
+    experiment: Experiment, protocol: ProtocolSpec, data: DataFacts, shared: Shared
+) -> Stages:
+    """Lower an experiment, sharing what others before it had in common with it."""
+    stages = Stages(experiment, data.content is not None, shared)
+    _prepare(stages, data)
+    _pool(stages)
+    distilled = _distill(stages, data)
+    sources = _select(stages) | {
         "distilled": (distilled,) * experiment.evaluate.repeats,
         "full": ("prepare/train",) * experiment.evaluate.baselines.full,
     }
     for set_name in ("distilled", "random", "init", "full"):
-        _evaluate(stages, experiment, data, protocol, set_name, sources[set_name])
-    return tuple(stages.by_label.values())
+        _evaluate(stages, data, protocol, set_name, sources[set_name])
+    return stages
 
 
-@dataclass(slots=True)
-class _Stages:
-    """Stages by label so far; what is added finds the keys of its inputs here."""
-
-    locked: bool
-    threads: int
-    by_label: dict[str, Stage] = field(default_factory=dict)
-
-    def add(
-        self,
-        label: str,
-        work: Work,
-        upstream: Mapping[str, str],
-        *,
-        location: Mapping[str, str] | None = None,
-        key: Digest | None = None,
-    ) -> None:
-        """Add a stage; `key` stands for that of another stage which publishes the same."""
-        inputs = self.keys(upstream)
-        if key is None and self.locked:
-            key = stage_key(work, inputs)
-        self.by_label[label] = Stage(
-            label, work, dict(upstream), inputs, key, dict(location or {}), self.threads
-        )
-
-    def keys(self, upstream: Mapping[str, str]) -> dict[str, Digest]:
-        """Return the keys behind some labels; empty while the data are not locked."""
-        keys = {name: self.by_label[label].key for name, label in upstream.items()}
-        return {name: key for name, key in keys.items() if key is not None}
-
-
-def _prepare(stages: _Stages, experiment: Experiment, data: DataFacts) -> None:
-    splits: tuple[Split, Split] = ("train", experiment.evaluate.on)
+def _prepare(stages: Stages, data: DataFacts) -> None:
+    splits: tuple[Split, Split] = ("train", stages.experiment.evaluate.on)
+    location = stages.made(_location)
     for split in splits:
-        work = prepare_work(experiment, data, split)
-        stages.add(f"prepare/{split}", work, {}, location=_location(experiment))
+        stages.add(
+            f"prepare/{split}", stages.made(prepare_work, data, split), {}, location=location
+        )
 
 
 def _location(experiment: Experiment) -> dict[str, str]:
@@ -94,13 +72,14 @@ def _location(experiment: Experiment) -> dict[str, str]:
     return location | ({"test": dataset.test} if dataset.test is not None else {})
 
 
-def _pool(stages: _Stages, experiment: Experiment) -> None:
-    for member in range(experiment.pool.models):
-        stages.add(f"pool/{member}", pretrain_work(experiment, member), TRAIN)
+def _pool(stages: Stages) -> None:
+    for member in range(stages.experiment.pool.models):
+        stages.add(f"pool/{member}", stages.made(pretrain_work, member), TRAIN)
 
 
-def _distill(stages: _Stages, experiment: Experiment, data: DataFacts) -> str:
+def _distill(stages: Stages, data: DataFacts) -> str:
     """Add all segments, each with its shards; return the label of the final set."""
+    experiment = stages.experiment
     networks = {f"pool/{i}": f"pool/{i}" for i in range(experiment.pool.models)}
     upstream = {**TRAIN, **networks}
     shards = experiment.resources.shards
@@ -108,7 +87,7 @@ def _distill(stages: _Stages, experiment: Experiment, data: DataFacts) -> str:
     whole_key: Digest | None = None
     before: tuple[str, ...] = ()
     for start, stop, suffix in segments(experiment.loops):
-        work = distill_work(experiment, data, start, stop)
+        work = stages.made(distill_work, data, start, stop)
         if shards == 1:
             label = f"distill{suffix}"
             stages.add(label, work, upstream | ({"previous": before[0]} if before else {}))
@@ -116,16 +95,19 @@ def _distill(stages: _Stages, experiment: Experiment, data: DataFacts) -> str:
             continue
         before = _shards(stages, work, upstream, before, suffix, (len(data.classes), shards))
         label = f"merge{suffix}"
-        if stages.locked:
-            previous = {"previous": whole_key} if whole_key else {}
-            whole_key = stage_key(work, stages.keys(upstream) | previous)
+        previous = {"previous": whole_key} if whole_key else {}
+        whole_key = stage_key(work, stages.keys(upstream) | previous)
         parts = {f"shard/{shard}": part for shard, part in enumerate(before)}
-        stages.add(label, MergeWork(shards=shards), parts, key=whole_key)
+        stages.add(label, stages.made(_merge_work), parts, key=whole_key)
     return label
 
 
+def _merge_work(experiment: Experiment) -> MergeWork:
+    return MergeWork(shards=experiment.resources.shards)
+
+
 def _shards(
-    stages: _Stages,
+    stages: Stages,
     work: DistillWork,
     upstream: Mapping[str, str],
     before: tuple[str, ...],
@@ -140,30 +122,30 @@ def _shards(
     return tuple(f"distill/{shard}{suffix}" for shard in range(layout[1]))
 
 
-def _select(stages: _Stages, experiment: Experiment) -> dict[SetName, tuple[str, ...]]:
+def _select(stages: Stages) -> dict[SetName, tuple[str, ...]]:
     """Add what baselines are trained on; return the label behind each repeat."""
-    baselines = experiment.evaluate.baselines
+    baselines = stages.experiment.evaluate.baselines
     draws = tuple(f"select/random/{repeat}" for repeat in range(baselines.random))
     for repeat, label in enumerate(draws):
-        stages.add(label, random_work(experiment, repeat), TRAIN)
+        stages.add(label, stages.made(random_work, repeat), TRAIN)
     if baselines.init:
-        stages.add("select/init", init_work(experiment), TRAIN)
+        stages.add("select/init", stages.made(init_work), TRAIN)
     return {"random": draws, "init": ("select/init",) * baselines.init}
 
 
 def _evaluate(
-    stages: _Stages,
-    experiment: Experiment,
+    stages: Stages,
     data: DataFacts,
     protocol: ProtocolSpec,
     set_name: SetName,
     sources: tuple[str, ...],
 ) -> None:
     infix = "" if set_name == "distilled" else f"{set_name}/"
-    for network in networks_of(experiment):
+    test = f"prepare/{stages.experiment.evaluate.on}"
+    for network in networks_of(stages.experiment):
         for repeat, source in enumerate(sources):
-            work = evaluate_work(
-                experiment, data, protocol, network, set_name=set_name, repeat=repeat
+            work = stages.made(
+                evaluate_work, data, protocol, network, set_name=set_name, repeat=repeat
             )
             label = f"evaluate/{infix}{network_name(network)}/{repeat}"
-            stages.add(label, work, {"set": source, "test": f"prepare/{experiment.evaluate.on}"})
+            stages.add(label, work, {"set": source, "test": test})

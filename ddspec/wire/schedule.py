@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -70,7 +71,7 @@ class Schedule(BaseModel):
 
     def digest(self, start: int, stop: int) -> Digest:
         """Return the digest of the rows start..stop-1."""
-        return digest([row.plain() for row in self.rows(start, stop)])
+        return _digest_of_rows(self, start, stop)
 
     def _coefficients(self, loop: int) -> tuple[int, ...]:
         if isinstance(self.perturbation, NoPerturbationSpec):
@@ -90,10 +91,28 @@ class Schedule(BaseModel):
 
         Reducing them modulo n is biased by less than n / 2^64.
         """
-        path = canonical([*self.seed, loop, role, index])
-        return int.from_bytes(hashlib.sha256(path).digest()[:8], "big")
+        return _draw(self.seed, loop, role, index)
 
 
+@lru_cache(maxsize=2**12)
+def _digest_of_rows(schedule: Schedule, start: int, stop: int) -> Digest:
+    return digest([row.plain() for row in schedule.rows(start, stop)])
+
+
+@lru_cache(maxsize=2**15)
+def _draw(seed: Seed, loop: int, role: str, index: int) -> int:
+    """Return 64 bits; many variants of a spec ask for the same ones."""
+    path = b'%s,%d,"%s",%d]' % (_opened(seed), loop, role.encode(), index)
+    return int.from_bytes(hashlib.sha256(path).digest()[:8], "big")
+
+
+@lru_cache(maxsize=2**10)
+def _opened(seed: Seed) -> bytes:
+    """Return the canonical form of a seed path without its last bracket, to be continued."""
+    return canonical(list(seed))[:-1]
+
+
+@lru_cache(maxsize=2**10)
 def _nano(value: float) -> int:
     """Return a decimal number in units of 1e-9, rounded half to even, without float arithmetic."""
     return int((Decimal(repr(value)) * NANO).to_integral_value())

@@ -1,0 +1,83 @@
+"""What was made from which sections of an experiment, so that variants share what they have alike.
+
+The variants of a matrix share the sections that it leaves alone as the same objects. A function of
+an experiment is called once for each choice of the sections that it reads: which those are is seen
+while it runs, so a function that reads another section one day needs no entry anywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+
+from ddspec.spec.experiment import Experiment
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Memo:
+    """Results of pure functions of an experiment, by the sections that they read."""
+
+    def __init__(self) -> None:
+        self._known: dict[object, dict[tuple[str, ...], _Results]] = {}
+
+    def once(
+        self,
+        make: Callable[Concatenate[Experiment, P], T],
+        experiment: Experiment,
+        *rest: P.args,
+        **named: P.kwargs,
+    ) -> T:
+        """Return `make(experiment, *rest)`, made before where it read the same sections.
+
+        `make` is pure, and reads its first argument by attributes alone. Further arguments count
+        as the same where they are the same object, or equal text and integers.
+        """
+        call = (make, *map(_token, rest), *((name, _token(value)) for name, value in named.items()))
+        known = self._known.setdefault(call, {})
+        for results in known.values():
+            found = results.made.get(tuple(map(id, results.read(experiment))))
+            if found is not None:
+                return cast("T", found[0])
+        traced = _Traced(experiment)
+        value = make(cast("Experiment", traced), *rest, **named)
+        results = known.setdefault(tuple(sorted(traced._read)), _Results(tuple(traced._read)))
+        sections = results.read(experiment)
+        # What is compared by its address is kept, so that no other object is ever found there.
+        results.made[tuple(map(id, sections))] = (value, sections, rest, named)
+        return value
+
+
+class _Results:
+    """Results of one call for different contents of the sections that it read."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self.made: dict[tuple[int, ...], tuple[Any, ...]] = {}
+        self._names = names
+        self._get = attrgetter(*names) if names else None
+
+    def read(self, experiment: Experiment) -> tuple[object, ...]:
+        """Return the sections that the call read, of this experiment."""
+        if self._get is None:
+            return ()
+        return self._get(experiment) if len(self._names) > 1 else (self._get(experiment),)
+
+
+class _Traced:
+    """An experiment that remembers which of its sections were read."""
+
+    __slots__ = ("_experiment", "_read")
+
+    def __init__(self, experiment: Experiment) -> None:
+        self._experiment = experiment
+        self._read: dict[str, None] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        self._read[name] = None
+        return getattr(self._experiment, name)
+
+
+def _token(value: object) -> object:
+    return value if isinstance(value, (int, str)) else (id(value),)
