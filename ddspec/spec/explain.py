@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from functools import cache
 from typing import TypeVar
@@ -22,21 +23,35 @@ MAX_SHOWN = 40
 """Longest value that a message repeats, in characters."""
 
 
-def validate(document: Document, model: type[M], *, extra: Sequence[Diagnostic] = ()) -> M:
+def validate(document: Document, model: type[M], *, also: Sequence[str] = ()) -> M:
     """Return the model that a document describes.
 
-    `extra` are problems that a caller found in the same document. Raises `DdspecError` (invalid)
-    with every problem of the document at once, sorted by position.
+    `also` are keys that may stand at its top and that the model does not know. Raises
+    `DdspecError` (invalid) with every problem of the document at once, sorted by position.
     """
-    problems, made = [*document.problems, *extra], None
+    made, found = explained(document, model, also=also)
+    problems = [*document.problems, *found]
+    if problems or made is None:
+        raise DdspecError(_told(in_order(problems, document.source.file)), exit=Exit.INVALID)
+    return made
+
+
+def explained(
+    document: Document, model: type[M], *, also: Sequence[str] = (), whole: bool = True
+) -> tuple[M | None, list[Diagnostic]]:
+    """Return the model that a document describes, or why it describes none.
+
+    Problems of form are not among the reasons, and nor is what is missing unless it is `whole`.
+    """
     try:
-        made = model.model_validate(document.root.value)
+        return model.model_validate(document.root.value), []
     except ValidationError as error:
         details = error.errors(include_url=False)[: 10 * MAX_TOLD]
-        problems += _explained(document, _shapes(model), details)
-    if problems or made is None:
-        raise DdspecError(_told(in_order(problems)), exit=Exit.INVALID)
-    return made
+        details = [one for one in details if whole or one["type"] not in _MISSING]
+        return None, _explained(document, _shapes(model), details, also)
+
+
+_MISSING = ("missing", "union_tag_not_found")
 
 
 def _told(problems: Sequence[Diagnostic]) -> list[Diagnostic]:
@@ -50,22 +65,36 @@ def _shapes(model: type[BaseModel]) -> Shapes:
     return Shapes(model)
 
 
-def in_order(problems: Iterable[Diagnostic]) -> list[Diagnostic]:
-    """Return diagnostics without repetition, sorted by line and column."""
+def in_order(problems: Iterable[Diagnostic], first: str = "") -> list[Diagnostic]:
+    """Return diagnostics without repetition, by file (`first` before others), line and column."""
     once = dict.fromkeys(problems)
-    return sorted(once, key=lambda one: _position(one.place))
+    return sorted(once, key=lambda one: _position(one.place, visible(first)))
 
 
-def _position(place: Place | None) -> tuple[int, int]:
-    return (place.line, place.column) if place else (0, 0)
+def _position(place: Place | None, first: str) -> tuple[str, int, int]:
+    if place is None:
+        return "", 0, 0
+    return "" if place.file == first else place.file, place.line, place.column
 
 
 def _explained(
-    document: Document, shapes: Shapes, details: Iterable[ErrorDetails]
+    document: Document, shapes: Shapes, details: Iterable[ErrorDetails], also: Sequence[str]
 ) -> list[Diagnostic]:
     found = [(detail, shapes.resolve(detail["loc"])) for detail in details]
     kept = [(detail, at) for detail, at in found if _speaks(document, detail, at)]
-    return [_Explainer(document, shapes, detail, at).diagnostic() for detail, at in kept]
+    told = (_Explainer(document, shapes, detail, at, also).diagnostic() for detail, at in kept)
+    return [_noted(document, one) for one in told]
+
+
+def _noted(document: Document, problem: Diagnostic) -> Diagnostic:
+    """Return a problem of another file than the named one with how that file came in."""
+    note = document.others.get(problem.place.file) if problem.place else None
+    return problem if note is None else noted(problem, note)
+
+
+def noted(problem: Diagnostic, note: str) -> Diagnostic:
+    """Return a problem that says how its file came in."""
+    return replace(problem, message=f"{problem.message} ({note})")
 
 
 def _speaks(document: Document, detail: ErrorDetails, at: Resolved) -> bool:
@@ -97,9 +126,15 @@ class _Explainer:
     """Puts one validation error into words."""
 
     def __init__(
-        self, document: Document, shapes: Shapes, detail: ErrorDetails, at: Resolved
+        self,
+        document: Document,
+        shapes: Shapes,
+        detail: ErrorDetails,
+        at: Resolved,
+        also: Sequence[str],
     ) -> None:
         self.document, self.shapes, self.detail, self.at = document, shapes, detail, at
+        self.also = also
         self.name = _name(at.path) or "the document"
 
     def diagnostic(self) -> Diagnostic:
@@ -120,6 +155,7 @@ class _Explainer:
 
     def _unknown_key(self) -> Diagnostic:
         key, keys = str(self.at.path[-1]), self.shapes.keys(self.at.parent)
+        keys = (*keys, *self.also) if len(self.at.path) == 1 else keys
         message = f"unknown key `{_short(key)}`{self._inside(self.at.path[:-1])}"
         hint = _did_you_mean(key, keys) or f"the keys here are {_listed(keys)}"
         return Diagnostic(message, self.document.key_place(*self.at.path), hint)
@@ -131,7 +167,13 @@ class _Explainer:
             hint = f"`{key}` is one of {_listed(shape['discriminator']['mapping'])}"
         else:
             hint = f"`{key}` must be {self.shapes.words(shape)}" if shape is not None else ""
-        return Diagnostic(message, self.document.place(*section), hint)
+        return Diagnostic(message, self._section_place(section), hint)
+
+    def _section_place(self, section: tuple[str | int, ...]) -> Place:
+        """Return where a person writes a section, or chose the preset that alone has it."""
+        node = self.document.find(*section)
+        only_ours = node is not None and node.source.ours and not self.document.source.ours
+        return self.document.place(*(("preset", "name") if only_ours else section))
 
     def _unknown_tag(self) -> Diagnostic:
         tag = self._tag()

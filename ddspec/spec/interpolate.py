@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 
 from ddspec.errors import DdspecError, Diagnostic, Exit
-from ddspec.spec.nodes import Document, Node
+from ddspec.spec.merge import without
+from ddspec.spec.nodes import Node
 
 LOCATIONS: frozenset[tuple[str | int, ...]] = frozenset({("dataset", "path")})
 """Where `${DDSPEC_NAME}` is allowed: settings that are no part of any identity."""
@@ -31,19 +32,22 @@ def expand_location(text: str, environ: Mapping[str, str]) -> str:
     return _VARIABLE.sub(lambda found: environ[found[1]], text)
 
 
-def misplaced_variables(document: Document) -> Iterator[Diagnostic]:
-    """Yield a problem for every `${` outside a location, or of a variable that is not ours."""
-    for path, node in _texts(document.root):
+def misplaced_variables(root: Node) -> Iterator[Diagnostic]:
+    """Yield a problem for every `${` outside a location, or of a variable that is not ours.
+
+    A matrix is not looked at; the settings that its variants make are.
+    """
+    for path, node in _texts(without(root, ("matrix",))):
         allowed = path in LOCATIONS
         rest = _VARIABLE.sub("", str(node.value)) if allowed else str(node.value)
         if "${" not in rest:
             continue
-        places = document.place(*path)
+        place = node.source.place(*node.span)
         if allowed:
             message = "only variables `${DDSPEC_NAME}` may be used in a location"
         else:
             message = "variables may be used only in `dataset.path`"
-        yield Diagnostic(message, places)
+        yield Diagnostic(message, place)
 
 
 def _texts(root: Node) -> Iterator[tuple[tuple[str | int, ...], Node]]:

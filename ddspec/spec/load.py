@@ -1,26 +1,45 @@
-"""From a file or text to an experiment whose every setting knows its place."""
+"""From a file or text to an experiment whose every setting knows where it is from."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ddspec.canon import Digest
-from ddspec.errors import Place
+from pydantic import ValidationError
+
+from ddspec.canon import Digest, Json
+from ddspec.errors import DdspecError, Diagnostic, Exit, Place
 from ddspec.spec.experiment import Experiment
 from ddspec.spec.explain import validate
 from ddspec.spec.interpolate import expand_location, misplaced_variables
-from ddspec.spec.nodes import Document, compose
+from ddspec.spec.layers import DIRECTIVES, Ground, Layer, Layers, Stack, bare, over, with_rest
+from ddspec.spec.nodes import Document, Node, compose
 from ddspec.spec.source import Source, read_source
+
+if TYPE_CHECKING:
+    from ddspec.spec.extends import Files
+    from ddspec.spec.lock import Lock
+    from ddspec.spec.origins import Disagreement, Origin
+
+METHODS = Path(__file__).parents[1] / "presets" / "methods"
+"""The presets of this package, one file a method."""
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """An experiment, and the document that it was read from."""
+    """An experiment, and what it was made from."""
 
     experiment: Experiment
-    document: Document = field(repr=False)
+    stack: Stack = field(repr=False)
+    layers: Layers = field(repr=False)
+
+    @property
+    def document(self) -> Document:
+        """The document that all layers add up to; what resolved them is still in it."""
+        return self.stack.document
 
     @property
     def file(self) -> str:
@@ -29,13 +48,47 @@ class Loaded:
 
     @property
     def text(self) -> str:
-        """The document as it was written, without a byte-order mark."""
+        """The file as it was written, without a byte-order mark."""
         return self.document.source.text
 
     @property
     def digest(self) -> Digest:
         """SHA-256 of the text, to see that a file was touched; no identity is made of it."""
         return hashlib.sha256(self.text.encode()).hexdigest()
+
+    @property
+    def matrix(self) -> Node | None:
+        """The `matrix:` of the file that was named; one that it extends has no say in it."""
+        return self.document.find("matrix")
+
+    @property
+    def presets(self) -> Mapping[str, Digest]:
+        """The preset that gives values, by its name, with the digest of its meaning."""
+        preset = self.stack.preset
+        return {} if preset is None else {preset.content.name: preset.digest}
+
+    @property
+    def extended(self) -> Mapping[str, Digest]:
+        """The files that this one extends, with the SHA-256 of their texts."""
+        sources = {layer.root.source for layer in self.stack.layers if layer.kind == "extends"}
+        return {
+            one.file: hashlib.sha256(one.text.encode()).hexdigest()
+            for one in sorted(sources, key=lambda one: one.file)
+        }
+
+    @property
+    def notes(self) -> tuple[Diagnostic, ...]:
+        """What a reviewer should know of how the preset was applied."""
+        from ddspec.spec.origins import preset_notes
+
+        return preset_notes(self.stack)
+
+    @property
+    def disagreements(self) -> tuple[Disagreement, ...]:
+        """Where paper and code disagree on a setting of this spec, by the setting's name."""
+        from ddspec.spec.origins import disagreements
+
+        return disagreements(self.stack)
 
     def place(self, *path: str | int) -> Place:
         """Return where the setting at `path` is written.
@@ -45,25 +98,155 @@ class Loaded:
         """
         return self.document.place(*path)
 
+    def origin(self, *path: str | int) -> Origin:
+        """Return which layer gives the setting at `path`, and where."""
+        from ddspec.spec.origins import origin
 
-def load_spec(path: Path | str) -> Loaded:
-    """Read a spec from a regular file.
+        return origin(self.stack, path)
 
-    Raises `DdspecError` (invalid) with all problems of the document; nothing in the file is
-    executed, expanded or followed.
+    def settings(self) -> Iterator[tuple[tuple[str, ...], Json, Origin]]:
+        """Yield every resolved setting with its value and origin, in the order of a spec."""
+        from ddspec.spec.origins import origin, settings
+
+        for path, value in settings(self.experiment):
+            yield path, value, origin(self.stack, path)
+
+
+def load_spec(path: Path | str, *, lock: Lock | None = None, presets: Path = METHODS) -> Loaded:
+    """Read a spec from a regular file, and what it extends inside its repository.
+
+    Raises `DdspecError` (invalid) with all problems of the document; nothing in it is executed or
+    expanded. Of a folder of images, a preset is told the number of classes in `lock`, or in the
+    one that lies beside the spec. `presets` is the folder in which presets are found by name.
     """
-    return _loaded(read_source(path, sections=Experiment.model_fields))
+    path = Path(path)
+    source = read_source(path, sections=(*Experiment.model_fields, *DIRECTIVES))
+
+    def files() -> Files:
+        from ddspec.spec.extends import TreeFiles
+
+        return TreeFiles.around(path)
+
+    return _first(load_layers(source, files=files, classes=_counter(lock, path), presets=presets))
 
 
-def load_text(text: str, name: str) -> Loaded:
-    """Read a spec from text; `name` stands for the file in messages."""
-    return _loaded(Source(name, text.removeprefix("\ufeff")))
+def load_text(
+    text: str,
+    name: str,
+    *,
+    files: Files | None = None,
+    lock: Lock | None = None,
+    presets: Path = METHODS,
+) -> Loaded:
+    """Read a spec from text; `name` stands for the file in messages.
+
+    `files` are where what it extends is looked up; without them it can extend nothing.
+    """
+    source = Source(name, text.removeprefix("\ufeff"))
+    return _first(load_layers(source, files=lambda: files, classes=_counter(lock), presets=presets))
 
 
-def _loaded(source: Source) -> Loaded:
+def load_layers(
+    source: Source,
+    *,
+    files: Callable[[], Files | None] = lambda: None,
+    classes: Callable[[], int | None] = lambda: None,
+    presets: Path = METHODS,
+) -> Layers:
+    """Read a spec without resolving it: its values need not add up to an experiment."""
     document = compose(source)
-    extra = tuple(misplaced_variables(document))
-    return Loaded(validate(document, Experiment, extra=extra), document)
+    if any(key in document.root.children for key in DIRECTIVES):
+        # What follows directives takes a while to load, and a plain spec has none.
+        from ddspec.spec.extends import layered
+
+        return layered(document, files, classes, presets)
+    problems = (*document.problems, *misplaced_variables(document.root))
+    document = replace(document, problems=problems)
+    return Layers(document, (Layer("spec", document.root),), presets, classes)
 
 
-__all__ = ["Loaded", "expand_location", "load_spec", "load_text"]
+def with_overrides(loaded: Loaded, overrides: Node | None) -> Loaded:
+    """Return the spec as one variant of its matrix sets it.
+
+    `overrides` is a section like a spec's own, laid over it; the preset's blocks are chosen anew
+    where it changes what they depend on. Raises `DdspecError` (invalid).
+    """
+    return _resolved(loaded.layers, overrides)
+
+
+def _first(layers: Layers) -> Loaded:
+    """Return a spec, or the first variant of its matrix: the rest need not be one by itself."""
+    matrix = layers.document.root.children.get("matrix")
+    if matrix is None:
+        return _resolved(layers, None)
+    from ddspec.spec.matrix import read_matrix
+
+    try:
+        variants = read_matrix(matrix)
+    except DdspecError as error:
+        raise with_rest(error, layers.document) from None
+    return _resolved(layers, variants[0].overrides)
+
+
+def _resolved(layers: Layers, overrides: Node | None) -> Loaded:
+    if overrides is not None:
+        overrides = _checked(overrides, layers.document)
+    try:
+        ground = layers.ground(overrides)
+    except DdspecError as error:
+        raise with_rest(error, layers.document) from None
+    stack = over(ground, overrides)
+    return Loaded(_experiment(stack.document, ground), stack, layers)
+
+
+def _checked(overrides: Node, document: Document) -> Node:
+    """Return overrides in the form of a document; refuse what a document's text is refused for."""
+    variables = tuple(misplaced_variables(overrides))
+    if variables:
+        raise with_rest(DdspecError(variables, exit=Exit.INVALID), document)
+    if "preset" not in overrides.children:
+        return overrides
+    from ddspec.spec.directives import normalised
+
+    return normalised(overrides)
+
+
+def _experiment(document: Document, ground: Ground) -> Experiment:
+    """Validate a document; sections that are those of a known variant are taken from there.
+
+    That is the same, for no rule of an experiment looks at two of its sections.
+    """
+    judged = bare(document)
+    if ground.known is not None and not document.problems:
+        other, known = ground.known
+        values = {
+            key: getattr(known, str(key))
+            if child is other.root.children.get(key) and key in Experiment.model_fields
+            else child.value
+            for key, child in judged.root.children.items()
+        }
+        try:
+            return Experiment.model_validate(values)
+        except ValidationError:
+            pass  # told below, in words and with places
+    made = validate(judged, Experiment, also=DIRECTIVES)
+    ground.known = (document, made)
+    return made
+
+
+def _counter(lock: Lock | None, spec: Path | None = None) -> Callable[[], int | None]:
+    """Return what counts the classes of a folder that does not list them."""
+
+    def count() -> int | None:
+        found = lock
+        beside = spec.with_name(f"{spec.stem}.lock.yaml") if spec is not None else None
+        if found is None and beside is not None and beside.exists():
+            from ddspec.spec.lock import read_lock
+
+            found = read_lock(beside)
+        return None if found is None else len(found.images("train"))
+
+    return count
+
+
+__all__ = ["Loaded", "expand_location", "load_spec", "load_text", "with_overrides"]

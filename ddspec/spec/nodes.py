@@ -7,6 +7,7 @@ the node that they name, so a document that grows exponentially is refused befor
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NoReturn, TypeAlias
 
@@ -42,6 +43,8 @@ class Node:
 
     value: Json
     span: Span
+    source: Source
+    """The text that `span`, and the name of this node in the section around it, lie in."""
     children: dict[str | int, Node] = field(default_factory=dict)
     keys: dict[str | int, Span] = field(default_factory=dict)
     """Where the name of each child is written; empty for a list."""
@@ -51,14 +54,29 @@ class Node:
     sound: bool = True
     """False once something inside was refused: then nothing more is said about its value."""
 
+    def find(self, *path: str | int) -> Node | None:
+        """Return the node at `path` below this one, or None where nothing is written."""
+        node = self
+        for step in path:
+            if step not in node.children:
+                return None
+            node = node.children[step]
+        return node
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A parsed document: its root, its text, and the problems of form found on the way."""
+    """A parsed document: its root, its text, and the problems of form found on the way.
+
+    Where it is layered (`ddspec.spec.layers`), its nodes lie in several texts; `source` is then
+    that of the file which a person named.
+    """
 
     root: Node
     source: Source
     problems: tuple[Diagnostic, ...] = ()
+    others: Mapping[str, str] = field(default_factory=dict)
+    """How each other file came in: `extended by x.yaml:1`, by its name in messages."""
 
     def place(self, *path: str | int) -> Place:
         """Return where the value at `path` is written, or its nearest parent that is written.
@@ -72,7 +90,7 @@ class Document:
             name = node.keys.get(step, (node.children[step].span[0],) * 2)
             node = node.children[step]
         by_name = isinstance(node.value, (dict, list)) or node.span[0] == node.span[1]
-        return self.source.place(*(name if by_name else node.span))
+        return node.source.place(*(name if by_name else node.span))
 
     def key_place(self, *path: str | int) -> Place:
         """Return where the name of the last step of `path` is written."""
@@ -80,20 +98,15 @@ class Document:
         node = self.find(*above)
         if node is None or last not in node.keys:
             return self.place(*path)
-        return self.source.place(*node.keys[last])
+        return node.children[last].source.place(*node.keys[last])
 
     def find(self, *path: str | int) -> Node | None:
         """Return the node at `path`, or None where nothing is written."""
-        node = self.root
-        for step in path:
-            if step not in node.children:
-                return None
-            node = node.children[step]
-        return node
+        return self.root.find(*path)
 
     def text(self, node: Node) -> str:
         """Return the text of a node as it was written."""
-        return self.source.text[slice(*node.span)]
+        return node.source.text[slice(*node.span)]
 
 
 def compose(source: Source) -> Document:
@@ -178,6 +191,7 @@ class _Composer:
         node = Node(
             value=values if mapping else list(values.values()),  # type: ignore[arg-type]  # keys of a mapping are text
             span=(top.event.start_mark.index, event.end_mark.index),
+            source=self.source,
             children=top.children,
             keys=top.keys,
             size=1 + len(top.keys) + sum(child.size for child in inner),
@@ -205,12 +219,12 @@ class _Composer:
     def _scalar(self, event: ScalarEvent) -> Node:
         sound, span = self._untagged(event), self._bare_span(event)
         if not event.implicit[0]:
-            return Node(event.value, span, sound=sound)
+            return Node(event.value, span, self.source, sound=sound)
         try:
-            return Node(resolve(event.value), span, sound=sound)
+            return Node(resolve(event.value), span, self.source, sound=sound)
         except ValueError as error:
             self._problem(str(error), span)
-            return Node(None, span, sound=False)
+            return Node(None, span, self.source, sound=False)
 
     def _bare_span(self, event: ScalarEvent) -> Span:
         """Return where a scalar is written, without the anchor before it."""

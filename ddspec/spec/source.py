@@ -34,6 +34,8 @@ class Source:
     text: str
     private: bool = False
     """Never print lines of it: nothing shows that it is meant for us."""
+    ours: bool = False
+    """Part of this package, and so nothing that a person who is told of it can mend."""
     _starts: tuple[int, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -170,7 +170,8 @@ def test_nothing_that_moves_a_terminal_is_shown(good: str, line: str) -> None:
 def test_a_long_line_is_not_repeated_in_full(good: str) -> None:
     found = refusal(f"{good}zzz: {'x' * 100_000}\n")
 
-    assert max(map(len, found.splitlines())) < 250
+    assert "xxx…" in found
+    assert max(map(len, found.splitlines())) < 320  # the hint lists the keys of a spec
 
 
 @pytest.mark.parametrize(

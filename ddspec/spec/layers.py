@@ -1,0 +1,222 @@
+"""What a spec is made of, lowest first: preset, specs that it extends, its own file, a variant.
+
+Each layer is a tree whose values know where they are written; `Layers.over` lays them on each
+other. What does not change between the variants of a matrix is laid once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from functools import reduce
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NoReturn, TypeAlias, TypeVar
+
+from ddspec.errors import DdspecError, Diagnostic, Exit
+from ddspec.spec.experiment import Experiment
+from ddspec.spec.explain import explained, in_order
+from ddspec.spec.facts import FACTS
+from ddspec.spec.merge import merge
+from ddspec.spec.nodes import Document, Node
+from ddspec.visible import visible
+
+if TYPE_CHECKING:
+    from ddspec.spec.directives import DisagreementSpec
+    from ddspec.spec.presets import Preset, Subject
+
+F = TypeVar("F")
+Kind: TypeAlias = Literal["preset", "extends", "spec", "matrix"]
+DIRECTIVES = ("preset", "extends", "matrix", "disagreements")
+"""Keys of a spec that are resolved away before it is an experiment."""
+CONTEXT = ("preset", "dataset", "budget")
+"""Sections on which it depends what a preset sets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """Part of a spec, from one place."""
+
+    kind: Kind
+    root: Node
+    source: str = ""
+    """For a block of a preset: where its values are from."""
+    note: str = ""
+    """How its file came in; empty for the file that a person named."""
+    disagreements: tuple[tuple[DisagreementSpec, Node], ...] = ()
+    """Each with where it is written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """All layers that apply, lowest first, and the document that they add up to."""
+
+    layers: tuple[Layer, ...]
+    document: Document
+    preset: Preset | None = None
+    subject: Subject | None = None
+
+
+@dataclass(slots=True)
+class Ground:
+    """What variants have in common where the same blocks of a preset apply."""
+
+    stack: Stack
+    known: tuple[Document, Experiment] | None = None
+    """One of the variants, whose sections need not be validated again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layers:
+    """A spec before its preset is chosen."""
+
+    document: Document
+    """All that the person wrote, this file over what it extends, with problems of form."""
+    personal: tuple[Layer, ...]
+    presets: Path
+    count_classes: Callable[[], int | None]
+    """Asked only where a preset is applied to a folder that does not list its classes."""
+    grounds: dict[tuple[object, ...], Ground] = field(default_factory=dict, repr=False)
+
+    def ground(self, overrides: Node | None = None) -> Ground:
+        """Return what lies below a variant: it depends on the preset and facts that it chooses.
+
+        Raises `DdspecError` (invalid) for a preset or variant of one that does not exist.
+        """
+        own = self.document.root
+        if overrides is not None and any(key in overrides.children for key in CONTEXT):
+            own = merge(own, overrides)
+        elif () in self.grounds:
+            return self.grounds[()]
+        if "preset" not in own.children:
+            return self._remembered((), lambda: Stack(self.personal, self.document))
+        preset, subject, blocks = choose(own, self.presets, self.count_classes)
+        found = self._remembered(
+            (preset.content.name, subject),
+            lambda: self._with_preset(own, preset, subject, blocks),
+        )
+        if own is self.document.root:
+            self.grounds[()] = found
+        return found
+
+    def _remembered(self, key: tuple[object, ...], make: Callable[[], Stack]) -> Ground:
+        if key not in self.grounds:
+            self.grounds[key] = Ground(make())
+        return self.grounds[key]
+
+    def _with_preset(
+        self, own: Node, preset: Preset, subject: Subject, blocks: Sequence[int]
+    ) -> Stack:
+        layers = (*_layers_of(preset, blocks), *self.personal)
+        named = own.children["preset"].children["name"]
+        at = named.source.place(*named.span)
+        note = f"from preset `{preset.content.name}`, which {at.file}:{at.line} names"
+        others = {**self.document.others, visible(preset.document.source.file): note}
+        root = reduce(merge, (layer.root for layer in layers))
+        return Stack(layers, replace(self.document, root=root, others=others), preset, subject)
+
+
+def over(ground: Ground, overrides: Node | None) -> Stack:
+    """Return the layers of one variant; its sections that it does not touch are the ground's."""
+    if overrides is None:
+        return ground.stack
+    below = ground.stack
+    root = merge(below.document.root, overrides, stay=True)
+    layer = Layer("matrix", overrides)
+    return replace(
+        below, layers=(*below.layers, layer), document=replace(below.document, root=root)
+    )
+
+
+def bare(document: Document) -> Document:
+    """Return a document whose value lacks what was resolved away; it is still found in it."""
+    root = document.root
+    if not any(key in root.children for key in DIRECTIVES):
+        return document
+    kept = {str(key): node.value for key, node in root.children.items() if key not in DIRECTIVES}
+    return replace(document, root=replace(root, value=kept))
+
+
+def with_rest(error: DdspecError, document: Document) -> DdspecError:
+    """Return an error together with what is wrong in a document that cannot be resolved.
+
+    What is missing in it is not told: the layers that cannot be found may have it.
+    """
+    _, found = explained(bare(document), Experiment, also=DIRECTIVES, whole=False)
+    problems = in_order([*error.diagnostics, *document.problems, *found], document.source.file)
+    return DdspecError(problems, exit=error.exit)
+
+
+def choose(
+    own: Node, folder: Path, count_classes: Callable[[], int | None]
+) -> tuple[Preset, Subject, tuple[int, ...]]:
+    """Return the preset that a person chose, what it is applied to, and which of its blocks are."""
+    from ddspec.spec.presets import applied, preset_names, read_preset
+
+    choice = own.children["preset"]
+    name = choice.find("name")
+    if name is None or not isinstance(name.value, str):
+        _refuse("missing key `name` in `preset`", choice, preset_names(folder), "")
+    try:
+        preset = read_preset(name.value, folder)
+    except KeyError:
+        _refuse(f"no preset is called `{_short(name)}`", name, preset_names(folder), name.value)
+    subject = subject_of(own, count_classes)
+    variant = choice.find("variant")
+    if variant is not None and subject.variant not in (None, *preset.content.variants):
+        message = f"preset `{name.value}` has no variant `{_short(variant)}`"
+        _refuse(message, variant, preset.content.variants, str(variant.value))
+    return preset, subject, applied(preset, subject)
+
+
+def subject_of(own: Node, count_classes: Callable[[], int | None]) -> Subject:
+    """Return what a person's part of a spec tells a preset; what is unknown or unfit is None."""
+    from ddspec.spec.presets import Subject
+
+    kind = _value(own, "dataset", "kind", fit=str)
+    facts = FACTS.get(kind) if kind is not None else None
+    classes = own.find("dataset", "classes")
+    if facts is not None:
+        count: int | None = len(facts.class_names)
+    elif classes is not None and isinstance(classes.value, list):
+        count = len(classes.value)
+    else:
+        count = count_classes()
+    return Subject(
+        dataset=kind,
+        size=_value(own, "dataset", "size", fit=int) or (facts.size if facts else None),
+        channels=facts.channels if facts else _value(own, "dataset", "channels", fit=int) or 3,
+        classes=count,
+        images_per_class=_value(own, "budget", "images_per_class", fit=int),
+        variant=_value(own, "preset", "variant", fit=str),
+    )
+
+
+def _value(own: Node, *path: str, fit: type[F]) -> F | None:
+    node = own.find(*path)
+    return node.value if node is not None and type(node.value) is fit else None
+
+
+def _layers_of(preset: Preset, blocks: Iterable[int]) -> Iterator[Layer]:
+    """Yield the blocks of a preset that apply; one that sets nothing may still tell something."""
+    for index in blocks:
+        block = preset.content.blocks[index]
+        items = preset.document.find("blocks", index, "disagreements")
+        nodes = items.children.values() if items is not None else ()
+        yield Layer(
+            "preset",
+            preset.settings(index),
+            source=block.source,
+            disagreements=tuple(zip(block.disagreements, nodes, strict=True)),
+        )
+
+
+def _short(node: Node) -> str:
+    return visible(str(node.value)[:40])
+
+
+def _refuse(message: str, node: Node, known: Sequence[str], word: str) -> NoReturn:
+    close = get_close_matches(word, known, n=1)
+    listed = ", ".join(f"`{name}`" for name in known) or "none"
+    hint = f"did you mean `{close[0]}`?" if close else f"there are {listed}"
+    raise DdspecError([Diagnostic(message, node.source.place(*node.span), hint)], exit=Exit.INVALID)
