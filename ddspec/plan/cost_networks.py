@@ -8,17 +8,16 @@ from functools import cache
 from itertools import pairwise
 from typing import assert_never
 
-from ddspec.spec.network import ConvNetSpec, NetworkSpec, ResNetApSpec, TorchvisionSpec
-
-
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """One layer: what it holds, does and leaves behind, for one image."""
-
-    parameters: int
-    multiplications: int = 0
-    floats: int = 0
-    """Numbers that training keeps for the backward pass."""
+from ddspec.plan.cost_classic import classic_layers
+from ddspec.plan.cost_layers import Layer, conv, linear, norm, pool
+from ddspec.plan.cost_torchvision import torchvision_layers
+from ddspec.spec.network import (
+    ClassicSpec,
+    ConvNetSpec,
+    NetworkSpec,
+    ResNetApSpec,
+    TorchvisionSpec,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,30 +76,12 @@ def _layers(network: NetworkSpec, channels: int, size: int, classes: int) -> Ite
             return _convnet(network, channels, size, classes)
         case ResNetApSpec():
             return _resnet_ap(network, channels, size, classes)
-        case TorchvisionSpec(model="resnet18"):
-            return _resnet18(channels, size, classes)
         case TorchvisionSpec():
-            return _efficientnet_b0(channels, size, classes)
+            return torchvision_layers(network, channels, size, classes)
+        case ClassicSpec():
+            return classic_layers(network, channels, size, classes)
         case _:
             assert_never(network)
-
-
-def _conv(inputs: int, outputs: int, kernel: int, side: int, *, bias: bool = False) -> Layer:
-    weights = inputs * outputs * kernel * kernel
-    return Layer(weights + bias * outputs, weights * side * side, outputs * side * side)
-
-
-def _norm(channels: int, side: int, *, relu: bool = True) -> Layer:
-    """Return an affine norm by channel, with the ReLU that follows it."""
-    return Layer(2 * channels, 0, (1 + relu) * channels * side * side)
-
-
-def _linear(inputs: int, outputs: int) -> Layer:
-    return Layer(inputs * outputs + outputs, inputs * outputs, inputs + outputs)
-
-
-def _pool(channels: int, side: int) -> Layer:
-    return Layer(0, 0, channels * side * side)
 
 
 # --- ConvNet (methods of the DC family) -----------------------------------------------------------
@@ -110,11 +91,11 @@ def _convnet(network: ConvNetSpec, channels: int, size: int, classes: int) -> It
     width, inputs = network.width, channels
     sides = convnet_sides(network, channels=channels, size=size)
     for side, pooled in pairwise(sides):
-        yield _conv(inputs, width, 3, side, bias=True)
+        yield conv(inputs, width, 3, side, bias=True)
         yield _convnet_norm(network, side)
-        yield _pool(width, pooled)
+        yield pool(width, pooled)
         inputs = width
-    yield _linear(width * sides[-1] ** 2, classes)
+    yield linear(width * sides[-1] ** 2, classes)
 
 
 def _convnet_norm(network: ConvNetSpec, side: int) -> Layer:
@@ -125,7 +106,7 @@ def _convnet_norm(network: ConvNetSpec, side: int) -> Layer:
         case "layer":
             return Layer(2 * area, 0, 2 * area)
         case "instance" | "batch" | "group":
-            return _norm(network.width, side)
+            return norm(network.width, side)
         case _:
             assert_never(network.norm)
 
@@ -138,100 +119,24 @@ STEMS = {"large": (7, 4), "mid": (3, 2), "small": (3, 1)}
 
 def _resnet_ap(network: ResNetApSpec, channels: int, size: int, classes: int) -> Iterator[Layer]:
     kernel, pooling = STEMS[network.stem]
-    yield _conv(channels, 64, kernel, size)
-    yield _norm(64, size)
+    yield conv(channels, 64, kernel, size)
+    yield norm(64, size)
     side = size // pooling
-    yield _pool(64, side)
+    yield pool(64, side)
     inputs = 64
     for outputs in (64, 128, 256, 512):
         pooled = side if outputs == 64 else side // 2
         yield from _pooling_block(inputs, outputs, side, pooled)
         inputs, side = outputs, pooled
-    yield _linear(512, classes)
+    yield linear(512, classes)
 
 
 def _pooling_block(inputs: int, outputs: int, side: int, pooled: int) -> Iterator[Layer]:
     """Yield a basic block that convolves at full resolution and pools afterwards."""
-    yield _conv(inputs, outputs, 3, side)
-    yield _norm(outputs, side)
-    yield _conv(outputs, outputs, 3, pooled)
-    yield _norm(outputs, pooled)
+    yield conv(inputs, outputs, 3, side)
+    yield norm(outputs, side)
+    yield conv(outputs, outputs, 3, pooled)
+    yield norm(outputs, pooled)
     if inputs != outputs:
-        yield _conv(inputs, outputs, 1, side)
-        yield _norm(outputs, pooled, relu=False)
-
-
-# --- torchvision ----------------------------------------------------------------------------------
-
-
-def _resnet18(channels: int, size: int, classes: int) -> Iterator[Layer]:
-    side = _strided(size)
-    yield _conv(channels, 64, 7, side)
-    yield _norm(64, side)
-    side = _strided(side)
-    yield _pool(64, side)
-    inputs = 64
-    for outputs in (64, 128, 256, 512):
-        side = side if outputs == 64 else _strided(side)
-        yield from _basic_block(inputs, outputs, side)
-        yield from _basic_block(outputs, outputs, side)
-        inputs = outputs
-    yield _linear(512, classes)
-
-
-def _basic_block(inputs: int, outputs: int, side: int) -> Iterator[Layer]:
-    for first in (inputs, outputs):
-        yield _conv(first, outputs, 3, side)
-        yield _norm(outputs, side)
-    if inputs != outputs:
-        yield _conv(inputs, outputs, 1, side)
-        yield _norm(outputs, side, relu=False)
-
-
-EFFICIENTNET_B0 = (
-    (1, 3, 1, 16, 1),
-    (6, 3, 2, 24, 2),
-    (6, 5, 2, 40, 2),
-    (6, 3, 2, 80, 3),
-    (6, 5, 1, 112, 3),
-    (6, 5, 2, 192, 4),
-    (6, 3, 1, 320, 1),
-)
-"""Expansion, kernel, stride, channels, repeats of each stage (Tan and Le, ICML 2019, table 1)."""
-
-
-def _efficientnet_b0(channels: int, size: int, classes: int) -> Iterator[Layer]:
-    side = _strided(size)
-    yield _conv(channels, 32, 3, side)
-    yield _norm(32, side)
-    inputs = 32
-    for expansion, kernel, stride, outputs, repeats in EFFICIENTNET_B0:
-        for index in range(repeats):
-            after = _strided(side) if stride == 2 and index == 0 else side
-            yield from _inverted_block(inputs, inputs * expansion, outputs, kernel, side, after)
-            inputs, side = outputs, after
-    yield _conv(320, 1280, 1, side)
-    yield _norm(1280, side)
-    yield _linear(1280, classes)
-
-
-def _inverted_block(
-    inputs: int, wide: int, outputs: int, kernel: int, side: int, after: int
-) -> Iterator[Layer]:
-    """Yield expansion, depthwise convolution, squeeze and excitation, projection."""
-    if wide != inputs:
-        yield _conv(inputs, wide, 1, side)
-        yield _norm(wide, side)
-    depthwise = wide * kernel * kernel
-    yield Layer(depthwise, depthwise * after * after, wide * after * after)
-    yield _norm(wide, after)
-    squeezed = max(1, inputs // 4)
-    yield _conv(wide, squeezed, 1, 1, bias=True)
-    yield _conv(squeezed, wide, 1, 1, bias=True)
-    yield _conv(wide, outputs, 1, after)
-    yield _norm(outputs, after, relu=False)
-
-
-def _strided(side: int) -> int:
-    """Return the side after a convolution or pooling of stride 2 with half padding."""
-    return -(-side // 2)
+        yield conv(inputs, outputs, 1, side)
+        yield norm(outputs, pooled, relu=False)

@@ -32,16 +32,41 @@ class ResNetApSpec(SpecModel):
 
 
 class TorchvisionSpec(SpecModel):
-    """An architecture of torchvision, freshly initialised, for evaluation at ImageNet size."""
+    """An architecture of torchvision, freshly initialised."""
 
     kind: Literal["torchvision"]
-    model: Literal["resnet18", "efficientnet_b0"]
+    model: Literal[
+        "resnet18",
+        "resnet50",
+        "resnet101",
+        "densenet121",
+        "mobilenet_v2",
+        "shufflenet_v2_x1_0",
+        "efficientnet_b0",
+    ]
+    stem: Literal["imagenet", "cifar"] | None = None
+    """Of a ResNet: `cifar` begins with a 3x3 convolution of stride 1 and pools no more before the
+    blocks, for images of 32 or 64 pixels (SRe2L); by default `imagenet`."""
 
 
-NetworkSpec = Annotated[ConvNetSpec | ResNetApSpec | TorchvisionSpec, Field(discriminator="kind")]
+class ClassicSpec(SpecModel):
+    """Small networks that papers of the DC family judge their sets with."""
+
+    kind: Literal["classic"]
+    model: Literal["alexnet", "vgg11", "resnet18", "resnet10", "densenet121"]
+    """`alexnet`, `vgg11` and `resnet18` are those of DC's code (Zhao et al., ICLR 2021), `resnet10`
+    and `densenet121` those of IDC's for CIFAR (Kim et al., ICML 2022)."""
+    norm: Literal["instance", "batch"] | None = None
+    """By default what the code has: `instance` for DC's VGG and ResNet, `batch` for IDC's; AlexNet
+    has none."""
 
 
-def network_name(network: ConvNetSpec | ResNetApSpec | TorchvisionSpec) -> str:
+NetworkSpec = Annotated[
+    ConvNetSpec | ResNetApSpec | TorchvisionSpec | ClassicSpec, Field(discriminator="kind")
+]
+
+
+def network_name(network: NetworkSpec) -> str:
     """Return the short name that labels and tables use: `convnet3`, `convnet2-w32`."""
     match network:
         case ConvNetSpec():
@@ -53,4 +78,7 @@ def network_name(network: ConvNetSpec | ResNetApSpec | TorchvisionSpec) -> str:
             norm = "" if network.norm == "instance" else f"-{network.norm}"
             return f"resnet_ap{network.depth}{stem}{norm}"
         case TorchvisionSpec():
-            return network.model
+            return f"{network.model}-cifar" if network.stem == "cifar" else network.model
+        case ClassicSpec():
+            norm = "" if network.norm is None else f"-{network.norm}"
+            return f"classic-{network.model}{norm}"

@@ -32,6 +32,36 @@ def cost(kind: str, shape: tuple[int, int, int], **settings: object) -> NetworkC
             5_288_548,
             id="EfficientNet-B0",
         ),
+        pytest.param(
+            cost("torchvision", (3, 224, 1000), model="resnet50"), 25_557_032, id="ResNet-50"
+        ),
+        pytest.param(
+            cost("torchvision", (3, 224, 1000), model="resnet101"), 44_549_160, id="ResNet-101"
+        ),
+        pytest.param(
+            cost("torchvision", (3, 224, 1000), model="densenet121"), 7_978_856, id="DenseNet-121"
+        ),
+        pytest.param(
+            cost("torchvision", (3, 224, 1000), model="mobilenet_v2"), 3_504_872, id="MobileNetV2"
+        ),
+        pytest.param(
+            cost("torchvision", (3, 224, 1000), model="shufflenet_v2_x1_0"),
+            2_278_604,
+            id="ShuffleNetV2",
+        ),
+        # 7 x 7 of the stem became 3 x 3
+        pytest.param(
+            cost("torchvision", (3, 32, 1000), model="resnet18", stem="cifar"),
+            11_689_512 - (49 - 9) * 3 * 64,
+            id="ResNet-18 for CIFAR",
+        ),
+        # kuangliu's DenseNet for CIFAR, which IDC's code took over
+        pytest.param(
+            cost("classic", (3, 32, 10), model="densenet121"), 6_956_298, id="DenseNet for CIFAR"
+        ),
+        pytest.param(
+            cost("classic", (3, 32, 10), model="vgg11", norm="batch"), 9_231_114, id="VGG-11"
+        ),
     ],
 )
 def test_parameters_are_the_published_ones(found: NetworkCost, parameters: int) -> None:

@@ -49,8 +49,9 @@ x.yaml:2:1: unknown key `zzz`
   2 | zzz: 1
     | ^^^
   hint: the keys here are `name`, `title`, `seed`, `dataset`, `budget`, `network`, `pool`, \
-`perturbation`, `inner`, `matcher`, `augmentation`, `parameterization`, `init`, `update`, `labels`, \
-`loops`, `precision`, `evaluate`, `resources`, `expect`""",
+`perturbation`, `inner`, `matcher`, `augmentation`, `parameterization`, `init`, `update`, \
+`labels`, `loops`, `precision`, `evaluate`, `resources`, `expect`, `preset`, `extends`, `matrix`, \
+`disagreements`""",
             id="unknown-section",
         ),
         pytest.param(
@@ -103,7 +104,7 @@ x.yaml:7:3: `depth` must be an integer between 1 and 6, not nothing
             "  kind: convnet",
             "  kind: convnett",
             """\
-x.yaml:6:9: `kind` must be one of `convnet`, `resnet_ap`, `torchvision`, not `convnett`
+x.yaml:6:9: `kind` must be one of `classic`, `convnet`, `resnet_ap`, `torchvision`, not `convnett`
   6 |   kind: convnett
     |         ^^^^^^^^
   hint: did you mean `convnet`?""",
@@ -116,7 +117,7 @@ x.yaml:6:9: `kind` must be one of `convnet`, `resnet_ap`, `torchvision`, not `co
 x.yaml:5:1: missing key `kind` in `network`
   5 | network:
     | ^^^^^^^
-  hint: `kind` is one of `convnet`, `resnet_ap`, `torchvision`""",
+  hint: `kind` is one of `classic`, `convnet`, `resnet_ap`, `torchvision`""",
             id="no-kind",
         ),
         pytest.param(
@@ -226,8 +227,8 @@ x.yaml:19:27: `networks` must be a list with at least one item, not an empty one
 x.yaml:19:78: `depth` must be an integer between 1 and 6, not `9`
   19 | evaluate: {protocol: idc, networks: [{kind: convnet}, {kind: convnet, depth: 9}, 3]}
      |                                                                              ^
-x.yaml:19:82: `networks[2]` must be a section with `kind` `convnet`, `resnet_ap` or `torchvision`, \
-not `3`
+x.yaml:19:82: `networks[2]` must be a section with `kind` `classic`, `convnet`, `resnet_ap` or \
+`torchvision`, not `3`
   19 | evaluate: {protocol: idc, networks: [{kind: convnet}, {kind: convnet, depth: 9}, 3]}
      |                                                                                  ^""",
             id="inside-a-list",

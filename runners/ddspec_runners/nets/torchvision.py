@@ -74,9 +74,9 @@ class TorchvisionNetwork:
                 hint="evaluate on a ConvNet, or on ResNetAP-10 with a smaller stem",
             )
         self._architecture = ARCHITECTURES[spec.model]
-        self._batch = _modules(spec.model, channels, classes, "batch")
-        self._tracking = _modules(spec.model, channels, classes, "tracking")
-        self._running = _modules(spec.model, channels, classes, "running")
+        self._batch = _modules(spec, channels, classes, "batch")
+        self._tracking = _modules(spec, channels, classes, "tracking")
+        self._running = _modules(spec, channels, classes, "running")
 
     def init(self, rng: Generator) -> dict[str, Tensor]:
         """Draw parameters module by module; norms start at scale one and shift zero."""
@@ -128,15 +128,20 @@ def _convolution(name: str, layer: nn.Conv2d, rng: Generator) -> dict[str, Tenso
 
 
 def _modules(
-    model: str, channels: int, classes: int, statistics: Literal["batch", "tracking", "running"]
+    spec: TorchvisionSpec,
+    channels: int,
+    classes: int,
+    statistics: Literal["batch", "tracking", "running"],
 ) -> nn.Module:
     """Build the modules without numbers, with batch norms in one of their three states."""
     import torchvision.models  # half a second that the other networks need not pay
 
-    architecture = ARCHITECTURES[model]
+    architecture = ARCHITECTURES[spec.model]
     with torch.device("meta"):
-        build = torchvision.models.get_model_builder(model)
+        build = torchvision.models.get_model_builder(spec.model)
         modules: nn.Module = build(weights=None, num_classes=classes, **architecture.options)
+        if spec.stem == "cifar":
+            _set_small_stem(modules)
         _set_channels(modules, architecture.stem, channels)
     for module in modules.modules():
         if isinstance(module, nn.BatchNorm2d):
@@ -154,3 +159,9 @@ def _set_channels(modules: nn.Module, stem: str, channels: int) -> None:
     shape = layer.get_parameter("weight").shape
     if shape[1] != channels:
         layer.weight = nn.Parameter(torch.empty(shape[0], channels, *shape[2:]))
+
+
+def _set_small_stem(modules: nn.Module) -> None:
+    """Let a ResNet begin with a 3x3 convolution of stride 1 and pool no more before its blocks."""
+    modules.conv1 = nn.Conv2d(3, 64, kernel_size=3, stride=1, padding=1, bias=False)
+    modules.maxpool = nn.Identity()

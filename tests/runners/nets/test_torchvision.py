@@ -11,6 +11,8 @@ from torch import Tensor, nn
 
 from ddspec.errors import DdspecError
 from ddspec.spec.network import TorchvisionSpec
+from ddspec_runners.faults import BadJob
+from ddspec_runners.nets.make import make_network
 from ddspec_runners.nets.torchvision import ARCHITECTURES, TorchvisionNetwork
 from ddspec_runners.rng import generator
 
@@ -82,3 +84,26 @@ def test_grey_images_get_a_first_convolution_of_one_channel() -> None:
 def test_images_too_small_are_refused() -> None:
     with pytest.raises(DdspecError, match="at least 32 px, these have 28"):
         make("resnet18", size=28)
+
+
+def test_a_resnet_for_small_images_neither_strides_nor_pools_at_first() -> None:
+    spec = TorchvisionSpec(kind="torchvision", model="resnet18", stem="cifar")
+    network = TorchvisionNetwork(spec, channels=3, size=32, classes=7)
+    modules = original("resnet18").double()
+    modules.conv1 = nn.Conv2d(3, 64, 3, stride=1, padding=1, bias=False)
+    modules.maxpool = nn.Identity()
+    params = doubled(network.init(generator("init")))
+    modules.double().load_state_dict(params, strict=False)
+    x = torch.randn((2, 3, 32, 32), generator=generator("x"), dtype=torch.float64)
+
+    logits = network.apply(params, x)
+
+    assert params["conv1.weight"].shape == (64, 3, 3, 3)
+    torch.testing.assert_close(logits, modules.train()(x), rtol=1e-12, atol=1e-12)
+
+
+def test_an_architecture_that_is_not_there_is_refused_by_name() -> None:
+    spec = TorchvisionSpec(kind="torchvision", model="resnet50")
+
+    with pytest.raises(BadJob, match="no network `resnet50`"):
+        make_network(spec, channels=3, size=64, classes=7)
