@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from difflib import get_close_matches
+from typing import TypeAlias
 
 from ddspec.plan.check_networks import network_findings
 from ddspec.plan.findings import Finding, Path, Places, Report, error, located, note, nowhere
 from ddspec.plan.ir import DataFacts
+from ddspec.plan.memo import Memo
 from ddspec.plan.works import factor_of, networks_of
 from ddspec.presets.protocols import PROTOCOLS
 from ddspec.spec.augmentation import (
@@ -21,6 +23,8 @@ from ddspec.spec.experiment import Experiment
 from ddspec.spec.method import FilterGaussianSpec, FixedCoefficientSpec, MultiFormationSpec
 from ddspec.spec.network import network_name
 
+Rule: TypeAlias = "Callable[[Experiment, DataFacts], Iterator[Finding]]"
+
 FEWEST_DRAWS = 10
 """Random sets spread by several points over draws; fewer of them make a poor baseline."""
 FEWEST_REPEATS = 5
@@ -32,9 +36,20 @@ DIGITS = frozenset({"digits", "mnist"})
 """Datasets whose images mean something else, or nothing, in a mirror."""
 
 
-def check(experiment: Experiment, data: DataFacts, places: Places = nowhere) -> Report:
-    """Return every violated rule of an experiment, located."""
-    return located((found for rule in RULES for found in rule(experiment, data)), places)
+def check(
+    experiment: Experiment, data: DataFacts, places: Places = nowhere, memo: Memo | None = None
+) -> Report:
+    """Return every violated rule of an experiment, located.
+
+    `memo` has what rules found in experiments that are alike, as the variants of a matrix are.
+    """
+    once = (memo or Memo()).once
+    found = (one for rule in RULES for one in once(_found, experiment, rule, data))
+    return located(found, places)
+
+
+def _found(experiment: Experiment, rule: Rule, data: DataFacts) -> tuple[Finding, ...]:
+    return tuple(rule(experiment, data))
 
 
 def _protocol(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
@@ -192,7 +207,7 @@ def _expectations(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
             yield error(15, path, f"`{expected.network}` is not evaluated", hint)
 
 
-RULES: tuple[Callable[[Experiment, DataFacts], Iterator[Finding]], ...] = (
+RULES: tuple[Rule, ...] = (
     network_findings,
     _splits,
     _budget,

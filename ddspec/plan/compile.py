@@ -1,22 +1,31 @@
-"""The compiler: experiment in, plan out; nothing else is read."""
+"""The compiler: a spec in, a plan out; nothing else is read."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from ddspec.errors import DdspecError, Exit
+from ddspec.canon import Json
+from ddspec.errors import DdspecError, Diagnostic, Exit
 from ddspec.plan.check import check
 from ddspec.plan.data import data_facts
 from ddspec.plan.findings import Places, nowhere
-from ddspec.plan.ir import Plan, Variant
-from ddspec.plan.lower import lower
+from ddspec.plan.ir import DataFacts, Plan, Variant
+from ddspec.plan.lower import lower, lowered
+from ddspec.plan.stages import Shared
+from ddspec.plan.variants import Lowered, united
 from ddspec.presets.protocols import PROTOCOLS
+from ddspec.spec.dataset import BuiltinDatasetSpec
 from ddspec.spec.evaluate import ProtocolSpec
 from ddspec.spec.experiment import Experiment
 
 if TYPE_CHECKING:
     from ddspec.spec.load import Loaded
     from ddspec.spec.lock import Lock
+    from ddspec.spec.matrix import Combination
+
+MOST_TOLD = 100
+"""Problems after which no further variant is looked at."""
 
 
 def compile_plan(
@@ -37,10 +46,111 @@ def compile_plan(
 
 def compile_spec(loaded: Loaded, lock: Lock | None = None) -> Plan:
     """Compile a spec with all its variants; errors point into the files it was read from."""
-    return compile_plan(loaded.experiment, lock, loaded.place)
+    return compile_noted(loaded, lock)[0]
+
+
+def compile_noted(loaded: Loaded, lock: Lock | None = None) -> tuple[Plan, tuple[Diagnostic, ...]]:
+    """Compile a spec; return its plan, and what a reviewer should know besides.
+
+    Raises `DdspecError` with every problem of every variant, each once.
+    """
+    if loaded.matrix is None:
+        plan = compile_plan(loaded.experiment, lock, loaded.place)
+        return plan, check(loaded.experiment, plan.data, loaded.place).notes
+    from ddspec.spec.matrix import read_matrix
+
+    return _Matrix(loaded, lock).plan(read_matrix(loaded.matrix))
 
 
 def protocol_of(experiment: Experiment) -> ProtocolSpec:
     """Return the evaluation protocol, looked up by name where it is a name."""
     protocol = experiment.evaluate.protocol
     return PROTOCOLS[protocol]() if isinstance(protocol, str) else protocol
+
+
+class _Matrix:
+    """Compiles the variants of one spec, sharing what they have in common; one use."""
+
+    def __init__(self, loaded: Loaded, lock: Lock | None) -> None:
+        self.loaded, self.lock = loaded, lock
+        self.shared = Shared()
+        self.errors: dict[Diagnostic, None] = {}
+        self.notes: dict[Diagnostic, None] = {}
+
+    def plan(self, combinations: Iterable[Combination]) -> tuple[Plan, tuple[Diagnostic, ...]]:
+        every = list(self._lowered(combinations))
+        self._require_one_lock(every)
+        if not self.errors:
+            self._require_unlike(every)
+        if self.errors:
+            raise DdspecError(_in_order(self.errors), exit=Exit.INVALID)
+        name = every[0].variant.experiment.name
+        return united(name, every), tuple(_in_order(self.notes))
+
+    def _lowered(self, combinations: Iterable[Combination]) -> Iterator[Lowered]:
+        from ddspec.spec.load import with_overrides
+
+        for one in combinations:
+            if len(self.errors) >= MOST_TOLD:
+                return
+            try:
+                made = with_overrides(self.loaded, one.overrides)
+            except DdspecError as error:
+                self.errors.update(dict.fromkeys(error.diagnostics))
+                continue
+            variant = self._checked(one.name, one.settings, made)
+            if variant is not None:
+                stages = lowered(variant.experiment, variant.protocol, variant.data, self.shared)
+                yield Lowered(variant, stages)
+
+    def _checked(self, name: str, settings: Mapping[str, Json], made: Loaded) -> Variant | None:
+        """Return a variant, None where it violates a rule."""
+        memo = self.shared.memo
+        experiment = memo.known(made.experiment, self.loaded.experiment)
+        data = memo.once(_data, experiment, self.lock)
+        report = check(experiment, data, made.place, memo)
+        self.errors.update(dict.fromkeys(report.errors))
+        self.notes.update(dict.fromkeys(report.notes))
+        if report.errors:
+            return None
+        return Variant(name, settings, experiment, memo.once(protocol_of, experiment), data)
+
+    def _require_one_lock(self, every: Iterable[Lowered]) -> None:
+        """Refuse variants that read different folders: a spec has one lock."""
+        places = {
+            (one.variant.experiment.dataset.kind, *sorted(location.items()))
+            for one in every
+            if not isinstance(one.variant.experiment.dataset, BuiltinDatasetSpec)
+            for location in [one.stages.by_label["prepare/train"].location]
+        }
+        if len(places) > 1:
+            message = "variants read different folders of images, but a spec has one data lock"
+            place = self.loaded.place("matrix")
+            self.errors[Diagnostic(message, place, "make a spec for each folder")] = None
+
+    def _require_unlike(self, every: Iterable[Lowered]) -> None:
+        """Refuse variants of which all stages are the same."""
+        seen: dict[tuple[str, ...], str] = {}
+        for one in every:
+            name = one.variant.name
+            same = seen.setdefault(tuple(one.stages.identities.values()), name)
+            if same != name:
+                message = f"variants `{same}` and `{name}` compute the same"
+                hint = "no stage depends on what they differ in: leave it out of the matrix"
+                self.errors[Diagnostic(message, self.loaded.place("matrix"), hint)] = None
+
+
+def _data(experiment: Experiment, lock: Lock | None) -> DataFacts:
+    return data_facts(experiment.dataset, lock)
+
+
+def _in_order(told: Iterable[Diagnostic]) -> list[Diagnostic]:
+    def position(one: Diagnostic) -> tuple[str, int, int, str]:
+        place = one.place
+        return (
+            ("", 0, 0, one.code)
+            if place is None
+            else (place.file, place.line, place.column, one.code)
+        )
+
+    return sorted(told, key=position)

@@ -22,6 +22,19 @@ class Memo:
 
     def __init__(self) -> None:
         self._known: dict[object, dict[tuple[str, ...], _Results]] = {}
+        self._sections: dict[tuple[str, object], object] = {}
+
+    def known(self, experiment: Experiment, like: Experiment) -> Experiment:
+        """Return an experiment with sections seen before in place of equal ones.
+
+        Those that it has in common with `like` are the same objects already.
+        """
+        known = {
+            name: self._sections.setdefault((name, section), section)
+            for name, section in experiment
+            if section is not getattr(like, name)
+        }
+        return experiment.model_copy(update=known)
 
     def once(
         self,

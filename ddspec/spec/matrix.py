@@ -1,0 +1,244 @@
+"""`matrix:` of a spec: from axes to the variants that they span, each value with its place.
+
+    matrix:
+      budget.images_per_class: [1, 10, 50]           # values of a setting, by its dotted path
+      pool.epochs: {from: 0, to: 10, step: 2}        # a range, both ends included, exact
+      preset: {as: method, values: [dsa, idc]}       # a word of one's own for the names
+      variants: {fast: {loops.outer_loops: 100}, slow: {loops.outer_loops: 400}}
+      exclude: [{pool.epochs: 0, budget.images_per_class: [10, 50]}]
+      include: [{name: paper, perturbation.coefficient: {law: fixed, value: 1.0}}]
+
+Every combination of the axes is a variant, but for those that match an exclusion; each inclusion is
+one more. The order in which axes are written changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from math import prod
+from typing import TypeAlias
+
+from ddspec.canon import Json, canonical
+from ddspec.errors import DdspecError, Exit
+from ddspec.spec.matrix_axes import MAX_VARIANTS, Axis, Choice, Path, Reader, Setting, dotted
+from ddspec.spec.nodes import Node, Span
+from ddspec.spec.source import Source
+from ddspec.spec.variant_names import distinct, fitted, slug
+
+ORDER = (
+    "preset",
+    "seed",
+    "dataset",
+    "budget",
+    "network",
+    "pool",
+    "perturbation",
+    "inner",
+    "matcher",
+)
+"""Sections in the order in which a spec has them; axes of others follow in that of their names."""
+EXCLUDE, INCLUDE, VARIANTS = "exclude", "include", "variants"
+
+Exclusion: TypeAlias = "Mapping[int, frozenset[int]]"
+"""By the number of an axis, the choices that an exclusion speaks of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Combination:
+    """One variant: its name, and what it sets over the rest of the spec."""
+
+    name: str
+    settings: Mapping[str, Json]
+    """By dotted path, in the order of the axes."""
+    overrides: Node
+    """The same as a tree, whose every value and key lies where the matrix says it."""
+
+
+def read_matrix(node: Node) -> tuple[Combination, ...]:
+    """Return the variants of a `matrix:` section, the first axis varying slowest.
+
+    Raises `DdspecError` (invalid) with every problem of the section: no axis, an empty one, values
+    or variants that are there twice, axes of which one lies within the other, exclusions that match
+    nothing, more than 10,000 variants. Whether settings exist is left to the variants' validation.
+    """
+    reading = _Reading(node, Reader(node.source))
+    found = reading.combinations()
+    if reading.reader.problems:
+        raise DdspecError(reading.reader.problems, exit=Exit.INVALID)
+    return found
+
+
+@dataclass(slots=True)
+class _Reading:
+    node: Node
+    reader: Reader
+
+    def combinations(self) -> tuple[Combination, ...]:
+        if not isinstance(self.node.value, dict):
+            self.reader.refuse("`matrix` must be a section of axes", self.node.span)
+            return ()
+        axes = self._axes()
+        included = self._included()
+        if self.reader.problems:
+            return ()
+        if not axes and not included:
+            self.reader.refuse("a matrix without an axis", self.node.span, "remove it")
+            return ()
+        count = prod(len(axis.choices) for axis in axes) + len(included)
+        if count > MAX_VARIANTS:
+            message = f"{count:,} variants are more than the {MAX_VARIANTS:,} that a spec may have"
+            self.reader.refuse(message, self.node.span, "split the matrix, or use longer steps")
+            return ()
+        chosen = [*self._product(axes), *included]
+        return self._named(chosen) if self._unlike(chosen) else ()
+
+    def _axes(self) -> list[Axis]:
+        """Return the axes in the order of a spec, named variants last."""
+        axes = [
+            axis
+            for key, child in self.node.children.items()
+            if key not in (EXCLUDE, INCLUDE, VARIANTS)
+            and (axis := self.reader.axis(str(key), self.node.keys[key], child)) is not None
+        ]
+        axes.sort(key=lambda axis: (_rank(axis.path), axis.path))
+        if VARIANTS in self.node.children:
+            named = self.reader.named(self.node.children[VARIANTS], self.node.keys[VARIANTS])
+            axes += [named] if named is not None else []
+        self.reader.check_apart(axes)
+        return self.reader.worded(axes)
+
+    def _included(self) -> list[_Chosen]:
+        """Return what `include` adds; a name where it gives one."""
+        found = []
+        for item in self.reader.items(self.node, INCLUDE):
+            name, settings = self.reader.inclusion(item)
+            if settings or name:
+                found.append(_Chosen(name, tuple(settings), item))
+        return found
+
+    def _product(self, axes: Sequence[Axis]) -> Iterator[_Chosen]:
+        if not axes:
+            return
+        exclusions = [self._exclusion(item, axes) for item in self._excluding(axes)]
+        used: set[int] = set()
+        for numbers in product(*(range(len(axis.choices)) for axis in axes)):
+            out = [i for i, one in enumerate(exclusions) if one is not None and _hit(one, numbers)]
+            used.update(out)
+            if not out:
+                choices = [axis.choices[i] for axis, i in zip(axes, numbers, strict=True)]
+                name = "-".join(choice.word for choice in choices)
+                settings = tuple(one for choice in choices for one in choice.settings)
+                yield _Chosen(name, settings, self.node)
+        for i, item in enumerate(self._excluding(axes)):
+            if i not in used and exclusions[i] is not None:
+                self.reader.refuse("this exclusion matches no variant", item.span)
+
+    def _excluding(self, axes: Sequence[Axis]) -> list[Node]:
+        return self.reader.items(self.node, EXCLUDE)
+
+    def _exclusion(self, item: Node, axes: Sequence[Axis]) -> Exclusion | None:
+        """Return the choices that an exclusion speaks of; None where it is refused."""
+        found: dict[int, frozenset[int]] = {}
+        by_name = {dotted(axis.path) or VARIANTS: i for i, axis in enumerate(axes)}
+        for key, child in item.children.items():
+            index = by_name.get(str(key))
+            if index is None:
+                self.reader.unknown(str(key), item.keys[key], by_name)
+                return None
+            numbers = _matching(axes[index].choices, child)
+            if not numbers:
+                message = f"`{key}` never has this value in the matrix"
+                self.reader.refuse(message, child.span)
+                return None
+            found[index] = numbers
+        return found
+
+    def _unlike(self, chosen: Sequence[_Chosen]) -> bool:
+        """Refuse variants that set the same; return whether there were none."""
+        seen: dict[bytes, _Chosen] = {}
+        for one in chosen:
+            same = seen.setdefault(canonical(one.plain()), one)
+            if same is not one:
+                message = f"`{one.name or 'this variant'}` sets what `{same.name}` sets already"
+                self.reader.refuse(message, one.node.span)
+        return not self.reader.problems
+
+    def _named(self, chosen: Sequence[_Chosen]) -> tuple[Combination, ...]:
+        plain = [one.plain() for one in chosen]
+        given = [
+            one.name or _name_of(settings) for one, settings in zip(chosen, plain, strict=True)
+        ]
+        fit = [fitted(name, settings) for name, settings in zip(given, plain, strict=True)]
+        names = distinct(fit)
+        for name, one, wanted in zip(names, chosen, fit, strict=True):
+            if name != wanted and one.node is not self.node:
+                self.reader.refuse(f"two variants are called `{wanted}`", one.node.span)
+        return tuple(
+            Combination(name, settings, _tree(one.settings, self.node))
+            for name, settings, one in zip(names, plain, chosen, strict=True)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """What one variant sets, before it has its final name."""
+
+    name: str
+    settings: tuple[Setting, ...]
+    node: Node
+    """Where a message about it points: the matrix, or its item of `include`."""
+
+    def plain(self) -> dict[str, Json]:
+        return {dotted(one.path): one.node.value for one in self.settings}
+
+
+def _rank(path: Path) -> int:
+    return ORDER.index(path[0]) if path[0] in ORDER else len(ORDER)
+
+
+def _hit(exclusion: Exclusion, numbers: Sequence[int]) -> bool:
+    return all(numbers[axis] in chosen for axis, chosen in exclusion.items())
+
+
+def _matching(choices: Sequence[Choice], node: Node) -> frozenset[int]:
+    """Return the choices with a value: the value itself, one of a list, or a variant's name."""
+    values = [node.value, *(node.value if isinstance(node.value, list) else ())]
+    wanted = {canonical(value) for value in values}
+    return frozenset(i for i, choice in enumerate(choices) if choice.identity() in wanted)
+
+
+def _name_of(settings: Mapping[str, Json]) -> str:
+    """Return a name for an inclusion that gives none."""
+    words = (f"{path.rpartition('.')[2]}-{slug(value)}" for path, value in settings.items())
+    return "-".join(words)
+
+
+def _tree(settings: Sequence[Setting], matrix: Node) -> Node:
+    """Return settings as one section, each key where its dotted path is written."""
+    root = _Branch({}, {})
+    for setting in settings:
+        branch = root
+        *above, last = setting.path
+        for step in above:
+            branch.keys.setdefault(step, setting.key)
+            inner = branch.children.setdefault(step, _Branch({}, {}))
+            assert isinstance(inner, _Branch)  # `check_apart` refused a setting around it
+            branch = inner
+        branch.children[last], branch.keys[last] = setting.node, setting.key
+    return root.node(matrix.span, matrix.source)
+
+
+@dataclass(slots=True)
+class _Branch:
+    children: dict[str | int, _Branch | Node]
+    keys: dict[str | int, Span]
+
+    def node(self, span: Span, source: Source) -> Node:
+        inner = {
+            step: child if isinstance(child, Node) else child.node(self.keys[step], source)
+            for step, child in self.children.items()
+        }
+        values = {str(step): child.value for step, child in inner.items()}
+        return Node(values, span, source, inner, self.keys)
