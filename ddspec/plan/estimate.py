@@ -15,6 +15,7 @@ from ddspec.wire.work import (
     DistillWork,
     EvaluateWork,
     MergeWork,
+    Precision,
     PrepareWork,
     PretrainWork,
     SelectWork,
@@ -36,6 +37,15 @@ class Cost:
     output_bytes: int | None = 0
     memory_bytes: int = 0
     """Networks and what their backward pass keeps; neither the dataset nor the engine itself."""
+    parameters: int = 0
+    """Of the network that the stage trains or learns with."""
+    traffic_bytes: int = 0
+    """What kernels read and write, one after the other; for forecasts alone."""
+    kernels: int = 0
+    """Kernels that are started; for forecasts alone."""
+    images: int | None = 0
+    """Images that are decoded."""
+    precision: Precision = "float32"
 
 
 def stage_cost(plan: Plan, work: Work) -> Cost:
@@ -61,6 +71,17 @@ def stage_cost(plan: Plan, work: Work) -> Cost:
             return count.evaluate(work)
         case _:
             assert_never(work)
+
+
+def stage_costs(plan: Plan) -> dict[str, Cost]:
+    """Return what each stage of a plan takes, by label; one shared by variants is counted once."""
+    costs: dict[str, Cost] = {}
+    for variant in plan.variants:
+        alone = Plan(plan.name, (variant,), ())
+        for label in variant.labels or (stage.label for stage in plan):
+            if label not in costs:
+                costs[label] = stage_cost(alone, plan.stage(label).work)
+    return costs
 
 
 def inner_step_flops(plan: Plan, work: DistillWork) -> tuple[int, int, int]:
