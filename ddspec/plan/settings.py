@@ -89,7 +89,7 @@ class SettingChange(Setting):
     @property
     def effect(self) -> str:
         """What it moves, in words."""
-        words = "protocol: numbers no longer comparable"
+        words = "protocol: numbers are no longer comparable"
         reached = words if self.category == "protocol" else self.category
         return ", ".join(part for part in (reached, self.runs) if part)
 

@@ -22,10 +22,11 @@ from ddspec.canon import Digest, digest
 from ddspec.errors import DdspecError, Diagnostic, Exit
 from ddspec.spec.explain import validate
 from ddspec.spec.nodes import compose
-from ddspec.spec.source import read_source
+from ddspec.spec.source import Source, read_source
 from ddspec.visible import visible
 
 LOCK_FORMAT: Literal["ddspec.lock/1"] = "ddspec.lock/1"
+LOCK_SECTIONS = ("format", "kind", "splits", "digest")
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"})
 """What counts as an image, in lower case."""
 
@@ -163,7 +164,12 @@ def scan_folder(
 
 def read_lock(path: Path) -> Lock:
     """Read a lock; raises `DdspecError` (invalid) with the place where it is damaged or edited."""
-    document = compose(read_source(path, sections=("format", "kind", "splits", "digest")))
+    return lock_of(read_source(path, sections=LOCK_SECTIONS))
+
+
+def lock_of(source: Source) -> Lock:
+    """Return the lock that a text is, as `read_lock` does."""
+    document = compose(source)
     lock = validate(document, Lock)
     if digest_of_splits(lock.splits) != lock.digest:
         problem = Diagnostic(
@@ -288,6 +294,7 @@ __all__ = [
     "digest_of_class",
     "digest_of_splits",
     "image_files",
+    "lock_of",
     "lock_path",
     "read_lock",
     "scan_folder",

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 
 from ddspec.errors import DdspecError, Diagnostic, Exit, Place
 from ddspec.spec.git import ask, complaint
-from ddspec.spec.source import MAX_BYTES
+from ddspec.spec.source import MAX_BYTES, Source, source_of
 from ddspec.visible import visible
 
 LINK, GITLINK = "120000", "160000"
@@ -75,7 +75,7 @@ class Repository:
 
     def _similar(self, name: str) -> str:
         answer = ask(self.folder, ["for-each-ref", "--format=%(refname:short)", "--count=1000"])
-        close = get_close_matches(name, answer.text.split("\n"), n=1)
+        close = get_close_matches(name, ["HEAD", *answer.text.split("\n")], n=1)
         if close:
             return f"did you mean `{visible(close[0])}`?"
         return "a shallow clone has few of them: `git fetch` it" if self._shallow() else ""
@@ -118,8 +118,8 @@ class Revision:
         """Yield the files below a folder, given from the root, in git's order."""
         return self._listed(folder.rstrip("/") + "/" if folder else "", "-r")
 
-    def read(self, path: str) -> bytes:
-        """Return the bytes of a regular file of at most 1 MiB.
+    def read(self, path: str, *, most: int = MAX_BYTES) -> bytes:
+        """Return the bytes of a regular file of at most `most` bytes.
 
         Raises `DdspecError` (invalid) where there is none at this revision.
         """
@@ -129,12 +129,33 @@ class Revision:
         if entry.mode in (LINK, GITLINK):
             kind = "a symbolic link" if entry.mode == LINK else "a submodule"
             raise self._refused(path, f"is {kind} at {visible(self.name)}")
-        if entry.size > MAX_BYTES:
-            raise self._refused(path, "is larger than 1 MiB")
+        if entry.size > most:
+            raise self._refused(path, f"is larger than {most // 2**20} MiB")
         answer = ask(self.repository.folder, ["cat-file", "blob", entry.oid])
         if answer.code != 0:
             raise self._refused(path, f"cannot be read: {complaint(answer)}")
         return answer.out
+
+    def source(self, path: str, sections: Iterable[str]) -> Source:
+        """Return a file as `read_source` returns one of the working tree."""
+        return source_of(self.read(path), self.spelled(path), sections=sections)
+
+    def open(self, path: str, child: Source) -> Source:
+        """Return the file that `path` names, seen from a file of this revision.
+
+        So a revision is what a spec's `extends:` is looked up in. No symbolic link is followed.
+        """
+        from ddspec.spec.extends import KEYS
+
+        at = child.file.removeprefix(f"{self.name}:")
+        inside = posixpath.normpath(posixpath.join(posixpath.dirname(at), path))
+        if not path.isprintable() or path.startswith("/") or inside.split("/")[0] == "..":
+            raise DdspecError(
+                f"`{visible(path)}` is no path inside the repository",
+                exit=Exit.INVALID,
+                hint="specs extend files of their own repository",
+            )
+        return self.source(inside, KEYS)
 
     def renamed(self, path: str) -> str | None:
         """Return what a file, now at `path`, was called at this revision if git sees a rename.

@@ -66,7 +66,7 @@ def test_a_section_of_another_kind_is_one_row() -> None:
     lines = render_diff(changed(**changes), "a", "b").split("\n")
 
     assert [line.rstrip() for line in lines[3:6]] == [
-        " network.width  32                              16     protocol: numbers no longer comparable",
+        " network.width  32                              16     protocol: numbers are no longer comparable",
         " perturbation   filter_gaussian: directions 2…  none   distillation",
         "",
     ]

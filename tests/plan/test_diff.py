@@ -129,8 +129,8 @@ def test_every_section_of_a_spec_has_an_expected_reach() -> None:
         ({"resources__shards": 2}, "layout"),
         ({"seed": 3}, "pool"),
         ({"dataset__validation": 0.1}, "data"),
-        ({"evaluate__protocol__steps": 9}, "protocol: numbers no longer comparable"),
-        ({"evaluate__on": "validation"}, "protocol: numbers no longer comparable"),
+        ({"evaluate__protocol__steps": 9}, "protocol: numbers are no longer comparable"),
+        ({"evaluate__on": "validation"}, "protocol: numbers are no longer comparable"),
     ],
 )
 def test_what_stages_move_decides_how_far_a_setting_reaches(

@@ -1,0 +1,198 @@
+"""The two sides of a comparison: specs, plans and results, here or at a git revision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ddspec.cli.inputs import PLAN_SUFFIX, Opened, is_plan_file
+from ddspec.errors import DdspecError, Exit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ddspec.canon import Digest
+    from ddspec.plan.ir import Plan
+    from ddspec.run.scores import Score
+    from ddspec.spec.load import Loaded
+    from ddspec.spec.lock import Lock
+    from ddspec.spec.revisions import Repository, Revision
+    from ddspec.store.store import Store
+
+PLAN_HEAD = b"\nformat: ddspec.plan/"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a document is: a path here, or a path from the root of a repository at a revision."""
+
+    path: str
+    revision: Revision | None = None
+    note: str = ""
+    """What a person should know of how it was found."""
+
+    @property
+    def name(self) -> str:
+        """How it is called in messages."""
+        return self.path if self.revision is None else self.revision.spelled(self.path)
+
+    def exists(self) -> bool:
+        """Return whether there is a file."""
+        if self.revision is None:
+            return Path(self.path).exists()
+        return self.revision.entry(self.path) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of two documents that are compared."""
+
+    target: Target
+    digest: Digest
+    """Of its plan."""
+    scores: Sequence[Score] = ()
+    opened: Opened | None = None
+    """None for a file of results, which says nothing of settings."""
+
+    @property
+    def plan(self) -> Plan | None:
+        """The plan that it is, or that it compiles to."""
+        return None if self.opened is None else self.opened.plan
+
+
+def targets_of(before: str, after: str) -> tuple[Target, Target]:
+    """Return what two names mean: `REV:PATH`, `REV:` for the other's path, or a path here.
+
+    A path that exists is never taken for a revision.
+    """
+    both = (_named(before), _named(after))
+    if not any(revision for revision, _ in both):
+        return Target(before, note=_note(before)), Target(after, note=_note(after))
+    from ddspec.spec.revisions import repository_of
+
+    repository = repository_of(Path.cwd())
+    paths = [_rooted(repository, *one) for one in both]
+    found = [
+        _target(repository, revision, path, other, given)
+        for (revision, _), path, other, given in zip(
+            both, paths, reversed(paths), (before, after), strict=True
+        )
+    ]
+    return found[0], found[1]
+
+
+def _named(text: str) -> tuple[str, str]:
+    """Return (revision, path); no revision where it is a path."""
+    revision, colon, path = text.partition(":")
+    if not colon or not revision or Path(text).exists():
+        return "", text
+    return revision, path
+
+
+def _note(text: str) -> str:
+    if ":" not in text:
+        return ""
+    return f"`{text}` is a file here, and was not looked for at a revision"
+
+
+def _rooted(repository: Repository, revision: str, path: str) -> str | None:
+    """Return a path from the root; None where it is left to the other side or lies elsewhere."""
+    if revision:
+        return repository.rooted(path) if path else None
+    return repository.inside(Path(path))
+
+
+def _target(
+    repository: Repository, revision: str, path: str | None, other: str | None, given: str
+) -> Target:
+    if not revision:
+        return Target(given, note=_note(given))
+    at = path or other
+    if at is None:
+        raise DdspecError(
+            f"`{given}` leaves its path to the other side, which has none in this repository",
+            exit=Exit.USAGE,
+            hint="write `REV:PATH`",
+        )
+    return at_revision(repository.revision(revision), at)
+
+
+def at_revision(revision: Revision, path: str) -> Target:
+    """Return a file of a revision; one that was called otherwise then is found by its content."""
+    if revision.entry(path) is None and (old := revision.renamed(path)) is not None:
+        return Target(old, revision, f"`{path}` was called `{old}` at {revision.name}")
+    return Target(path, revision)
+
+
+def open_side(target: Target, store: Store | None) -> Side:
+    """Read one side; raises `DdspecError` as whoever reads its kind of document does."""
+    from ddspec.cli.report import report_of_store
+    from ddspec.run.measured import is_measured, read_measured
+
+    path = Path(target.path)
+    if target.revision is None and is_measured(path):
+        measured = read_measured(path)
+        return Side(target, measured.plan, measured.scores)
+    opened = as_written(target)
+    scores = report_of_store(opened.plan, store).scores
+    return Side(target, opened.plan.digest, scores, opened)
+
+
+def as_written(target: Target) -> Opened:
+    """Return what a document says, though a plan file may no longer follow from its spec.
+
+    The very diff of the two is what a person wants to see then.
+    """
+    from ddspec.cli.inputs import compile_spec
+    from ddspec.plan.text import load_plan
+
+    if target.revision is not None:
+        return _at_revision(target, target.revision)
+    path = Path(target.path)
+    if not is_plan_file(path):
+        return compile_spec(path)
+    from ddspec.plan.codec import plan_text
+
+    return Opened(load_plan(plan_text(path), target.path)[0], file=target.path)
+
+
+def _at_revision(target: Target, revision: Revision) -> Opened:
+    from ddspec.plan.blocks import MAX_BYTES
+    from ddspec.plan.text import load_plan
+
+    data = revision.read(target.path, most=MAX_BYTES)
+    if target.path.endswith(PLAN_SUFFIX) or PLAN_HEAD in b"\n" + data[:4096]:
+        text = data.decode("utf-8", "replace")
+        return Opened(load_plan(text, target.name)[0], file=target.name)
+    loaded = _loaded(target.path, revision)
+    return compiled(loaded, lock_at(target.path, revision), target.name)
+
+
+def _loaded(path: str, revision: Revision) -> Loaded:
+    """Read a spec and what it extends, all at one revision."""
+    from ddspec.spec.extends import KEYS
+    from ddspec.spec.load import load_text
+
+    source = revision.source(path, KEYS)
+    return load_text(source.text, source.file, files=revision)
+
+
+def lock_at(spec: str, revision: Revision) -> Lock | None:
+    """Return the data lock that lay beside a spec, None where there was none."""
+    beside = f"{spec.removesuffix(Path(spec).suffix)}.lock.yaml"
+    if revision.entry(beside) is None:
+        return None
+    from ddspec.spec.lock import LOCK_SECTIONS, lock_of
+
+    return lock_of(revision.source(beside, LOCK_SECTIONS))
+
+
+def compiled(loaded: Loaded, lock: Lock | None, name: str) -> Opened:
+    """Compile a loaded spec, with what a reviewer should know of it."""
+    from ddspec.plan.check import check
+    from ddspec.plan.compile import compile_spec
+
+    plan = compile_spec(loaded, lock)
+    notes = check(plan.experiment, plan.data, loaded.place).notes
+    return Opened(plan, notes, loaded, name)
