@@ -22,7 +22,6 @@ from ddspec.spec.experiment import Experiment
 if TYPE_CHECKING:
     from ddspec.spec.load import Loaded
     from ddspec.spec.lock import Lock
-    from ddspec.spec.matrix import Combination
 
 MOST_TOLD = 100
 """Problems after which no further variant is looked at."""
@@ -54,12 +53,11 @@ def compile_noted(loaded: Loaded, lock: Lock | None = None) -> tuple[Plan, tuple
 
     Raises `DdspecError` with every problem of every variant, each once.
     """
-    if loaded.matrix is None:
+    if not loaded.combinations:
         plan = compile_plan(loaded.experiment, lock, loaded.place)
-        return plan, check(loaded.experiment, plan.data, loaded.place).notes
-    from ddspec.spec.matrix import read_matrix
-
-    return _Matrix(loaded, lock).plan(read_matrix(loaded.matrix))
+        notes = check(loaded.experiment, plan.data, loaded.place).notes
+        return plan, (*(loaded.notes if loaded.presets else ()), *notes)
+    return _Matrix(loaded, lock).plan()
 
 
 def protocol_of(experiment: Experiment) -> ProtocolSpec:
@@ -77,8 +75,8 @@ class _Matrix:
         self.errors: dict[Diagnostic, None] = {}
         self.notes: dict[Diagnostic, None] = {}
 
-    def plan(self, combinations: Iterable[Combination]) -> tuple[Plan, tuple[Diagnostic, ...]]:
-        every = list(self._lowered(combinations))
+    def plan(self) -> tuple[Plan, tuple[Diagnostic, ...]]:
+        every = list(self._lowered())
         self._require_one_lock(every)
         if not self.errors:
             self._require_unlike(every)
@@ -87,10 +85,10 @@ class _Matrix:
         name = every[0].variant.experiment.name
         return united(name, every), tuple(_in_order(self.notes))
 
-    def _lowered(self, combinations: Iterable[Combination]) -> Iterator[Lowered]:
+    def _lowered(self) -> Iterator[Lowered]:
         from ddspec.spec.load import with_overrides
 
-        for one in combinations:
+        for one in self.loaded.combinations:
             if len(self.errors) >= MOST_TOLD:
                 return
             try:
@@ -110,7 +108,7 @@ class _Matrix:
         data = memo.once(_data, experiment, self.lock)
         report = check(experiment, data, made.place, memo)
         self.errors.update(dict.fromkeys(report.errors))
-        self.notes.update(dict.fromkeys(report.notes))
+        self.notes.update(dict.fromkeys((*(made.notes if made.presets else ()), *report.notes)))
         if report.errors:
             return None
         return Variant(name, settings, experiment, memo.once(protocol_of, experiment), data)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from pydantic import ValidationError
 from ddspec.canon import Digest, Json
 from ddspec.errors import DdspecError, Diagnostic, Exit, Place
 from ddspec.spec.experiment import Experiment
-from ddspec.spec.explain import validate
+from ddspec.spec.explain import MAX_TOLD, in_order, validate
 from ddspec.spec.interpolate import expand_location, misplaced_variables
 from ddspec.spec.layers import DIRECTIVES, Ground, Layer, Layers, Stack, bare, over, with_rest
 from ddspec.spec.nodes import Document, Node, compose
@@ -22,8 +23,10 @@ from ddspec.spec.source import Source, read_source
 if TYPE_CHECKING:
     from ddspec.spec.extends import Files
     from ddspec.spec.lock import Lock
+    from ddspec.spec.matrix import Combination
     from ddspec.spec.origins import Disagreement, Origin
 
+_SECTIONS = frozenset(Experiment.model_fields)
 METHODS = Path(__file__).parents[1] / "presets" / "methods"
 """The presets of this package, one file a method."""
 
@@ -35,6 +38,8 @@ class Loaded:
     experiment: Experiment
     stack: Stack = field(repr=False)
     layers: Layers = field(repr=False)
+    combinations: tuple[Combination, ...] = field(default=(), repr=False)
+    """What the variants of its matrix set; then the experiment is that of the first of them."""
 
     @property
     def document(self) -> Document:
@@ -182,10 +187,25 @@ def _first(layers: Layers) -> Loaded:
     from ddspec.spec.matrix import read_matrix
 
     try:
-        variants = read_matrix(matrix)
+        combinations = read_matrix(matrix)
     except DdspecError as error:
         raise with_rest(error, layers.document) from None
-    return _resolved(layers, variants[0].overrides)
+    try:
+        first = _resolved(layers, combinations[0].overrides)
+    except DdspecError as error:
+        raise _of_all(error, layers, combinations[1:]) from None
+    return replace(first, combinations=combinations)
+
+
+def _of_all(error: DdspecError, layers: Layers, rest: Sequence[Combination]) -> DdspecError:
+    """Return an error of the first variant with those of all others, each once."""
+    problems = dict.fromkeys(error.diagnostics)
+    for one in rest[:MAX_TOLD]:
+        try:
+            _resolved(layers, one.overrides)
+        except DdspecError as other:
+            problems |= dict.fromkeys(other.diagnostics)
+    return DdspecError(in_order(problems), exit=error.exit)
 
 
 def _resolved(layers: Layers, overrides: Node | None) -> Loaded:
@@ -219,11 +239,12 @@ def _experiment(document: Document, ground: Ground) -> Experiment:
     judged = bare(document)
     if ground.known is not None and not document.problems:
         other, known = ground.known
+        written, same = judged.root.children, other.root.children
         values = {
-            key: getattr(known, str(key))
-            if child is other.root.children.get(key) and key in Experiment.model_fields
-            else child.value
-            for key, child in judged.root.children.items()
+            key: getattr(known, key)
+            if key in _SECTIONS and written[key] is same.get(key)
+            else value
+            for key, value in judged.root.value.items()  # type: ignore[union-attr]  # a section
         }
         try:
             return Experiment.model_validate(values)
@@ -237,6 +258,7 @@ def _experiment(document: Document, ground: Ground) -> Experiment:
 def _counter(lock: Lock | None, spec: Path | None = None) -> Callable[[], int | None]:
     """Return what counts the classes of a folder that does not list them."""
 
+    @cache
     def count() -> int | None:
         found = lock
         beside = spec.with_name(f"{spec.stem}.lock.yaml") if spec is not None else None
