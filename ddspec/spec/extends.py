@@ -1,4 +1,10 @@
-"""`extends:`: other specs that a spec starts from, found inside its repository and nowhere else."""
+"""`extends:`: other specs that a spec starts from, found inside its repository and nowhere else.
+
+A path is relative to the file that says it; of several the later one wins, and the file itself over
+all. A parent is part of a spec and need not be one by itself. What it says of itself alone is not
+inherited: its name, title, published numbers to reproduce, and matrix. Its preset is, like any
+setting; `preset: null` forgets it.
+"""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from ddspec.errors import DdspecError, Diagnostic, Exit
 from ddspec.spec.experiment import Experiment
 from ddspec.spec.explain import explained, in_order
 from ddspec.spec.facts import FACTS
-from ddspec.spec.merge import merge
+from ddspec.spec.merge import merge, only
 from ddspec.spec.nodes import Document, Node
 from ddspec.visible import visible
 
@@ -83,31 +83,33 @@ class Layers:
 
         Raises `DdspecError` (invalid) for a preset or variant of one that does not exist.
         """
-        own = self.document.root
-        if overrides is not None and any(key in overrides.children for key in CONTEXT):
-            own = merge(own, overrides)
-        elif () in self.grounds:
+        touched = overrides is not None and any(key in overrides.children for key in CONTEXT)
+        if not touched and () in self.grounds:
             return self.grounds[()]
-        if "preset" not in own.children:
-            return self._remembered((), lambda: Stack(self.personal, self.document))
-        preset, subject, blocks = choose(own, self.presets, self.count_classes)
-        found = self._remembered(
-            (preset.content.name, subject),
-            lambda: self._with_preset(own, preset, subject, blocks),
-        )
-        if own is self.document.root:
+        own = only(self.document.root, CONTEXT)
+        if overrides is not None:
+            own = merge(own, only(overrides, CONTEXT))
+        found = self._found(own)
+        if not touched:
             self.grounds[()] = found
         return found
+
+    def _found(self, own: Node) -> Ground:
+        if _no_preset(own):
+            return self._remembered((), lambda: Stack(self.personal, self.document))
+        preset, subject = choose(own, self.presets, self.count_classes)
+        key = (preset.content.name, subject)
+        return self._remembered(key, lambda: self._with_preset(own, preset, subject))
 
     def _remembered(self, key: tuple[object, ...], make: Callable[[], Stack]) -> Ground:
         if key not in self.grounds:
             self.grounds[key] = Ground(make())
         return self.grounds[key]
 
-    def _with_preset(
-        self, own: Node, preset: Preset, subject: Subject, blocks: Sequence[int]
-    ) -> Stack:
-        layers = (*_layers_of(preset, blocks), *self.personal)
+    def _with_preset(self, own: Node, preset: Preset, subject: Subject) -> Stack:
+        from ddspec.spec.presets import applied
+
+        layers = (*_layers_of(preset, applied(preset, subject)), *self.personal)
         named = own.children["preset"].children["name"]
         at = named.source.place(*named.span)
         note = f"from preset `{preset.content.name}`, which {at.file}:{at.line} names"
@@ -147,11 +149,19 @@ def with_rest(error: DdspecError, document: Document) -> DdspecError:
     return DdspecError(problems, exit=error.exit)
 
 
+def _no_preset(own: Node) -> bool:
+    """Tell whether none is chosen; `preset: null` forgets one that is inherited."""
+    choice = own.children.get("preset")
+    return choice is None or all(
+        key in choice.children and choice.children[key].value is None for key in ("name", "variant")
+    )
+
+
 def choose(
     own: Node, folder: Path, count_classes: Callable[[], int | None]
-) -> tuple[Preset, Subject, tuple[int, ...]]:
-    """Return the preset that a person chose, what it is applied to, and which of its blocks are."""
-    from ddspec.spec.presets import applied, preset_names, read_preset
+) -> tuple[Preset, Subject]:
+    """Return the preset that a person chose, and what it is applied to."""
+    from ddspec.spec.presets import preset_names, read_preset
 
     choice = own.children["preset"]
     name = choice.find("name")
@@ -166,7 +176,7 @@ def choose(
     if variant is not None and subject.variant not in (None, *preset.content.variants):
         message = f"preset `{name.value}` has no variant `{_short(variant)}`"
         _refuse(message, variant, preset.content.variants, str(variant.value))
-    return preset, subject, applied(preset, subject)
+    return preset, subject
 
 
 def subject_of(own: Node, count_classes: Callable[[], int | None]) -> Subject:

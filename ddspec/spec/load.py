@@ -17,6 +17,7 @@ from ddspec.spec.experiment import Experiment
 from ddspec.spec.explain import MAX_TOLD, in_order, validate
 from ddspec.spec.interpolate import expand_location, misplaced_variables
 from ddspec.spec.layers import DIRECTIVES, Ground, Layer, Layers, Stack, bare, over, with_rest
+from ddspec.spec.merge import only
 from ddspec.spec.nodes import Document, Node, compose
 from ddspec.spec.source import Source, read_source
 
@@ -220,15 +221,17 @@ def _resolved(layers: Layers, overrides: Node | None) -> Loaded:
 
 
 def _checked(overrides: Node, document: Document) -> Node:
-    """Return overrides in the form of a document; refuse what a document's text is refused for."""
-    variables = tuple(misplaced_variables(overrides))
-    if variables:
-        raise with_rest(DdspecError(variables, exit=Exit.INVALID), document)
-    if "preset" not in overrides.children:
-        return overrides
-    from ddspec.spec.directives import normalised
+    """Return overrides in the form of a document; refuse what a document is refused for."""
+    problems = list(misplaced_variables(overrides))
+    if "preset" in overrides.children:
+        from ddspec.spec.directives import Directives, normalised
 
-    return normalised(overrides)
+        overrides = normalised(overrides)
+        chosen = replace(document, root=only(overrides, ("preset",)))
+        problems += explained(chosen, Directives)[1]
+    if problems:
+        raise with_rest(DdspecError(problems, exit=Exit.INVALID), document)
+    return overrides
 
 
 def _experiment(document: Document, ground: Ground) -> Experiment:

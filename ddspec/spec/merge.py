@@ -57,6 +57,14 @@ def without(node: Node, names: Sequence[str]) -> Node:
     return section(node, children, {key: node.keys[key] for key in children}, sound=node.sound)
 
 
+def only(node: Node, names: Sequence[str]) -> Node:
+    """Return a section with no other keys than these."""
+    children: dict[str | int, Node] = {
+        name: node.children[name] for name in names if name in node.children
+    }
+    return section(node, children, {name: node.keys[name] for name in children}, sound=node.sound)
+
+
 def section(
     like: Node, children: dict[str | int, Node], keys: dict[str | int, Span], *, sound: bool = True
 ) -> Node:
