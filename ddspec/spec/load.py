@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from ddspec.canon import Digest, Json
 from ddspec.errors import DdspecError, Diagnostic, Exit, Place
 from ddspec.spec.experiment import Experiment
-from ddspec.spec.explain import MAX_TOLD, in_order, validate
+from ddspec.spec.explain import MAX_TOLD, explained, in_order, validate
 from ddspec.spec.interpolate import expand_location, misplaced_variables
 from ddspec.spec.layers import DIRECTIVES, Ground, Layer, Layers, Stack, bare, over, with_rest
 from ddspec.spec.merge import only
