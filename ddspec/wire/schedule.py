@@ -38,10 +38,13 @@ class ScheduleRow:
     """Signed, in units of 1e-9 of a filter's norm."""
     directions: tuple[int, ...]
     """Seeds of the Gaussian directions, 63 bits each."""
+    start: int | None = None
+    """Epoch of an expert at which the student starts; None where none follows experts."""
 
     def plain(self) -> list[Json]:
         """Return the row as it is hashed and written."""
-        return [self.loop, self.member, list(self.coefficients), list(self.directions)]
+        row: list[Json] = [self.loop, self.member, list(self.coefficients), list(self.directions)]
+        return row if self.start is None else [*row, self.start]
 
 
 class Schedule(BaseModel):
@@ -52,17 +55,20 @@ class Schedule(BaseModel):
     seed: Seed
     members: Annotated[int, Field(ge=1)]
     perturbation: PerturbationSpec
+    starts: Annotated[int, Field(ge=1)] | None = None
+    """Epochs of an expert, 0 to `starts` - 1, of which each row has one."""
 
     def row(self, loop: int) -> ScheduleRow:
         """Draw the row of one outer loop, counted from 0."""
         coefficients = self._coefficients(loop)
         return ScheduleRow(
             loop=loop,
-            member=self._draw(loop, "member", 0) % self.members,
+            member=self._upto(self.members, loop, "member"),
             coefficients=coefficients,
             directions=tuple(
                 self._draw(loop, "direction", i) >> 1 for i in range(len(coefficients))
             ),
+            start=None if self.starts is None else self._upto(self.starts, loop, "start"),
         )
 
     def rows(self, start: int, stop: int) -> Iterator[ScheduleRow]:
@@ -85,6 +91,10 @@ class Schedule(BaseModel):
             * (1 - 2 * (self._draw(loop, "sign", i) & 1))
             for i in range(count)
         )
+
+    def _upto(self, count: int, loop: int, role: str) -> int:
+        """Return a number below `count`; of one there is nothing to draw."""
+        return self._draw(loop, role, 0) % count if count > 1 else 0
 
     def _draw(self, loop: int, role: str, index: int) -> int:
         """Return 64 uniform bits of the counter (seed, loop, role, index).

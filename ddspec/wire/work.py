@@ -10,36 +10,25 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ddspec.canon import Digest, Json
-from ddspec.spec.augmentation import (
-    AugmentationSpec,
-    SgdSpec,
-    StepDecaySpec,
-)
-from ddspec.spec.evaluate import ProtocolSpec
+from ddspec.canon import Digest
+from ddspec.spec.augmentation import AugmentationSpec
 from ddspec.spec.method import (
     MAX_LOOPS,
+    AnyUpdateSpec,
+    ExpertLabelsSpec,
+    FreshPoolSpec,
     InitSpec,
     InnerSpec,
+    LearnedLabelsSpec,
     MatcherSpec,
+    OnlinePoolSpec,
     ParameterizationSpec,
-    UpdateSpec,
 )
 from ddspec.spec.network import NetworkSpec
+from ddspec.wire.judging import EvaluateWork, RelabelWork, Teachers
+from ddspec.wire.model import Precision, WorkModel
+from ddspec.wire.networks import CheckpointWork, PretrainWork, PruneWork
 from ddspec.wire.schedule import Schedule, Seed
-
-Precision = Literal["float32", "float64", "tf32"]
-
-
-class WorkModel(BaseModel):
-    """Base of all works."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    def identity(self) -> Json:
-        """Return what is hashed: all fields, defaults included, without those that are None."""
-        plain: Json = self.model_dump(mode="json", exclude_none=True)
-        return plain
 
 
 class SourceModel(BaseModel):
@@ -77,25 +66,6 @@ class PrepareWork(WorkModel):
     split: Literal["train", "validation", "test"]
 
 
-class PretrainWork(WorkModel):
-    """Train one pool member on real data and record its parameters after `epochs` epochs.
-
-    Inputs: `train`. Writes `network.safetensors`.
-    """
-
-    kind: Literal["pretrain"] = "pretrain"
-    revision: Literal[1] = 1
-    network: NetworkSpec
-    epochs: int
-    batch: int
-    optimizer: SgdSpec
-    decay: StepDecaySpec | None
-    augmentation: AugmentationSpec
-    cutmix: float
-    seed: Seed
-    precision: Precision
-
-
 class ClassRange(BaseModel):
     """A shard: classes start..stop-1 of all `of` classes."""
 
@@ -109,7 +79,9 @@ class ClassRange(BaseModel):
 class DistillWork(WorkModel):
     """Run outer loops start..stop-1 and publish the synthetic set.
 
-    Inputs: `train`, `pool/0` … `pool/N-1`, and `previous` (the segment before) where start > 0.
+    Inputs: `train`, `pool/0` … `pool/N-1` unless `networks` says otherwise, and `previous` (the
+    segment before) where start > 0. Of pool inputs with S recorded networks each, member m of the
+    schedule is number m % S of input m // S; experts are inputs whole.
     Writes the files of a synthetic set and `state.safetensors`, where the next segment goes on.
     """
 
@@ -132,11 +104,21 @@ class DistillWork(WorkModel):
     cutmix: float
     parameterization: ParameterizationSpec
     init: InitSpec
-    update: UpdateSpec
+    update: AnyUpdateSpec
     """Its learning rate is the effective one: `scaling` is resolved to `none` by the planner."""
     seed: Seed
     """Root of the streams of draws; `init` draws under (*seed, "init")."""
     precision: Precision
+    networks: Annotated[FreshPoolSpec | OnlinePoolSpec, Field(discriminator="kind")] | None = None
+    """Networks that no stage makes; None are those of the inputs."""
+    record: tuple[int, ...] | None = None
+    """Epochs at which each pool input was recorded; None is one network an input."""
+    labels: Annotated[LearnedLabelsSpec | ExpertLabelsSpec, Field(discriminator="kind")] | None = (
+        None
+    )
+    """Labels that distillation makes; None are those of the classes."""
+    loops: int | None = None
+    """All outer loops of the chain, where the learning rate of the images depends on it."""
 
 
 class RandomSelection(BaseModel):
@@ -181,30 +163,36 @@ class MergeWork(WorkModel):
     shards: int
 
 
-class EvaluateWork(WorkModel):
-    """Train one freshly initialised network on a set and measure its accuracy on real images.
-
-    Inputs: `set` (a synthetic set, or a prepared split when `on_real`), `test` (a prepared split).
-    """
-
-    kind: Literal["evaluate"] = "evaluate"
-    revision: Literal[1] = 1
-    network: NetworkSpec
-    protocol: ProtocolSpec
-    """With `epochs` as a number, or `steps`."""
-    on_real: bool = False
-    seed: Seed
-    precision: Precision
-
-    def identity(self) -> Json:
-        """Return what is hashed; what a protocol is called changes no number."""
-        plain: Json = self.model_dump(
-            mode="json", exclude_none=True, exclude={"protocol": {"name"}}
-        )
-        return plain
-
-
 Work = Annotated[
-    PrepareWork | PretrainWork | DistillWork | SelectWork | MergeWork | EvaluateWork,
+    PrepareWork
+    | PretrainWork
+    | CheckpointWork
+    | PruneWork
+    | DistillWork
+    | SelectWork
+    | MergeWork
+    | RelabelWork
+    | EvaluateWork,
     Field(discriminator="kind"),
+]
+
+__all__ = [
+    "CheckpointWork",
+    "ClassRange",
+    "DistillWork",
+    "EvaluateWork",
+    "InitSelection",
+    "MergeWork",
+    "Precision",
+    "PrepareWork",
+    "PretrainWork",
+    "PruneWork",
+    "RandomSelection",
+    "RelabelWork",
+    "SelectWork",
+    "Selection",
+    "SourceModel",
+    "Teachers",
+    "Work",
+    "WorkModel",
 ]

@@ -1,0 +1,74 @@
+"""Works that make networks: trained here, taken over, or cut down."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from ddspec.spec.augmentation import AugmentationSpec
+from ddspec.spec.network import NetworkSpec
+from ddspec.spec.optimizer import DecaySpec, OptimizerSpec
+from ddspec.spec.pool import SharpnessSpec
+from ddspec.wire.model import Precision, WorkModel
+from ddspec.wire.schedule import Seed
+
+
+class PretrainWork(WorkModel):
+    """Train one pool member on real data and record its parameters after `epochs` epochs.
+
+    Inputs: `train`. Writes `network.safetensors`, or `epoch-E.safetensors` for each E of `record`.
+    """
+
+    kind: Literal["pretrain"] = "pretrain"
+    revision: Literal[1] = 1
+    network: NetworkSpec
+    epochs: int
+    batch: int
+    optimizer: OptimizerSpec
+    decay: DecaySpec | None
+    augmentation: AugmentationSpec
+    cutmix: float
+    seed: Seed
+    precision: Precision
+    record: tuple[int, ...] | None = None
+    """Epochs after which the network is recorded; None is the last alone."""
+    sharpness: SharpnessSpec | None = None
+    zca: float | None = None
+    """Images are whitened with this eps."""
+
+
+class CheckpointWork(WorkModel):
+    """Take over a network that was trained elsewhere, after comparing its file with a digest.
+
+    No inputs; the job's location says where the file lies. Writes `network.safetensors`.
+    """
+
+    kind: Literal["checkpoint"] = "checkpoint"
+    revision: Literal[1] = 1
+    network: NetworkSpec
+    classes: int
+    content: Annotated[str, Field(pattern=r"^[0-9a-f]{8,64}$")]
+    """SHA-256 of the file, or as many of its first digits as its publisher gives."""
+    precision: Precision
+
+
+class PruneWork(WorkModel):
+    """Cut a network down at random, whole channels at a time, and train it on for some epochs.
+
+    Inputs: `train`, `network`. Writes `network.safetensors` with the channels that are left.
+    """
+
+    kind: Literal["prune"] = "prune"
+    revision: Literal[1] = 1
+    network: NetworkSpec
+    flops: float | None = None
+    """Multiply-accumulate operations of one image that are left at most."""
+    parameters: int | None = None
+    epochs: int
+    batch: int
+    optimizer: OptimizerSpec
+    augmentation: AugmentationSpec
+    cutmix: float
+    seed: Seed
+    precision: Precision
