@@ -68,11 +68,16 @@ def write_schema(path: Path, made: dict[str, Any]) -> None:
 
 
 def _protocols() -> list[Choice]:
-    from ddspec.presets.protocols import PROTOCOLS
+    from ddspec.presets.protocols import PROTOCOLS, protocol_file
     from ddspec.spec.schema import Choice
 
-    return [Choice(name, f"Evaluation protocol {name}.") for name in PROTOCOLS]
+    return [Choice(name, protocol_file(name).title) for name in PROTOCOLS]
 
 
 def _presets() -> list[Choice]:
-    return []
+    from ddspec.spec.load import METHODS
+    from ddspec.spec.presets import preset_names, read_preset
+    from ddspec.spec.schema import Choice
+
+    contents = [read_preset(name, METHODS).content for name in preset_names(METHODS)]
+    return [Choice(one.name, one.title, one.variants) for one in contents]

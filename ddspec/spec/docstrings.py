@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 import inspect
-import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from importlib import import_module
 from itertools import pairwise
 from typing import Any, get_args
 
@@ -42,13 +43,18 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
 
 
 def _documented(owner: type[BaseModel]) -> Iterator[tuple[str, str]]:
-    tree = ast.parse(textwrap.dedent(inspect.getsource(owner)))
-    body = next(node for node in tree.body if isinstance(node, ast.ClassDef)).body
-    for field, below in pairwise(body):
+    for field, below in pairwise(_classes(owner.__module__).get(owner.__name__, ())):
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
             text = _text(below)
             if text is not None:
                 yield field.target.id, " ".join(text.split())
+
+
+@cache
+def _classes(module: str) -> Mapping[str, Sequence[ast.stmt]]:
+    """Return the body of every class at the top of a module, by name."""
+    tree = ast.parse(inspect.getsource(import_module(module)))
+    return {node.name: node.body for node in tree.body if isinstance(node, ast.ClassDef)}
 
 
 def _text(node: ast.stmt) -> str | None:

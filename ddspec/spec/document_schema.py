@@ -116,7 +116,7 @@ def _preset(presets: Sequence[Choice]) -> dict[str, Any]:
             name,
             {
                 "type": "object",
-                "required": ["name"],
+                "minProperties": 1,
                 "properties": {"name": name, "variant": variant},
                 "additionalProperties": False,
             },

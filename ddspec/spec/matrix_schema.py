@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 AXIS_PATTERN = r"^(?!(?:exclude|include|variants)$)[a-z_]+(\.[a-z_0-9]+)*$"
-NOT_AXES = frozenset({"name", "title", "expect", "extends", "matrix", "disagreements"})
+NOT_AXES = frozenset({"name", "extends", "matrix", "disagreements"})
 """Keys at the top that are the same for all variants."""
 
 _NAME = {
@@ -42,10 +42,9 @@ _LISTED = {
     "required": ["values"],
     "properties": {
         "values": {
-            "title": "values: a list",
-            "description": "The values of the axis.",
-            "type": "array",
-            "minItems": 1,
+            "title": "values: a list, or a section of names",
+            "description": "The values of the axis; a section gives each a name of its own.",
+            "type": ["array", "object"],
         },
         "as": _AS,
     },
@@ -63,8 +62,9 @@ def matrix_definitions(defs: Mapping[str, Any], root: str) -> dict[str, Any]:
         "patternProperties": {AXIS_PATTERN: True},
         "additionalProperties": False,
     }
+    excluded = {path: {**about, **_or_list(refs)} for path, (about, refs) in settings.items()}
     lists = {
-        "exclude": _list("Combinations to leave out: all that have these values.", "Override"),
+        "exclude": _list("Combinations to leave out: all that have these values.", "Exclusion"),
         "include": _list("Further variants, each with settings of its own.", "Override"),
     }
     variants = {
@@ -78,6 +78,11 @@ def matrix_definitions(defs: Mapping[str, Any], root: str) -> dict[str, Any]:
         "Range": _RANGE,
         "Listed": _LISTED,
         "Override": override,
+        "Exclusion": {
+            **override,
+            "properties": excluded,
+            "patternProperties": {AXIS_PATTERN: True, "^variants$": True},
+        },
         "Matrix": {
             "type": "object",
             "properties": {**axes, **lists, "variants": variants},
@@ -99,6 +104,11 @@ def _list(description: str, item: str) -> dict[str, Any]:
 def _axis(value: Any) -> dict[str, Any]:
     values = {"type": "array", "minItems": 1, "items": value}
     return {"anyOf": [values, {"$ref": "#/$defs/Range"}, {"$ref": "#/$defs/Listed"}]}
+
+
+def _or_list(refs: list[Any]) -> dict[str, Any]:
+    value = _one_of(refs)
+    return {"anyOf": [value, {"type": "array", "items": value}]}
 
 
 def _one_of(shapes: list[Any]) -> Any:
