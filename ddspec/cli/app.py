@@ -18,6 +18,7 @@ from ddspec.cli.diff import diff
 from ddspec.cli.doctor import doctor
 from ddspec.cli.explain import explain
 from ddspec.cli.image import image
+from ddspec.cli.init import init
 from ddspec.cli.lock import lock
 from ddspec.cli.output import open_streams
 from ddspec.cli.plan import plan
@@ -33,6 +34,7 @@ VERBS: dict[str, Callable[..., Exit]] = {
     "plan": plan,
     "run": run,
     "diff": diff,
+    "init": init,
     "validate": validate,
     "explain": explain,
     "schema": schema,
