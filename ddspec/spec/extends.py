@@ -19,7 +19,7 @@ from ddspec.errors import DdspecError, Diagnostic, Exit, Place
 from ddspec.spec.directives import Directives, normalised
 from ddspec.spec.experiment import Experiment
 from ddspec.spec.explain import explained, noted
-from ddspec.spec.interpolate import misplaced_variables
+from ddspec.spec.interpolate import MISPLACED, misplaced_variables
 from ddspec.spec.layers import DIRECTIVES, Layer, Layers, with_rest
 from ddspec.spec.merge import merge, without
 from ddspec.spec.nodes import MAX_NODES, Document, compose
@@ -145,6 +145,8 @@ class _Walk:
     def _opened(self, path: str, child: Sheet, at: Place) -> Source:
         if self.files is None:
             _refuse("`extends` needs a file, and this is text", at)
+        if "${" in path:
+            _refuse(MISPLACED, at)
         try:
             return self.files.open(path, child.document.source)
         except DdspecError as error:

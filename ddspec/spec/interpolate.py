@@ -12,6 +12,8 @@ from ddspec.spec.nodes import Node
 LOCATIONS: frozenset[tuple[str | int, ...]] = frozenset({("dataset", "path")})
 """Where `${DDSPEC_NAME}` is allowed: settings that are no part of any identity."""
 
+MISPLACED = "variables may be used only in `dataset.path`"
+
 _VARIABLE = re.compile(r"\$\{(DDSPEC_[A-Z0-9_]+)\}")
 
 
@@ -46,7 +48,7 @@ def misplaced_variables(root: Node) -> Iterator[Diagnostic]:
         if allowed:
             message = "only variables `${DDSPEC_NAME}` may be used in a location"
         else:
-            message = "variables may be used only in `dataset.path`"
+            message = MISPLACED
         yield Diagnostic(message, place)
 
 
