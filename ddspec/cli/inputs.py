@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +31,14 @@ class Opened:
     """The spec that it was compiled from; None for a plan file."""
     file: str = ""
     """The document as it was named."""
+
+    def only(self, variants: Sequence[str] | None) -> Opened:
+        """Return the same with only those variants of its matrix that match one of some globs."""
+        if not variants:
+            return self
+        from ddspec.plan.restrict import restricted
+
+        return replace(self, plan=restricted(self.plan, variants))
 
     def settings(self) -> tuple[Said, ...]:
         """Return every resolved setting with where it is written."""
@@ -79,14 +87,11 @@ def _refuse_results(path: Path) -> None:
 
 def compile_spec(path: Path, lock: Lock | None = None) -> Opened:
     """Compile a spec with the lock that lies beside it, unless another one is given."""
-    from ddspec.plan.check import check
-    from ddspec.plan.compile import compile_plan
+    from ddspec.plan.compile import compile_noted
     from ddspec.spec.load import load_spec
 
     loaded = load_spec(path)
-    lock = lock or lock_beside(path)
-    plan = compile_plan(loaded.experiment, lock, loaded.place)
-    notes = check(plan.experiment, plan.data, loaded.place).notes
+    plan, notes = compile_noted(loaded, lock or lock_beside(path))
     return Opened(plan, notes, loaded, str(path))
 
 

@@ -37,3 +37,11 @@ Data: TypeAlias = Annotated[
     Path | None,
     typer.Option("--data", metavar="DIR", envvar="DDSPEC_DATA", help="Where the datasets are."),
 ]
+Variants: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--variant",
+        metavar="NAME",
+        help="Only this variant of the matrix; a glob, and repeated, more of them.",
+    ),
+]

@@ -103,7 +103,7 @@ def settle(asked: Asked, plan: Plan, *, steal: bool) -> tuple[Orders, Terms]:
     elif asked.gpus is not None:
         jobs = len(gpus)
     else:
-        jobs = jobs_at_a_time(device, plan.experiment.resources.threads)
+        jobs = jobs_at_a_time(device, max(stage.threads for stage in plan))
     terms = Terms(
         image=asked.image,
         gpus=gpus,

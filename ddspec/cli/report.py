@@ -6,6 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from pydantic import JsonValue
 
 from ddspec.canon import Digest, Json
 from ddspec.console.results_view import StageLine, render_results
@@ -17,6 +20,11 @@ from ddspec.store.store import Store, StoredResult
 from ddspec.visible import visible
 from ddspec.wire.work import EvaluateWork
 
+if TYPE_CHECKING:
+    from ddspec.cli.report_matrix import MatrixReport
+
+Metrics: TypeAlias = "Mapping[Digest, Mapping[str, JsonValue]]"
+"""Figures of finished stages by key."""
 SET_FILES = {"images": GRID, "set": TENSORS, "card": CARD}
 """Files of a synthetic set that a person looks for, by the name they are printed under."""
 
@@ -55,7 +63,7 @@ class Report:
             "plan": self.plan.digest,
             "results": [score.plain() for score in self.scores],
             "differences": _differences(self.scores),
-            "stages": [_plain_line(line, keys) for line in self.stages],
+            "stages": [plain_line(line, keys) for line in self.stages],
             **self.files,
         }
 
@@ -64,16 +72,46 @@ def headline(plan: Plan) -> str:
     """Return a plan in one line."""
     data, budget = plan.data, plan.experiment.budget.images_per_class
     images = "image" if budget == 1 else "images"
-    parts = [
-        visible(plan.experiment.title or plan.name),
-        f"{data.title}, {len(data.classes)} classes x {budget} {images} at {data.size} px",
-    ]
-    return " · ".join(parts)
+    title = visible(plan.experiment.title or plan.name)
+    if plan.is_matrix:
+        return f"{title} · {len(plan.variants):,} variants, {len(plan.stages):,} stages"
+    about = f"{data.title}, {len(data.classes)} classes x {budget} {images} at {data.size} px"
+    return f"{title} · {about}"
 
 
-def report_of_run(plan: Plan, outcome: Outcome, store: Store) -> Report:
-    """Return what a run has led to, and deliver its distilled set."""
+def report_of_run(plan: Plan, outcome: Outcome, store: Store) -> Report | MatrixReport:
+    """Return what a run has led to, and deliver its distilled sets."""
     metrics = {stage.key: stage.metrics for stage in outcome.stages}
+    for variant in plan.variants:
+        _deliver(plan.of(variant.name), _folder(plan, variant.name), metrics, store)
+    return _report(plan, metrics, outcome.stages, store)
+
+
+def _folder(plan: Plan, variant: str) -> str:
+    """Return the name of the folder in which a variant's set is delivered."""
+    return f"{plan.name}/{variant}" if variant else plan.name
+
+
+def _report(
+    plan: Plan, metrics: Metrics, stages: Sequence[StageLine], store: Store | None
+) -> Report | MatrixReport:
+    if not plan.is_matrix:
+        files = {} if store is None else _files(plan, plan.name, store)
+        return Report(plan, scores(plan, metrics), stages, files)
+    from ddspec.cli.report_matrix import MatrixReport, VariantReport
+
+    found = []
+    for variant in plan.variants:
+        alone = plan.of(variant.name)
+        files = {} if store is None else _files(alone, _folder(plan, variant.name), store)
+        report = VariantReport(variant.name, variant.settings, scores(alone, metrics), files)
+        found.append(report)
+    folder = "" if store is None else _near(store.layout.results / plan.name)
+    return MatrixReport(plan, tuple(found), stages, folder)
+
+
+def _deliver(plan: Plan, folder: str, metrics: Metrics, store: Store) -> None:
+    """Put the distilled set of one experiment where a person finds it, with what it scored."""
     found = scores(plan, metrics)
     key = _distilled(plan)
     if key is not None and store.objects.has(key):
@@ -83,16 +121,15 @@ def report_of_run(plan: Plan, outcome: Outcome, store: Store) -> Report:
             "plan": plan.digest,
             "results": [score.plain() for score in found],
         }
-        deliver(store, plan.name, key, plan.protocol, measured)
-    return Report(plan, found, outcome.stages, _files(plan, store))
+        deliver(store, folder, key, plan.protocol, measured)
 
 
-def report_of_store(plan: Plan, store: Store | None) -> Report:
+def report_of_store(plan: Plan, store: Store | None) -> Report | MatrixReport:
     """Return what the store knows of a plan; nothing is run, rehashed or changed."""
     results = {stage.label: _result(store, stage.key) for stage in plan}
     lines = [_stored_line(stage, results[stage.label]) for stage in plan]
     metrics = {stage.key or "": found.metrics for stage in plan if (found := results[stage.label])}
-    return Report(plan, scores(plan, metrics), lines, {} if store is None else _files(plan, store))
+    return _report(plan, metrics, lines, store)
 
 
 def _result(store: Store | None, key: Digest | None) -> StoredResult | None:
@@ -104,9 +141,9 @@ def _stored_line(stage: Stage, result: StoredResult | None) -> Line:
     return Line(stage.label, stage.key or "", state, result.seconds if result else None)
 
 
-def _files(plan: Plan, store: Store) -> dict[str, str]:
+def _files(plan: Plan, name: str, store: Store) -> dict[str, str]:
     """Return the paths of the delivered set's files, where it is the one of this plan."""
-    folder = store.layout.results / plan.name
+    folder = store.layout.results / name
     if _delivered(folder) != _distilled(plan):
         return {}
     return {name: _near(folder / file) for name, file in SET_FILES.items()}
@@ -155,7 +192,8 @@ def _differences(found: Sequence[Score]) -> list[Json]:
     return rows
 
 
-def _plain_line(line: StageLine, keys: Mapping[str, Digest | None]) -> dict[str, Json]:
+def plain_line(line: StageLine, keys: Mapping[str, Digest | None]) -> dict[str, Json]:
+    """Return a stage as it is printed with `--json`."""
     return {
         "label": line.label,
         "key": keys[line.label],

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from ddspec.cli.options import AsJson, Document, Home
+from ddspec.cli.options import AsJson, Document, Home, Variants
 from ddspec.errors import Exit
 
 
-def results(document: Document, as_json: AsJson = False, home: Home = None) -> Exit:
+def results(
+    document: Document, variant: Variants = None, as_json: AsJson = False, home: Home = None
+) -> Exit:
     """Print the table of what is in the store.
 
     Runs nothing.
@@ -15,7 +17,8 @@ def results(document: Document, as_json: AsJson = False, home: Home = None) -> E
     from ddspec.cli.output import show, show_json
     from ddspec.cli.report import report_of_store
 
-    report = report_of_store(open_document(document).plan, existing_store(home))
+    plan = open_document(document).only(variant).plan
+    report = report_of_store(plan, existing_store(home))
     if as_json:
         show_json(report.plain("ddspec.results/1"))
     else:

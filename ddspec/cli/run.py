@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ddspec.cli.options import AsJson, Data, Device, Document, Home
+from ddspec.cli.options import AsJson, Data, Device, Document, Home, Variants
 from ddspec.cli.place import Asked, Gpus, Image, Memory, Place, Shm, Where
 from ddspec.errors import Exit
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 def run(
     document: Document,
+    variant: Variants = None,
     jobs: Annotated[
         int | None,
         typer.Option(
@@ -63,8 +64,9 @@ def run(
     from ddspec.store.store import open_store
 
     if dry_run:
-        return _rehearse(open_document(document).plan, existing_store(home), as_json=as_json)
-    opened = _locked(document, data)
+        rehearsed = open_document(document).only(variant).plan
+        return _rehearse(rehearsed, existing_store(home), as_json=as_json)
+    opened = _locked(document, data).only(variant)
     plan = opened.plan
     asked = Asked(executor, device, jobs, image, gpus, memory, shm)
     orders, terms = settle(asked, plan, steal=steal)

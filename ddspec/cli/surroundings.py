@@ -62,22 +62,31 @@ def with_images(plan: Plan, missing: Callable[[], Sequence[Stage]], data: Path |
     from ddspec.spec.facts import FACTS
     from ddspec.wire.work import PrepareWork
 
-    known = FACTS.get(plan.data.name)
-    if known is not None and known.decoded is not None:
-        return plan  # it comes with a library
-    if not any(isinstance(stage.work, PrepareWork) for stage in missing()):
+    titles = {
+        one.data.name: one.data.title
+        for one in plan.variants
+        if (known := FACTS.get(one.data.name)) is None or known.decoded is None
+    }
+    if not titles:
+        return plan  # all of it comes with libraries
+    works = [stage.work for stage in missing()]
+    read = dict.fromkeys(work.source.name for work in works if isinstance(work, PrepareWork))
+    names = [name for name in read if name in titles]
+    if not names:
         return plan
     if data is None:
         raise DdspecError(
-            f"`{plan.data.title}` has to be read, and there is no data directory",
+            f"`{titles[names[0]]}` has to be read, and there is no data directory",
             exit=Exit.UNABLE,
             hint="give `--data DIR` or set DDSPEC_DATA; `ddspec data fetch` brings some datasets",
         )
     located = with_places(plan, os.environ)
-    if known is not None and known.files:
-        _require_files(plan.data.name, known.files, data)
-    else:
-        _require_folders(located, data)
+    for name in names:
+        known = FACTS.get(name)
+        if known is not None and known.files:
+            _require_files(name, known.files, data)
+        else:
+            _require_folders(located, data)
     return located
 
 

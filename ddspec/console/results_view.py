@@ -53,9 +53,9 @@ def render_results(
     blocks = [
         [title],
         *_accuracy_blocks(scores),
-        _stage_block(stages),
-        _failure_block(stages),
-        _file_block(files),
+        stage_block(stages),
+        failure_block(stages),
+        file_block(files),
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block)
 
@@ -96,11 +96,12 @@ def _ahead(learned: Score, other: Score) -> str:
     return f"{points} points, standard error {100 * found.standard_error:.1f}"
 
 
-def _stage_block(stages: Sequence[StageLine]) -> list[str]:
+def stage_block(stages: Sequence[StageLine]) -> list[str]:
+    """Return how long each kind of stage took, and what became of it."""
     head = f" {'stage':<12}{'n':>4}{'wall time':>12}   state"
     groups: dict[str, list[StageLine]] = {}
     for stage in stages:
-        groups.setdefault(stage.label.split("/")[0], []).append(stage)
+        groups.setdefault(stage.label.partition("@")[0].split("/")[0], []).append(stage)
     return [head, *(_stage_row(kind, members) for kind, members in groups.items())]
 
 
@@ -120,7 +121,7 @@ def count_states(stages: Iterable[StageLine]) -> str:
     return ", ".join(f"{count} {state}" for state, count in counts.items())
 
 
-def _failure_block(stages: Iterable[StageLine]) -> list[str]:
+def failure_block(stages: Iterable[StageLine]) -> list[str]:
     """Return why stages failed, once for those that failed together."""
     reasons: dict[str, list[str]] = {}
     for stage in stages:
@@ -136,5 +137,6 @@ def _failure_block(stages: Iterable[StageLine]) -> list[str]:
     ]
 
 
-def _file_block(files: Mapping[str, str]) -> list[str]:
+def file_block(files: Mapping[str, str]) -> list[str]:
+    """Return where things lie."""
     return [f" {name:<12}{path}" for name, path in files.items()]

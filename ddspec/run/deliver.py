@@ -25,8 +25,9 @@ def deliver(
 ) -> Path:
     """Copy the set of a key to `results/NAME/`, each file whole, and return that folder.
 
-    The copies share nothing with the store, so that what a person does to them harms nobody. A
-    folder that holds this set already is not written again. Raises DdspecError (exit 6) where the
+    Of a matrix the name is `NAME/VARIANT`. The copies share nothing with the store, so that what a
+    person does to them harms nobody. A folder that holds this set already is not written again.
+    Raises DdspecError (exit 6) where the
     disk is full, (exit 1) where the stored output is no set.
     """
     source, target = store.layout.object(key), store.layout.results / name
@@ -37,7 +38,7 @@ def deliver(
     from ddspec.store.locks import locked  # filelock is 60 ms, and idle runs need no lock
 
     # two runs may deliver at once, under one name even sets of two specs
-    with full_disk_named(store.layout.home), locked(store.layout.lock(f"results-{name}")):
+    with full_disk_named(store.layout.home), locked(_lock(store, name)):
         _make_folder(target)
         if not _holds(target / CARD, texts[CARD]):
             # the card goes first and comes last: whoever sees one, sees the set that it describes
@@ -48,6 +49,11 @@ def deliver(
             if not _holds(target / file, text):
                 write_whole(target / file, text)
     return target
+
+
+def _lock(store: Store, name: str) -> Path:
+    """Return the lock of a folder of results; variants of a matrix lie in one of their own."""
+    return store.layout.lock(f"results-{name.replace('/', '--')}")
 
 
 def _card_of(source: Path) -> dict[str, Json]:
