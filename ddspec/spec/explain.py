@@ -47,11 +47,21 @@ def explained(
         return model.model_validate(document.root.value), []
     except ValidationError as error:
         details = error.errors(include_url=False)[: 10 * MAX_TOLD]
-        details = [one for one in details if whole or one["type"] not in _MISSING]
+        if not whole or _meant(also, details):
+            details = [one for one in details if one["type"] not in _MISSING]
         return None, _explained(document, _shapes(model), details, also)
 
 
 _MISSING = ("missing", "union_tag_not_found")
+
+
+def _meant(words: Sequence[str], details: Iterable[ErrorDetails]) -> bool:
+    """Tell whether an unknown key at the top is a slip in one of these words.
+
+    What is missing may then come from what the key was to name.
+    """
+    unknown = [one["loc"][0] for one in details if one["type"] == "extra_forbidden"]
+    return any(get_close_matches(str(key), words, n=1, cutoff=0.75) for key in unknown)
 
 
 def _told(problems: Sequence[Diagnostic]) -> list[Diagnostic]:

@@ -44,7 +44,7 @@ def misplaced_variables(root: Node) -> Iterator[Diagnostic]:
         rest = _VARIABLE.sub("", str(node.value)) if allowed else str(node.value)
         if "${" not in rest:
             continue
-        place = node.source.place(*node.span)
+        place = node.place
         if allowed:
             message = "only variables `${DDSPEC_NAME}` may be used in a location"
         else:

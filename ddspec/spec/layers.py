@@ -13,11 +13,11 @@ from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NoReturn, TypeAlias, TypeVar
 
-from ddspec.errors import DdspecError, Diagnostic, Exit
+from ddspec.errors import DdspecError, Diagnostic, Exit, Place
 from ddspec.spec.experiment import Experiment
 from ddspec.spec.explain import explained, in_order
 from ddspec.spec.facts import FACTS
-from ddspec.spec.merge import merge, only
+from ddspec.spec.merge import merge, only, section, without
 from ddspec.spec.nodes import Document, Node
 from ddspec.visible import visible
 
@@ -31,6 +31,21 @@ DIRECTIVES = ("preset", "extends", "matrix", "disagreements")
 """Keys of a spec that are resolved away before it is an experiment."""
 CONTEXT = ("preset", "dataset", "budget")
 """Sections on which it depends what a preset sets."""
+METHOD = (
+    "network",
+    "pool",
+    "perturbation",
+    "inner",
+    "matcher",
+    "augmentation",
+    "parameterization",
+    "init",
+    "update",
+    "labels",
+    "loops",
+    "precision",
+)
+"""Sections that a published number stands for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +124,11 @@ class Layers:
     def _with_preset(self, own: Node, preset: Preset, subject: Subject) -> Stack:
         from ddspec.spec.presets import applied
 
-        layers = (*_layers_of(preset, applied(preset, subject)), *self.personal)
+        expected = () if _departs(self.document.root) else _expected(preset, subject)
+        blocks = _layers_of(preset, applied(preset, subject))
+        layers = (*expected, *blocks, *self.personal)
         named = own.children["preset"].children["name"]
-        at = named.source.place(*named.span)
+        at = named.place
         note = f"from preset `{preset.content.name}`, which {at.file}:{at.line} names"
         others = {**self.document.others, visible(preset.document.source.file): note}
         root = reduce(merge, (layer.root for layer in layers))
@@ -124,6 +141,8 @@ def over(ground: Ground, overrides: Node | None) -> Stack:
         return ground.stack
     below = ground.stack
     root = merge(below.document.root, overrides, stay=True)
+    if _departs(overrides) and _from_preset(below, root):
+        root = without(root, ("expect",))
     layer = Layer("matrix", overrides)
     return replace(
         below, layers=(*below.layers, layer), document=replace(below.document, root=root)
@@ -149,6 +168,20 @@ def with_rest(error: DdspecError, document: Document) -> DdspecError:
     return DdspecError(problems, exit=error.exit)
 
 
+def _departs(own: Node) -> bool:
+    """Tell whether a person's settings are another method than the preset's, or another test."""
+    return any(key in METHOD for key in own.children) or any(
+        own.find("evaluate", key) is not None for key in ("protocol", "on")
+    )
+
+
+def _from_preset(stack: Stack, root: Node) -> bool:
+    """Tell whether the number that is expected is the preset's."""
+    lowest = stack.layers[0]
+    given = lowest.root.children.get("expect") if lowest.kind == "preset" else None
+    return given is not None and given is root.children.get("expect")
+
+
 def _no_preset(own: Node) -> bool:
     """Tell whether none is chosen; `preset: null` forgets one that is inherited."""
     choice = own.children.get("preset")
@@ -166,16 +199,20 @@ def choose(
     choice = own.children["preset"]
     name = choice.find("name")
     if name is None or not isinstance(name.value, str):
-        _refuse("missing key `name` in `preset`", choice, preset_names(folder), "")
+        at = choice.source.place(*own.keys["preset"])
+        _refuse("missing key `name` in `preset`", at, preset_names(folder))
     try:
         preset = read_preset(name.value, folder)
     except KeyError:
-        _refuse(f"no preset is called `{_short(name)}`", name, preset_names(folder), name.value)
+        message = f"no preset is called `{_short(name)}`"
+        _refuse(message, name.place, preset_names(folder), name.value)
     subject = subject_of(own, count_classes)
     variant = choice.find("variant")
+    if subject.variant is None:
+        subject = replace(subject, variant=preset.content.default)
     if variant is not None and subject.variant not in (None, *preset.content.variants):
         message = f"preset `{name.value}` has no variant `{_short(variant)}`"
-        _refuse(message, variant, preset.content.variants, str(variant.value))
+        _refuse(message, variant.place, preset.content.variants, str(variant.value))
     return preset, subject
 
 
@@ -221,12 +258,28 @@ def _layers_of(preset: Preset, blocks: Iterable[int]) -> Iterator[Layer]:
         )
 
 
+def _expected(preset: Preset, subject: Subject) -> Iterator[Layer]:
+    """Yield what is expected of the method where nothing of it is changed."""
+    from ddspec.spec.presets import result_of
+
+    index = result_of(preset, subject)
+    if index is None:
+        return
+    row = preset.document.find("results", index)
+    assert row is not None  # `content` was read from it
+    item = only(row, ("accuracy", "source"))
+    expect = replace(section(row, {0: item}, {}), value=[item.value])
+    root = section(row, {"expect": expect}, {"expect": row.span})
+    yield Layer("preset", root, source=preset.content.results[index].source)
+
+
 def _short(node: Node) -> str:
     return visible(str(node.value)[:40])
 
 
-def _refuse(message: str, node: Node, known: Sequence[str], word: str) -> NoReturn:
+def _refuse(message: str, place: Place, known: Sequence[str], word: str = "") -> NoReturn:
     close = get_close_matches(word, known, n=1)
     listed = ", ".join(f"`{name}`" for name in known) or "none"
-    hint = f"did you mean `{close[0]}`?" if close else f"there are {listed}"
-    raise DdspecError([Diagnostic(message, node.source.place(*node.span), hint)], exit=Exit.INVALID)
+    there = f"there {'are' if len(known) > 1 else 'is'} {listed}"
+    hint = f"did you mean `{close[0]}`?" if close else there
+    raise DdspecError([Diagnostic(message, place, hint)], exit=Exit.INVALID)

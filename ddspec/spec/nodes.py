@@ -54,6 +54,11 @@ class Node:
     sound: bool = True
     """False once something inside was refused: then nothing more is said about its value."""
 
+    @property
+    def place(self) -> Place:
+        """Where all of it is written."""
+        return self.source.place(*self.span)
+
     def find(self, *path: str | int) -> Node | None:
         """Return the node at `path` below this one, or None where nothing is written."""
         node = self
@@ -68,8 +73,7 @@ class Node:
 class Document:
     """A parsed document: its root, its text, and the problems of form found on the way.
 
-    Where it is layered (`ddspec.spec.layers`), its nodes lie in several texts; `source` is then
-    that of the file which a person named.
+    A layered one has nodes of several texts; `source` is that of the file that a person named.
     """
 
     root: Node

@@ -77,7 +77,7 @@ def disagreements(stack: Stack) -> tuple[Disagreement, ...]:
     said: dict[str, tuple[Disagreement, int]] = {}
     for level, layer in enumerate(stack.layers):
         for spec, node in layer.disagreements:
-            place = node.source.place(*node.span)
+            place = node.place
             one = Disagreement(spec.setting, spec.paper, spec.code, spec.takes, spec.why, place)
             said[spec.setting] = (one, level)
     return tuple(_judged(stack, one, level) for one, level in said.values())

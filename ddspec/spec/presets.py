@@ -14,6 +14,7 @@ from ddspec.canon import Digest, digest
 from ddspec.spec.base import Count, Fraction, Name, SpecModel, Text
 from ddspec.spec.directives import DisagreementSpec
 from ddspec.spec.explain import validate
+from ddspec.spec.facts import FACTS
 from ddspec.spec.layers import DIRECTIVES
 from ddspec.spec.merge import section
 from ddspec.spec.nodes import Document, Node, compose
@@ -81,9 +82,15 @@ class Result(SpecModel):
     """A published number."""
 
     dataset: Name
+    size: Count | None = None
+    """Side in pixels; by default that at which the dataset is used."""
     images_per_class: Count
     variant: Name | None = None
+    network: Name | None = None
+    """Short name of what was trained on the set; by default the network it was distilled with."""
     accuracy: Fraction
+    std: Fraction | None = None
+    """As it was published; of what, its source says."""
     source: Text
 
 
@@ -95,13 +102,18 @@ class PresetFile(SpecModel):
     title: Text
     blocks: Annotated[tuple[Block, ...], Field(min_length=1)]
     """Later ones win over earlier ones."""
+    default: Name | None = None
+    """The variant that a spec has which names none."""
     published: tuple[Published, ...] = ()
     results: tuple[Result, ...] = ()
+    """What a spec that changes nothing of the method is expected to reach."""
 
     @property
     def variants(self) -> tuple[str, ...]:
-        """Names of the variants that some block is meant for, in order."""
-        return tuple(dict.fromkeys(name for one in self.blocks for name in one.when.variant or ()))
+        """Names of the default variant and of those that some block is meant for, in order."""
+        own = [] if self.default is None else [self.default]
+        named = [name for one in self.blocks for name in one.when.variant or ()]
+        return tuple(dict.fromkeys([*own, *named]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +182,18 @@ def holds(when: When, subject: Subject) -> bool:
     return all(word in known for known, word in words if known is not None) and all(
         _within(value, limits) for limits, value in ranges if limits is not None
     )
+
+
+def result_of(preset: Preset, subject: Subject) -> int | None:
+    """Return the index of the published number of the method's own network, where there is one."""
+    facts = FACTS.get(subject.dataset or "")
+    for index, row in enumerate(preset.content.results):
+        size = row.size if row.size is not None else facts and facts.size
+        of = (row.dataset, row.images_per_class, row.variant, size)
+        asked = (subject.dataset, subject.images_per_class, subject.variant, subject.size)
+        if row.network is None and of == asked:
+            return index
+    return None
 
 
 def is_published(preset: Preset, subject: Subject) -> bool:

@@ -33,6 +33,7 @@ evaluate: {protocol: idc}
 def good() -> str:
     return GOOD
 
+
 PRESET = """\
 format: ddspec.preset/1
 name: toy

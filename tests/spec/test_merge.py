@@ -31,9 +31,7 @@ def tree(text: str, file: str = "x.yaml") -> Node:
         pytest.param(
             "{a: {kind: x, b: 1}}", "{a: {kind: y}}", {"a": {"kind": "y"}}, id="another-kind"
         ),
-        pytest.param(
-            "{a: {law: x, b: 1}}", "{a: {law: y}}", {"a": {"law": "y"}}, id="another-law"
-        ),
+        pytest.param("{a: {law: x, b: 1}}", "{a: {law: y}}", {"a": {"law": "y"}}, id="another-law"),
         pytest.param(
             "{a: {kind: x, b: 1}}",
             "{a: {kind: x, c: 2}}",
