@@ -9,10 +9,13 @@ LABELS: Mapping[str, re.Pattern[str]] = {
     kind: re.compile(pattern, re.ASCII)
     for kind, pattern in {
         "prepare": r"prepare/(train|test|validation)",
-        "pretrain": r"pool/\d+",
+        "pretrain": r"pool/(\d+|converged)",
+        "checkpoint": r"pool/(\d+|converged)",
+        "prune": r"pool/\d+",
         "distill": r"distill(/\d+)?(/to-\d+)?",
         "merge": r"merge(/to-\d+)?",
         "select": r"select/(init|random/\d+)",
+        "relabel": r"relabel(/init|/random/\d+)?",
         "evaluate": r"evaluate/((random|init|full)/)?[a-z0-9][a-z0-9_-]*/\d+",
     }.items()
 }
@@ -20,9 +23,11 @@ LABELS: Mapping[str, re.Pattern[str]] = {
 
 INPUTS: Mapping[str, frozenset[str]] = {
     "pretrain": frozenset({"train"}),
+    "prune": frozenset({"train", "network"}),
     "distill": frozenset({"train"}),
     "merge": frozenset({"shard/0"}),
     "select": frozenset({"train"}),
+    "relabel": frozenset({"set", "teacher/0"}),
     "evaluate": frozenset({"set", "test"}),
 }
 """Inputs without which a kind of work cannot do."""
@@ -41,7 +46,7 @@ def check_stage(label: str, kind: str, inputs: Mapping[str, str]) -> None:
 
 
 def check_location(location: object) -> None:
-    """Raise ValueError where the places of a stage's images are no texts by name."""
+    """Raise ValueError where the places of a stage's files are no texts by name."""
     if not isinstance(location, Mapping) or not location.keys() <= PLACES:
         raise ValueError(f"a location has no other places than {', '.join(sorted(PLACES))}")
     if not all(isinstance(place, str) for place in location.values()):

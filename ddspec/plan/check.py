@@ -20,7 +20,13 @@ from ddspec.spec.augmentation import (
 )
 from ddspec.spec.dataset import FolderDatasetSpec
 from ddspec.spec.experiment import Experiment
-from ddspec.spec.method import FilterGaussianSpec, FixedCoefficientSpec, MultiFormationSpec
+from ddspec.spec.method import (
+    FilterGaussianSpec,
+    FixedCoefficientSpec,
+    MultiFormationSpec,
+    PoolSpec,
+    RecordedPoolSpec,
+)
 from ddspec.spec.network import network_name
 
 Rule: TypeAlias = "Callable[[Experiment, DataFacts], Iterator[Finding]]"
@@ -70,11 +76,21 @@ def _augmentations(experiment: Experiment, data: DataFacts) -> Iterator[Finding]
     section = experiment.augmentation
     yield from _augmentation(section.matching, ("augmentation", "matching"), data)
     yield from _augmentation(section.training, ("augmentation", "training"), data)
-    for index, policy in enumerate(experiment.pool.vary.augmentation):
-        yield from _augmentation(policy, ("pool", "vary", "augmentation", index), data)
+    for path, policy in _of_pool(experiment.pool):
+        yield from _augmentation(policy, path, data)
     protocol = experiment.evaluate.protocol
     if isinstance(protocol, str) and protocol in PROTOCOLS:
         yield from _augmentation(PROTOCOLS[protocol]().augmentation, ("evaluate", "protocol"), data)
+
+
+def _of_pool(pool: PoolSpec) -> Iterator[tuple[Path, AugmentationSpec]]:
+    """Yield the policies that a pool names itself."""
+    if not isinstance(pool, RecordedPoolSpec):
+        return
+    if pool.augmentation is not None:
+        yield ("pool", "augmentation"), pool.augmentation
+    for index, policy in enumerate(pool.vary.augmentation):
+        yield ("pool", "vary", "augmentation", index), policy
 
 
 def _augmentation(policy: AugmentationSpec, path: Path, data: DataFacts) -> Iterator[Finding]:

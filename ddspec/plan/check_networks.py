@@ -9,7 +9,9 @@ from ddspec.plan.findings import Finding, Path, error, note
 from ddspec.plan.ir import DataFacts
 from ddspec.plan.works import networks_of
 from ddspec.spec.experiment import Experiment
+from ddspec.spec.method import GradientMatcherSpec, MatcherSpec, TrajectoryMatcherSpec
 from ddspec.spec.network import (
+    ClassicSpec,
     ConvNetSpec,
     NetworkSpec,
     ResNetApSpec,
@@ -18,13 +20,13 @@ from ddspec.spec.network import (
 )
 
 SMALLEST_TORCHVISION = 32
-"""Both architectures halve the image five times."""
+"""Most of them halve the image five times."""
 
 
 def network_findings(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
     """Yield what is wrong with the network that is matched and with those that judge."""
     yield from _takes_images(experiment.network, ("network",), data)
-    yield from _may_be_matched(experiment.network)
+    yield from _may_be_matched(experiment.network, experiment.matcher)
     if experiment.evaluate.networks is None:
         return
     seen: set[str] = set()
@@ -37,17 +39,19 @@ def network_findings(experiment: Experiment, data: DataFacts) -> Iterator[Findin
         seen.add(name)
 
 
-def _may_be_matched(network: NetworkSpec) -> Iterator[Finding]:
-    """Yield what keeps a network from gradient matching class by class."""
-    if isinstance(network, TorchvisionSpec):
+def _may_be_matched(network: NetworkSpec, matcher: MatcherSpec) -> Iterator[Finding]:
+    """Yield what keeps a network from matching that differentiates through its gradients."""
+    if not isinstance(matcher, GradientMatcherSpec | TrajectoryMatcherSpec):
+        return
+    if isinstance(network, TorchvisionSpec | ClassicSpec):
         yield error(
             5,
             ("network", "kind"),
-            f"`{network.model}` can judge a set but not be matched: it has batch norm and pooling "
-            "that matching does not support",
+            f"`{network_name(network)}` can judge a set but not be matched: it has batch norm and "
+            "pooling that matching does not support",
             "use `convnet` or `resnet_ap`, and list it under `evaluate.networks`",
         )
-    elif network.norm == "batch":
+    elif network.norm == "batch" and isinstance(matcher, GradientMatcherSpec):
         yield error(
             4,
             ("network", "norm"),
@@ -64,13 +68,32 @@ def _takes_images(network: NetworkSpec, path: Path, data: DataFacts) -> Iterator
         case ResNetApSpec():
             yield from _resnet_ap(network, path, data)
         case TorchvisionSpec():
-            if data.channels != 3 or data.size < SMALLEST_TORCHVISION:
+            yield from _torchvision(network, path, data)
+        case ClassicSpec():
+            if data.size < SMALLEST_TORCHVISION and (data.channels, data.size) != (1, 28):
                 yield error(
                     7,
                     (*path, "model"),
-                    f"`{network.model}` takes 3 channels and at least {SMALLEST_TORCHVISION} "
-                    f"pixels, not {data.channels} x {data.size} x {data.size}",
+                    f"`{network.model}` takes at least {SMALLEST_TORCHVISION} pixels, or images of "
+                    f"MNIST's size, not {data.size}",
                 )
+
+
+def _torchvision(network: TorchvisionSpec, path: Path, data: DataFacts) -> Iterator[Finding]:
+    if data.channels != 3 or data.size < SMALLEST_TORCHVISION:
+        yield error(
+            7,
+            (*path, "model"),
+            f"`{network.model}` takes 3 channels and at least {SMALLEST_TORCHVISION} "
+            f"pixels, not {data.channels} x {data.size} x {data.size}",
+        )
+    if network.stem == "cifar" and not network.model.startswith("resnet"):
+        yield error(
+            33,
+            (*path, "stem"),
+            f"`{network.model}` has no stem for small images, only ResNets have",
+            "leave `stem` out, or take `resnet18`",
+        )
 
 
 def _convnet(network: ConvNetSpec, path: Path, data: DataFacts) -> Iterator[Finding]:

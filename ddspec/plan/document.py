@@ -16,11 +16,14 @@ from ddspec.spec.base import written
 from ddspec.spec.evaluate import ProtocolSpec
 from ddspec.spec.experiment import Experiment
 from ddspec.wire.work import (
+    CheckpointWork,
     DistillWork,
     EvaluateWork,
     MergeWork,
     PrepareWork,
     PretrainWork,
+    PruneWork,
+    RelabelWork,
     SelectWork,
     SourceModel,
     Work,
@@ -33,9 +36,12 @@ FIRST_ROWS = 3
 WORKS: Mapping[str, type[Work]] = {
     "prepare": PrepareWork,
     "pretrain": PretrainWork,
+    "checkpoint": CheckpointWork,
+    "prune": PruneWork,
     "distill": DistillWork,
     "merge": MergeWork,
     "select": SelectWork,
+    "relabel": RelabelWork,
     "evaluate": EvaluateWork,
 }
 REVISIONS: Mapping[str, int] = {

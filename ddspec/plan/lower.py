@@ -6,6 +6,9 @@ from collections.abc import Mapping
 
 from ddspec.canon import Digest
 from ddspec.plan.ir import DataFacts, Stage, stage_key
+from ddspec.plan.lower_labels import label_softly
+from ddspec.plan.lower_pool import TRAIN, lower_pool
+from ddspec.plan.pools import pool_stages
 from ddspec.plan.stages import Shared, Stages
 from ddspec.plan.works import (
     SetName,
@@ -15,7 +18,6 @@ from ddspec.plan.works import (
     init_work,
     networks_of,
     prepare_work,
-    pretrain_work,
     random_work,
     segments,
     shard_ranges,
@@ -25,8 +27,6 @@ from ddspec.spec.evaluate import ProtocolSpec
 from ddspec.spec.experiment import Experiment
 from ddspec.spec.network import network_name
 from ddspec.wire.work import DistillWork, MergeWork
-
-TRAIN: Mapping[str, str] = {"train": "prepare/train"}
 
 
 def lower(experiment: Experiment, protocol: ProtocolSpec, data: DataFacts) -> tuple[Stage, ...]:
@@ -44,7 +44,7 @@ def lowered(
     """Lower an experiment, sharing what others before it had in common with it."""
     stages = Stages(experiment, data.content is not None, shared)
     _prepare(stages, data)
-    _pool(stages)
+    lower_pool(stages, data)
     distilled = _distill(stages, data)
     sources = _select(stages) | {
         "distilled": (distilled,) * experiment.evaluate.repeats,
@@ -72,15 +72,10 @@ def _location(experiment: Experiment) -> dict[str, str]:
     return location | ({"test": dataset.test} if dataset.test is not None else {})
 
 
-def _pool(stages: Stages) -> None:
-    for member in range(stages.experiment.pool.models):
-        stages.add(f"pool/{member}", stages.made(pretrain_work, member), TRAIN)
-
-
 def _distill(stages: Stages, data: DataFacts) -> str:
     """Add all segments, each with its shards; return the label of the final set."""
     experiment = stages.experiment
-    networks = {f"pool/{i}": f"pool/{i}" for i in range(experiment.pool.models)}
+    networks = {f"pool/{i}": f"pool/{i}" for i in range(pool_stages(experiment))}
     upstream = {**TRAIN, **networks}
     shards = experiment.resources.shards
     label = ""
@@ -141,11 +136,14 @@ def _evaluate(
     sources: tuple[str, ...],
 ) -> None:
     infix = "" if set_name == "distilled" else f"{set_name}/"
-    test = f"prepare/{stages.experiment.evaluate.on}"
+    inputs = {"test": f"prepare/{stages.experiment.evaluate.on}"}
+    if protocol.zca is not None:
+        inputs["train"] = "prepare/train"
+    labelled = label_softly(stages, data, protocol, set_name, sources)
     for network in networks_of(stages.experiment):
         for repeat, source in enumerate(sources):
             work = stages.made(
                 evaluate_work, data, protocol, network, set_name=set_name, repeat=repeat
             )
             label = f"evaluate/{infix}{network_name(network)}/{repeat}"
-            stages.add(label, work, {"set": source, "test": test})
+            stages.add(label, work, {"set": source, **inputs, **labelled.get(source, {})})

@@ -8,17 +8,26 @@ from itertools import pairwise
 from typing import Literal
 
 from ddspec.plan.ir import UNKNOWN, DataFacts
+from ddspec.plan.pools import ZCA_EPS, epochs_recorded, schedule_members
+from ddspec.plan.soft_labels import soft_labels, teachers_of
 from ddspec.presets.protocols import idc_epochs
-from ddspec.spec.augmentation import NoAugmentationSpec, SgdSpec
+from ddspec.spec.augmentation import NoAugmentationSpec
 from ddspec.spec.dataset import BuiltinDatasetSpec, DatasetSpec, ImageNetSubsetSpec
 from ddspec.spec.evaluate import ProtocolSpec
 from ddspec.spec.experiment import Experiment
 from ddspec.spec.method import (
+    AnyUpdateSpec,
+    ExpertLabelsSpec,
+    FreshPoolSpec,
     FrozenInnerSpec,
     InitSpec,
+    LearnedLabelsSpec,
     LoopsSpec,
     MultiFormationSpec,
-    UpdateSpec,
+    OnlinePoolSpec,
+    ParameterizationSpec,
+    SoftLabelsSpec,
+    TrajectoryMatcherSpec,
 )
 from ddspec.spec.network import NetworkSpec, network_name
 from ddspec.wire.schedule import Schedule
@@ -28,7 +37,6 @@ from ddspec.wire.work import (
     EvaluateWork,
     InitSelection,
     PrepareWork,
-    PretrainWork,
     RandomSelection,
     SelectWork,
     SourceModel,
@@ -54,30 +62,6 @@ def prepare_work(experiment: Experiment, data: DataFacts, split: Split) -> Prepa
     return PrepareWork(source=source, split=split)
 
 
-def pretrain_work(experiment: Experiment, member: int) -> PretrainWork:
-    """Return how a pool member is trained: members cycle through what `vary` lists."""
-    pool, vary = experiment.pool, experiment.pool.vary
-    optimizer, augmentation = pool.optimizer, experiment.augmentation.training
-    if vary.learning_rate:
-        rate = vary.learning_rate[member % len(vary.learning_rate)]
-        optimizer = SgdSpec(
-            learning_rate=rate, momentum=optimizer.momentum, weight_decay=optimizer.weight_decay
-        )
-    if vary.augmentation:
-        augmentation = vary.augmentation[member % len(vary.augmentation)]
-    return PretrainWork(
-        network=experiment.network,
-        epochs=pool.epochs,
-        batch=pool.batch,
-        optimizer=optimizer,
-        decay=pool.decay,
-        augmentation=augmentation,
-        cutmix=experiment.augmentation.cutmix,
-        seed=(experiment.seed, "pool", member),
-        precision=experiment.precision,
-    )
-
-
 def segments(loops: LoopsSpec) -> Iterator[tuple[int, int, str]]:
     """Yield (start, stop, suffix of the label) of each segment; the suffix is empty for one."""
     stops = (*loops.snapshots, loops.outer_loops)
@@ -88,15 +72,14 @@ def segments(loops: LoopsSpec) -> Iterator[tuple[int, int, str]]:
 def distill_work(experiment: Experiment, data: DataFacts, start: int, stop: int) -> DistillWork:
     """Return the segment start..stop-1 over all classes.
 
-    The total number of loops is not in it, and neither is what training images go through where no
-    network is trained on them.
+    The total number of loops is in it only where the learning rate depends on it, and what training
+    images go through only where networks are trained on the way.
     """
-    schedule = Schedule(
-        seed=(experiment.seed, "schedule"),
-        members=experiment.pool.models,
-        perturbation=experiment.perturbation,
-    )
-    trains = not isinstance(experiment.inner, FrozenInnerSpec)
+    schedule = schedule_law(experiment)
+    pool, labels, update = experiment.pool, experiment.labels, experiment.update
+    drawn = isinstance(pool, FreshPoolSpec | OnlinePoolSpec)
+    frozen = isinstance(experiment.inner, FrozenInnerSpec)
+    trains = not frozen or isinstance(pool, OnlinePoolSpec)
     augmentation = experiment.augmentation
     return DistillWork(
         network=experiment.network,
@@ -111,11 +94,26 @@ def distill_work(experiment: Experiment, data: DataFacts, start: int, stop: int)
         matching_augmentation=augmentation.matching,
         training_augmentation=augmentation.training if trains else NoAugmentationSpec(),
         cutmix=augmentation.cutmix if trains else 0.0,
-        parameterization=experiment.parameterization,
+        parameterization=effective_shape(experiment),
         init=effective_init(experiment.init),
         update=effective_update(experiment, data),
         seed=(experiment.seed, "distill"),
         precision=experiment.precision,
+        networks=pool if drawn else None,
+        record=epochs_recorded(experiment),
+        labels=labels if isinstance(labels, LearnedLabelsSpec | ExpertLabelsSpec) else None,
+        loops=None if update.decay is None else experiment.loops.outer_loops,
+    )
+
+
+def schedule_law(experiment: Experiment) -> Schedule:
+    """Return the law by which each outer loop picks a network and where a student starts."""
+    matcher = experiment.matcher
+    return Schedule(
+        seed=(experiment.seed, "schedule"),
+        members=schedule_members(experiment),
+        perturbation=experiment.perturbation,
+        starts=matcher.max_start if isinstance(matcher, TrajectoryMatcherSpec) else None,
     )
 
 
@@ -141,7 +139,7 @@ def init_work(experiment: Experiment) -> SelectWork:
     """
     return SelectWork(
         selection=InitSelection(
-            parameterization=experiment.parameterization, init=effective_init(experiment.init)
+            parameterization=effective_shape(experiment), init=effective_init(experiment.init)
         ),
         images_per_class=experiment.budget.images_per_class,
         seed=(experiment.seed, "distill"),
@@ -158,13 +156,20 @@ def evaluate_work(
     repeat: int,
 ) -> EvaluateWork:
     """Return one training of a fresh network on a set, with epochs as a number."""
+    soft = soft_labels(experiment)
     return EvaluateWork(
         network=network,
-        protocol=_resolved(protocol, views_per_class(experiment, data, set_name), data),
+        protocol=resolved(protocol, views_per_class(experiment, data, set_name), data),
         on_real=set_name == "full",
         seed=(experiment.seed, "evaluate", set_name, network_name(network), repeat),
         precision=experiment.precision,
+        teachers=teachers_of(experiment) if soft and asks_online(soft, set_name) else None,
     )
+
+
+def asks_online(soft: SoftLabelsSpec, set_name: SetName) -> bool:
+    """Tell whether teachers label while a student is trained; real images are never stored."""
+    return soft.stored == "online" or set_name == "full"
 
 
 def networks_of(experiment: Experiment) -> tuple[NetworkSpec, ...]:
@@ -201,7 +206,7 @@ def base_size(dataset: DatasetSpec, size: int) -> int:
     return 224 if isinstance(dataset, ImageNetSubsetSpec) or size > 128 else 32
 
 
-def effective_update(experiment: Experiment, data: DataFacts) -> UpdateSpec:
+def effective_update(experiment: Experiment, data: DataFacts) -> AnyUpdateSpec:
     """Return the update with `scaling` worked out, in exact arithmetic and rounded once."""
     update = experiment.update
     if update.scaling == "none":
@@ -217,7 +222,16 @@ def effective_init(init: InitSpec) -> InitSpec:
     return InitSpec(kind="noise") if init.kind == "noise" else init
 
 
-def _resolved(protocol: ProtocolSpec, views: int, data: DataFacts) -> ProtocolSpec:
+def effective_shape(experiment: Experiment) -> ParameterizationSpec:
+    """Return the parameterisation with the default of its space written out."""
+    shape = experiment.parameterization
+    if shape.space != "zca" or shape.zca_eps is not None:
+        return shape
+    return shape.model_copy(update={"zca_eps": ZCA_EPS})
+
+
+def resolved(protocol: ProtocolSpec, views: int, data: DataFacts) -> ProtocolSpec:
+    """Return a protocol with its epochs as a number, for a set of `views` images a class."""
     if protocol.epochs != "idc_by_size":
         return protocol
     epochs = idc_epochs(views_per_class=views, classes=len(data.classes))
