@@ -64,6 +64,17 @@ def _meant(words: Sequence[str], details: Iterable[ErrorDetails]) -> bool:
     return any(get_close_matches(str(key), words, n=1, cutoff=0.75) for key in unknown)
 
 
+def unknown_setting(name: str, model: type[BaseModel], place: Place) -> Diagnostic | None:
+    """Return a problem where a dotted name is no setting or section of a model, whatever its kind.
+
+    A preset's disagreements and a matrix's axes name settings so.
+    """
+    known = _shapes(model).settings()
+    if name in known:
+        return None
+    return Diagnostic(f"`{_short(name)}` is no setting", place, _did_you_mean(name, known))
+
+
 def _told(problems: Sequence[Diagnostic]) -> list[Diagnostic]:
     if len(problems) <= MAX_TOLD:
         return list(problems)

@@ -18,7 +18,7 @@ from typing import NoReturn, Protocol
 from ddspec.errors import DdspecError, Diagnostic, Exit, Place
 from ddspec.spec.directives import Directives, normalised
 from ddspec.spec.experiment import Experiment
-from ddspec.spec.explain import explained, noted
+from ddspec.spec.explain import explained, noted, unknown_setting
 from ddspec.spec.interpolate import MISPLACED, misplaced_variables
 from ddspec.spec.layers import DIRECTIVES, Layer, Layers, with_rest
 from ddspec.spec.merge import merge, without
@@ -108,7 +108,11 @@ def read_sheet(document: Document, note: str = "") -> Sheet:
     directives, wrong = explained(judged, Directives)
     if directives is None:
         raise with_rest(DdspecError(wrong, exit=Exit.INVALID), document)
-    return Sheet(document, directives, note)
+    named = enumerate(directives.disagreements)
+    places = ((one.setting, document.place("disagreements", i, "setting")) for i, one in named)
+    unknown = (unknown_setting(name, Experiment, place) for name, place in places)
+    problems = (*problems, *(problem for problem in unknown if problem is not None))
+    return Sheet(replace(document, problems=problems), directives, note)
 
 
 def _composed(source: Source) -> Document:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -78,6 +78,26 @@ class Shapes:
         for member in self.members(shape) if shape else []:
             listed += member.get("enum", [member["const"]] if "const" in member else [])
         return tuple(str(value) for value in listed)
+
+    def settings(self) -> tuple[str, ...]:
+        """Return the dotted names of all sections and settings, of every member of a union."""
+        return tuple(dict.fromkeys(self._below(self._deref(self._root), ())))
+
+    def _below(self, shape: Shape, path: tuple[str, ...]) -> Iterator[str]:
+        if path:
+            yield ".".join(path)
+        for member in self._alternatives(shape):
+            for key, inner in member.get("properties", {}).items():
+                yield from self._below(inner, (*path, key))
+
+    def _alternatives(self, shape: Shape) -> Iterator[Shape]:
+        found = self._deref(shape)
+        nested = found.get("anyOf", found.get("oneOf"))
+        if nested is None:
+            yield found
+            return
+        for member in nested:
+            yield from self._alternatives(member)
 
     def words(self, shape: Shape, value: object = None) -> str:
         """Return what is allowed: `an integer between 1 and 6`; `value` is what was found."""
