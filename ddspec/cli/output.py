@@ -35,9 +35,14 @@ def show(text: str) -> None:
 
 
 def show_json(value: Json) -> None:
-    """Write one JSON object to stdout, indented, keys in the order they were given."""
+    """Write one JSON value to stdout, indented, keys in the order they were given."""
+    show(json_text(value))
+
+
+def json_text(value: Json) -> str:
+    """Return a JSON value as it is printed; nothing in it can steer a terminal."""
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
-    show("\n".join(map(_escaped, text.split("\n"))))
+    return "\n".join(map(_escaped, text.split("\n")))
 
 
 def say(text: str, *, styled: bool = False) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,15 +12,30 @@ from ddspec.cli.options import AsJson, Document, Home
 from ddspec.errors import DdspecError, Exit
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from ddspec.canon import Digest
     from ddspec.cli.inputs import Opened
+    from ddspec.console.overview import Overview
+    from ddspec.plan.forecast import Forecast
     from ddspec.plan.ir import Plan
+    from ddspec.store.store import Store
+
+
+class Format(StrEnum):
+    """How a plan is shown."""
+
+    TEXT = "text"
+    JSON = "json"
 
 
 def plan(
     document: Document,
+    pattern: Annotated[
+        str,
+        typer.Argument(
+            metavar="[SETTING]", help="With --values: a section or a glob, such as `pool`."
+        ),
+    ] = "",
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="Write the plan, to be committed."),
@@ -31,10 +47,29 @@ def plan(
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="Exit 4 when something is left to run.")
     ] = False,
+    values: Annotated[
+        bool, typer.Option("--values", help="List every setting, and where its value comes from.")
+    ] = False,
+    why: Annotated[
+        str | None,
+        typer.Option(
+            "--why",
+            metavar="LABEL",
+            help="Say why a stage will run; also a range or a glob, such as `pool/0..4`, `*`.",
+        ),
+    ] = None,
     stages: Annotated[bool, typer.Option("--stages", help="List every stage and its key.")] = False,
     schedule: Annotated[
         bool, typer.Option("--schedule", help="List every row of the perturbation schedule.")
     ] = False,
+    gpu: Annotated[
+        str | None,
+        typer.Option("--gpu", metavar="NAME", help="Forecast times on it: `a6000`, `h100`, `cpu`."),
+    ] = None,
+    gpus: Annotated[
+        int, typer.Option("--gpus", min=1, metavar="N", help="How many of them a run may use.")
+    ] = 1,
+    form: Annotated[Format, typer.Option("--format", help="How the plan is shown.")] = Format.TEXT,
     as_json: AsJson = False,
     home: Home = None,
 ) -> Exit:
@@ -42,9 +77,13 @@ def plan(
 
     Reads no data and starts nothing.
     """
-    from ddspec.cli.inputs import existing_store, in_store, open_document
+    from ddspec.cli.inputs import existing_store, open_document
     from ddspec.cli.output import say
 
+    if pattern and not values:
+        raise DdspecError(
+            f"`{pattern}` names a setting, and only `--values` lists settings", exit=Exit.USAGE
+        )
     opened = open_document(document)
     if check is not None:
         return _check(document, opened, check)
@@ -52,43 +91,124 @@ def plan(
         _write(opened, document, output)
         say(f"wrote {output}")
         return Exit.DONE
-    stored = in_store(existing_store(home), opened.plan)
-    _show(opened, document, stored, as_json=as_json, stages=stages, schedule=schedule)
-    left = any(not stored.get(stage.key or "", False) for stage in opened.plan)
-    return Exit.CHANGED if exit_code and left else Exit.DONE
+    store = existing_store(home)
+    overview = _overview(opened, document, store, gpu, gpus)
+    form = Format.JSON if as_json else form
+    views = (
+        *([_values(overview, pattern, form)] if values else []),
+        *([_why(overview, why, store, form)] if why is not None else []),
+        *([_listing(overview, stages=stages, schedule=schedule)] if stages or schedule else []),
+    )
+    _show(overview, views, form)
+    return Exit.CHANGED if exit_code and overview.left else Exit.DONE
 
 
-def _show(
-    opened: Opened,
-    document: Path,
-    stored: Mapping[Digest, bool],
-    *,
-    as_json: bool,
-    stages: bool,
-    schedule: bool,
-) -> None:
+def _overview(
+    opened: Opened, document: Path, store: Store | None, gpu: str | None, gpus: int
+) -> Overview:
+    """Return the plan with everything that a reviewer has to see."""
+    from ddspec.cli.standing import standing_of
+    from ddspec.console.overview import Overview
+    from ddspec.plan.why import Why
+
+    settings = opened.settings()
+    said = {one.path: one for one in settings}
+    why = Why(opened.plan, standing_of(store, opened.plan), said)
+    overview = Overview(
+        opened.plan,
+        why,
+        opened.notes,
+        settings,
+        disagreements=() if opened.loaded is None else opened.loaded.disagreements,
+        forecast=_forecast(opened.plan, gpu),
+        gpus=gpus,
+    )
+    return overview.with_next(_next(overview, document))
+
+
+def _forecast(plan: Plan, gpu: str | None) -> Forecast | None:
+    """Return times on a device; none where no device is named."""
+    if gpu is None:
+        return None
+    from ddspec.plan.devices import device
+    from ddspec.plan.forecast import forecast
+
+    return forecast(plan, device(gpu))
+
+
+def _show(overview: Overview, views: Sequence[str], form: Format) -> None:
     from ddspec.cli.output import show, show_json
-    from ddspec.console.plan_view import plan_json, render_plan
+    from ddspec.console.plan_json import plan_json
+    from ddspec.console.plan_view import render_plan
+
+    if views:
+        show("\n\n".join(views))
+    elif form is Format.JSON:
+        show_json(plan_json(overview))
+    else:
+        show(render_plan(overview))
+
+
+def _values(overview: Overview, pattern: str, form: Format) -> str:
+    """Return settings with their origins; raises `DdspecError` (usage) where none fits."""
+    from ddspec.cli.output import json_text
+    from ddspec.console.disagreements_view import render_disagreements
+    from ddspec.console.values_view import matching, render_values, values_json
+
+    found = matching(overview.settings, pattern)
+    if not found:
+        raise _nothing(pattern, "setting", [one.path for one in overview.settings])
+    if form is Format.JSON:
+        return json_text(values_json(found))
+    parts = [render_values(found)]
+    if overview.disagreements and not pattern:
+        parts.append(render_disagreements(overview.disagreements))
+    return "\n\n".join(parts)
+
+
+def _why(overview: Overview, pattern: str, store: Store | None, form: Format) -> str:
+    """Return why stages will run; raises `DdspecError` (usage) where none fits."""
+    from ddspec.cli.output import json_text
+    from ddspec.cli.standing import told_by_journal
+    from ddspec.console.why_view import reason_json, render_why, selected
+
+    stages = selected(overview.plan, pattern)
+    if not stages or overview.why is None:
+        raise _nothing(pattern, "stage", [stage.label for stage in overview.plan])
+    if form is Format.JSON:
+        why = overview.why
+        return json_text([{"label": one.label, **reason_json(why, one)} for one in stages])
+    keys = [stage.key for stage in stages if stage.key is not None]
+    return render_why(overview.why, stages, told_by_journal(store, keys) if store else {})
+
+
+def _nothing(pattern: str, what: str, known: Sequence[str]) -> DdspecError:
+    from difflib import get_close_matches
+
+    close = get_close_matches(pattern, known, n=1)
+    return DdspecError(
+        f"there is no {what} `{pattern}`",
+        exit=Exit.USAGE,
+        hint=f"did you mean `{close[0]}`?" if close else "",
+    )
+
+
+def _listing(overview: Overview, *, stages: bool, schedule: bool) -> str:
     from ddspec.console.stages_view import render_schedule, render_stages
 
-    if as_json:
-        show_json(plan_json(opened.plan, stored))
-        return
-    if stages:
-        show(render_stages(opened.plan, stored))
-    if schedule:
-        show(render_schedule(opened.plan))
-    if not stages and not schedule:
-        show(render_plan(opened.plan, stored, opened.notes, _next(opened.plan, document)))
+    parts = [render_stages(overview)] if stages else []
+    return "\n".join([*parts, *([render_schedule(overview.plan)] if schedule else [])])
 
 
-def _next(plan: Plan, document: Path) -> Sequence[str]:
+def _next(overview: Overview, document: Path) -> Sequence[str]:
     """Return what a reader of the plan may do with it."""
     from ddspec.cli.inputs import PLAN_SUFFIX, is_plan_file
 
-    if not plan.locked:
-        return [f"`ddspec lock {document} --data DIR` where the images are"]
-    views = ["--stages", "--schedule"]
+    views = ["--stages", f"--values ({len(overview.settings)})", "--schedule"]
+    if not overview.plan.locked:
+        return [f"`ddspec lock {document} --data DIR` where the images are", *views]
+    changed = [one.label for one in overview.reasons.values() if one.state == "changed"]
+    views += [f"--why {changed[-1]}"] if changed else []
     if not is_plan_file(document):
         views.append(f"-o {document.with_suffix('')}{PLAN_SUFFIX}")
     return [*views, f"ddspec run {document}"]

@@ -1,81 +1,161 @@
-"""Stages as rows: stages that differ in a number only share one."""
+"""The stage table of a plan: stages that differ in a number, a network or a variant share a row."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-from ddspec.canon import Digest
-from ddspec.console.quantities import count, flops, memory, size
-from ddspec.plan.groups import Group, groups, total
+from ddspec.console.durations import hours_span, time_span
+from ddspec.console.overview import Overview
+from ddspec.console.plan_sections import AFTER_LOCK
+from ddspec.console.quantities import count, flops, flops_span, memory, size
+from ddspec.plan.forecast import Forecast, Span
+from ddspec.plan.groups import total
 from ddspec.plan.ir import Plan, Stage
+from ddspec.plan.rows import Row, rows_of
+from ddspec.plan.why import Reason, State
 from ddspec.wire.work import PrepareWork
 
-AFTER_LOCK = "after lock"
+STATES: tuple[State, ...] = ("changed", "run", "in store", "not needed")
+"""In the order of the table: what costs something first."""
 
 
-def table(plan: Plan, in_store: Mapping[Digest, bool] | None) -> Iterator[str]:
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: its heading, a cell for each row, and what stands under it."""
+
+    name: str
+    cells: Sequence[str]
+    words: bool = False
+    """Aligned to the left."""
+    sum: str = ""
+
+    @property
+    def width(self) -> int:
+        """Characters of the longest of heading and cells."""
+        return max(map(len, (self.name, *self.cells)))
+
+    def padded(self, text: str) -> str:
+        """Return a cell as wide as the column."""
+        return f"{text:<{self.width}}" if self.words else f"{text:>{self.width}}"
+
+
+def table(overview: Overview) -> Iterator[str]:
     """Yield the rows of the stage table, a heading first and sums last."""
-    rows = groups(plan)
-    last = "key" if in_store is None else "store"
-    cells = [
-        ("stage", "n", "needs", "work each", "tensors", "writes", last),
-        *(_cells(plan, group, in_store) for group in rows),
+    rows = rows_of(overview.plan, overview.costs)
+    shown = _columns(overview, rows)
+    yield _line([column.padded(column.name) for column in shown])
+    for at in range(len(rows)):
+        yield _line([column.padded(column.cells[at]) for column in shown])
+    yield _sums(_count_words(overview), shown, _all(overview, rows))
+    yield from _footnote(overview)
+
+
+def counts(reasons: Mapping[str, Reason]) -> dict[str, int]:
+    """Return how many stages have each state, `run` and `in store` even if there are none."""
+    found = Counter(reason.state for reason in reasons.values())
+    always = ("run", "in store")
+    return {state: found[state] for state in STATES if found[state] or state in always}
+
+
+def _columns(overview: Overview, rows: Sequence[Row]) -> list[Column]:
+    memories = [row.memory_bytes for row in rows]
+    plan, times = overview.plan, overview.forecast
+    last = "key" if overview.why is None else "store"
+    return [
+        Column("stage", [row.label for row in rows], words=True),
+        Column("n", [str(len(row.stages)) for row in rows]),
+        Column("needs", [row.needs for row in rows], words=True),
+        Column("work each", [_work(plan, row) for row in rows], words=True),
+        Column("memory", [memory(n) for n in memories], sum=memory(max(memories))),
+        *([] if times is None else _time_columns(times, rows)),
+        Column(last, [_state(overview, row.stages) for row in rows], words=True),
     ]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    for row in cells:
-        aligned = (
-            f"{cell:<{width}}" if column in LEFT else f"{cell:>{width}}"
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        yield f" {'  '.join(aligned)}".rstrip()
-    yield _sums(plan, rows, in_store)
 
 
-LEFT = (0, 2, 6)
-"""Columns of words; those of numbers are aligned to the right."""
+def _time_columns(times: Forecast, rows: Sequence[Row]) -> list[Column]:
+    labels = [[stage.label for stage in row.stages] for row in rows]
+    each = [_each(times, one) for one in labels]
+    totals = [hours_span(times.total(frozenset(one))) for one in labels]
+    return [Column("time each*", each), Column("total*", totals)]
 
 
-def _cells(
-    plan: Plan, group: Group, in_store: Mapping[Digest, bool] | None
-) -> tuple[str, str, str, str, str, str, str]:
-    return (
-        group.label,
-        str(len(group.stages)),
-        group.needs,
-        _work(plan, group),
-        memory(group.memory_bytes),
-        size(total(cost.output_bytes for cost in group.costs)),
-        _state(group.stages, in_store),
-    )
+def _each(times: Forecast, labels: Sequence[str]) -> str:
+    spans = [span for label in labels if (span := times.stages[label]) is not None]
+    if len(spans) < len(labels):
+        return "?"
+    low, high = min(span.low_s for span in spans), max(span.high_s for span in spans)
+    return time_span(Span(low, high))
 
 
-def _work(plan: Plan, group: Group) -> str:
-    work = group.stages[0].work
+def _line(cells: Sequence[str]) -> str:
+    return f" {'  '.join(cells)}".rstrip()
+
+
+def _sums(words: str, shown: Sequence[Column], rest: str) -> str:
+    """Return the sums: words over the first columns, then what is under its own column."""
+    summed = [at for at, column in enumerate(shown) if column.sum][:1]
+    until = summed[0] if summed else len(shown)
+    room = sum(column.width for column in shown[:until]) + 2 * (until - 1)
+    under = [column.padded(column.sum) for column in shown[until:-1]]
+    return _line([f"{words:<{room}}", *under]) + f"  {rest}"
+
+
+def _count_words(overview: Overview) -> str:
+    stages = len(overview.plan.stages)
+    words = f"{stages} stage{'' if stages == 1 else 's'}"
+    if overview.why is None or not overview.plan.locked:
+        return words
+    states = counts(overview.reasons).items()
+    return f"{words}: {', '.join(f'{n} {state}' for state, n in states)}"
+
+
+def _all(overview: Overview, rows: Sequence[Row]) -> str:
+    costs = [cost for row in rows for cost in row.costs]
+    written = size(total(cost.output_bytes for cost in costs))
+    if overview.forecast is None:
+        return f"{flops(total(cost.flops for cost in costs))}, {written}"
+    hours = hours_span(overview.forecast.total()).removesuffix(" h")
+    unit = "core-h" if overview.forecast.device.name == "cpu" else "GPU-h"
+    return f"{hours} {unit}, {written}"
+
+
+def _footnote(overview: Overview) -> Iterator[str]:
+    times = overview.forecast
+    if times is None:
+        return
+    runs = f"{times.measured} measured run{'' if times.measured == 1 else 's'} here"
+    basis = "formula, " if not times.measured else "formula narrowed by "
+    parts = [f"{times.device.name}: {basis}{runs}"]
+    left = overview.left
+    if left is not None and len(left) < len(overview.plan.stages):
+        parts.append(f"what is left takes {hours_span(times.total(left))}")
+    if overview.gpus > 1:
+        elapsed = times.elapsed(overview.gpus, left)
+        parts.append(f"on {overview.gpus} of them {hours_span(elapsed)}")
+    yield f" * {' · '.join(parts)}"
+
+
+def _work(plan: Plan, row: Row) -> str:
+    work = row.stages[0].work
     if isinstance(work, PrepareWork):
-        images = {"train": plan.data.train, "validation": plan.data.validation}
-        return f"decode {count(images.get(work.split, plan.data.test))}"
-    return flops(group.flops_each)
+        splits = {"train": plan.data.train, "validation": plan.data.validation}
+        works = [stage.work for stage in row.stages]
+        names = [one.split for one in works if isinstance(one, PrepareWork)]
+        return f"decode {count(total(splits.get(name, plan.data.test) for name in names))}"
+    if row.flops is None:
+        return "?"
+    return size(row.largest_output) if row.flops == (0, 0) else flops_span(*row.flops)
 
 
-def _state(stages: Sequence[Stage], in_store: Mapping[Digest, bool] | None) -> str:
+def _state(overview: Overview, stages: Sequence[Stage]) -> str:
     keys = [stage.key for stage in stages if stage.key is not None]
     if not keys:
         return AFTER_LOCK
-    if in_store is None:
+    if overview.why is None:
         return keys[0][:8] + ("…" if len(keys) > 1 else "")
-    there = sum(in_store.get(key, False) for key in keys)
-    return "run" if not there else "in store" if there == len(keys) else f"{there} in store"
-
-
-def _sums(plan: Plan, rows: Sequence[Group], in_store: Mapping[Digest, bool] | None) -> str:
-    costs = [cost for group in rows for cost in group.costs]
-    parts = [f"{len(costs)} stages"]
-    if in_store is not None:
-        there = sum(in_store.get(stage.key or "", False) for stage in plan)
-        parts[0] += f": {len(costs) - there} not in store, {there} in store"
-    parts += [
-        flops(total(cost.flops for cost in costs)),
-        f"tensors to {memory(max(cost.memory_bytes for cost in costs))}",
-        f"{size(total(cost.output_bytes for cost in costs))} written",
-    ]
-    return " " + " · ".join(parts)
+    found = Counter(overview.reasons[stage.label].state for stage in stages)
+    if len(found) == 1:
+        return next(iter(found))
+    return ", ".join(f"{found[state]} {state}" for state in STATES if found[state])

@@ -13,6 +13,15 @@ def flops(count: int | None) -> str:
     return "-" if count == 0 else f"{_scaled(count, 1000, SI, 'FLOP')}"
 
 
+def flops_span(low: int, high: int) -> str:
+    """Return a range of operations, its unit said once where it is the same: `21-59 PFLOP`."""
+    first, last = flops(low), flops(high)
+    if first == last:
+        return last
+    same = first.partition(" ")[2] == last.partition(" ")[2]
+    return f"{first.partition(' ')[0] if same else first}-{last}"
+
+
 def size(count: int | None) -> str:
     """Return bytes in powers of 1000, such as `602 MB`; `-` for none, `?` for unknown."""
     if count is None:
@@ -33,6 +42,21 @@ def count(number: int | None) -> str:
 def decimal(number: float) -> str:
     """Return a setting without a needless zero or exponent: `0.0002`, `5`."""
     return f"{number:.12f}".rstrip("0").rstrip(".") if 1e-9 < abs(number) < 1e9 else f"{number:g}"
+
+
+def brief(number: float) -> str:
+    """Return a setting in as few characters as it has digits: `.01`, `1e-3`, `0.1`, `5`.
+
+    >>> brief(0.0002)
+    '2e-4'
+    """
+    if number == 0 or not 1e-9 < abs(number) < 1e9:
+        return f"{number:g}"
+    if abs(number) >= 0.01:
+        plain = f"{number:.12f}".rstrip("0").rstrip(".")
+        return plain.replace("0.", ".", 1) if abs(number) < 0.1 else plain
+    mantissa, _, exponent = f"{number:.9e}".partition("e")
+    return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
 
 
 def _scaled(number: int, base: int, units: tuple[str, ...], suffix: str) -> str:

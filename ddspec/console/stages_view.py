@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from ddspec.canon import Digest
+from ddspec.console.overview import Overview
 from ddspec.plan.ir import Plan
 from ddspec.plan.labels import folded
 from ddspec.wire.schedule import NANO, ScheduleRow
 
 
-def render_stages(plan: Plan, in_store: Mapping[Digest, bool]) -> str:
-    """Return one line a stage: head of its key, label, whether it is stored, what it needs."""
-    width = max(len(stage.label) for stage in plan)
-    lines = [f" {'key':<16}  {'stage':<{width}}  {'store':<5}  needs"]
-    for stage in plan:
-        key = stage.key or "after lock"
-        stored = "yes" if in_store.get(stage.key or "", False) else "run"
+def render_stages(overview: Overview) -> str:
+    """Return one line a stage: head of its key, label, its state, what it needs."""
+    width = max(len(stage.label) for stage in overview.plan)
+    lines = [f" {'key':<16}  {'stage':<{width}}  {'store':<10}  needs"]
+    for stage in overview.plan:
+        key, reason = stage.key or "after lock", overview.reasons.get(stage.label)
+        state = "-" if reason is None or stage.key is None else reason.state
         needs = ", ".join(folded(stage.upstream.values()))
-        lines.append(f" {key[:16]:<16}  {stage.label:<{width}}  {stored:<5}  {needs}".rstrip())
+        lines.append(f" {key[:16]:<16}  {stage.label:<{width}}  {state:<10}  {needs}".rstrip())
     return "\n".join(lines)
 
 

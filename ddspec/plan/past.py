@@ -75,7 +75,7 @@ def encode(plan: Plan, settings: Iterable[Said], time: float) -> bytes:
         "format": PAST_FORMAT,
         "time": round(time, 3),
         "plan": plan.digest,
-        "settings": [[one.path, one.value, one.where, one.note] for one in settings],
+        "settings": [[one.path, one.value, one.where] for one in settings],
         "variants": {one.name: dict(one.settings) for one in plan.variants if one.name},
         "values": values.all,
         "works": works.all,
@@ -106,8 +106,7 @@ def _past(plain: Mapping[str, Any]) -> Past:
         for label, key, work, given in plain["stages"]
     }
     settings = {
-        str(path): Said(str(path), value, str(where), str(note))
-        for path, value, where, note in plain["settings"]
+        str(path): Said(str(path), value, str(where)) for path, value, where in plain["settings"]
     }
     variants = {str(name): dict(one) for name, one in plain["variants"].items()}
     return Past(float(plain["time"]), str(plain["plan"]), stages, settings, variants)

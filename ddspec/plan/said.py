@@ -13,17 +13,21 @@ from ddspec.visible import visible
 
 if TYPE_CHECKING:
     from ddspec.spec.load import Loaded
+    from ddspec.spec.origins import Origin
 
 DEFAULT = "default"
 
 
 def settings_of(loaded: Loaded) -> Iterator[Said]:
-    """Yield the settings of a spec in its order, each with the line that says it."""
-    document = loaded.document
-    for path, value in leaves(loaded.experiment.model_dump(mode="json", exclude_none=True)):
-        steps = path.split(".")
-        written = document.find(*steps) is not None
-        yield Said(path, value, where_of(loaded.place(*steps)) if written else DEFAULT)
+    """Yield the settings of a spec in its order, each with the file and line that says it.
+
+    What is left out and means nothing (`pool.sharpness` of a pool without) is left out here too.
+    """
+    presets = ", ".join(loaded.presets)
+    for path, value, origin in loaded.settings():
+        if value is not None or origin.kind != DEFAULT:
+            where = DEFAULT if origin.place is None else where_of(origin.place)
+            yield Said(".".join(path), value, where, _note(origin, presets))
 
 
 def settings_in(plan: Plan, file: str) -> Iterator[Said]:
@@ -35,3 +39,15 @@ def settings_in(plan: Plan, file: str) -> Iterator[Said]:
 def where_of(place: Place) -> str:
     """Return a place as people write it, `specs/x.yaml:12`."""
     return visible(f"{place.file}:{place.line}" if place.line else place.file)
+
+
+def _note(origin: Origin, preset: str) -> str:
+    match origin.kind:
+        case "preset":
+            return f"preset {preset}: {origin.source}" if origin.source else f"preset {preset}"
+        case "extends":
+            return origin.note or "extended"
+        case "matrix":
+            return "matrix"
+        case "spec" | "default":
+            return ""

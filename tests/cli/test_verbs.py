@@ -211,8 +211,8 @@ def test_a_plan_shows_what_is_in_the_store(shell: Shell) -> None:
     after = shell("plan", "small.yaml", "--exit-code")
 
     assert (before.code, after.code) == (Exit.CHANGED, Exit.DONE)
-    assert "13 not in store, 0 in store" in before.out
-    assert "0 not in store, 13 in store" in after.out
+    assert "13 run, 0 in store" in before.out
+    assert "0 run, 13 in store" in after.out
 
 
 def test_looking_at_a_plan_makes_no_store(shell: Shell) -> None:

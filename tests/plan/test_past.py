@@ -8,7 +8,7 @@ import pytest
 from ddspec.plan.ir import Plan
 from ddspec.plan.past import Past, Said, decode, encode, mark_of
 
-SAID = (Said("pool.epochs", 2, "x.yaml:12", "preset acc_dd: 4.1"), Said("seed", 0, "default"))
+SAID = (Said("pool.epochs", 2, "x.yaml:12"), Said("seed", 0, "default"))
 
 
 def back(plan: Plan) -> Past:

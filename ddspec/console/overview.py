@@ -1,0 +1,65 @@
+"""Everything that is shown of a plan, as one value for text, JSON and Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from ddspec.errors import Diagnostic
+from ddspec.plan.estimate import Cost, stage_costs
+from ddspec.plan.ir import Plan
+
+if TYPE_CHECKING:
+    from ddspec.plan.forecast import Forecast
+    from ddspec.plan.past import Said
+    from ddspec.plan.why import Reason, Why
+    from ddspec.spec.origins import Disagreement
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """A plan, and what else a reviewer has to see."""
+
+    plan: Plan
+    why: Why | None = None
+    """States and reasons of the stages; None where no store was looked at."""
+    notes: Sequence[Diagnostic] = ()
+    settings: Sequence[Said] = ()
+    """Every resolved setting, with where its value comes from."""
+    disagreements: Sequence[Disagreement] = ()
+    """Where paper and code disagree about a setting of it."""
+    forecast: Forecast | None = None
+    """Times on a named device; None where none was named."""
+    gpus: int = 1
+    """Devices that a run may use at a time."""
+    following: Sequence[str] = ()
+    """What one may do next."""
+    _made: dict[str, Mapping[str, Cost]] = field(default_factory=dict, init=False, repr=False)
+    _reasons: dict[str, Reason] = field(default_factory=dict, init=False, repr=False)
+
+    def with_next(self, following: Sequence[str]) -> Overview:
+        """Return the same overview, with what one may do next."""
+        return replace(self, following=following)
+
+    @property
+    def costs(self) -> Mapping[str, Cost]:
+        """What each stage takes, by label."""
+        if "costs" not in self._made:
+            self._made["costs"] = stage_costs(self.plan)
+        return self._made["costs"]
+
+    @property
+    def reasons(self) -> Mapping[str, Reason]:
+        """Why each stage has its state, by label; empty where no store was looked at."""
+        if not self._reasons and self.why is not None:
+            self._reasons.update(self.why.reasons())
+        return self._reasons
+
+    @property
+    def left(self) -> frozenset[str] | None:
+        """Labels of the stages that a run would work on; None where no store was looked at."""
+        if self.why is None:
+            return None
+        states = ("run", "changed", "after lock")
+        return frozenset(label for label, one in self.reasons.items() if one.state in states)

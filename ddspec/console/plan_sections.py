@@ -1,0 +1,176 @@
+"""What a plan does, one line or two for each piece, for a reviewer who never ran it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+
+from ddspec.console.method_words import (
+    inner_words,
+    labels_words,
+    matcher_words,
+    network_words,
+    perturbation_words,
+    pool_words,
+    update_words,
+)
+from ddspec.console.quantities import brief, count, decimal, size
+from ddspec.plan.document import schedule_of
+from ddspec.plan.estimate import shard_speedup
+from ddspec.plan.ir import Plan
+from ddspec.plan.works import factor_of, networks_of
+from ddspec.visible import visible
+from ddspec.wire.schedule import NANO, ScheduleRow
+from ddspec.wire.work import EvaluateWork
+
+AFTER_LOCK = "after lock"
+DRAWS_SHOWN = 12
+"""Pool members whose draws are counted out; of more, the range."""
+
+
+def sections(plan: Plan) -> Iterator[tuple[str, list[str]]]:
+    """Yield (name, parts) of each piece of the plan of one experiment."""
+    yield "what", _what(plan)
+    yield "budget", _budget(plan)
+    yield "pool", _pool(plan)
+    if plan.distillation():
+        yield "schedule", _schedule(plan)
+    yield "matcher", _matcher(plan)
+    yield "inner", _inner(plan)
+    yield "evaluator", _evaluator(plan)
+
+
+def headline(plan: Plan) -> str:
+    """Return name, title, and what is distilled: `cifar10 · Acc-DD 5x · 10 classes x 10 images`."""
+    experiment, data = plan.experiment, plan.data
+    classes = f"{len(data.classes)} classes x " if data.classes else ""
+    images = experiment.budget.images_per_class
+    shown = f"{classes}{images} image{'' if images == 1 else 's'} at {data.size} px"
+    title = [] if experiment.title is None else [visible(experiment.title)]
+    return " · ".join([plan.name, *title, shown])
+
+
+def _what(plan: Plan) -> list[str]:
+    data = plan.data
+    title = visible(data.title)
+    if not data.classes:
+        return [title, f"classes, images and content {AFTER_LOCK}"]
+    held = f", {count(data.validation)} held out for choices" if data.validation else ""
+    tested = f"{count(data.test)} test"
+    if data.holdout:
+        tested += f" (a fixed {decimal(100 * data.holdout)} % of each class)"
+    known = AFTER_LOCK if data.content is None else f"{data.content[:6]} {_known_by(plan)}"
+    return [title, f"{count(data.train)} train{held}, {tested}", f"data {known}"]
+
+
+def _known_by(plan: Plan) -> str:
+    return "lock" if plan.experiment.dataset.kind in _LOCKED else "published"
+
+
+_LOCKED = frozenset({"folder", "imagenet100"})
+
+
+def _budget(plan: Plan) -> list[str]:
+    data, budget = plan.data, plan.experiment.budget.images_per_class
+    factor = factor_of(plan.experiment)
+    labels = plan.experiment.labels
+    learned = [] if labels is None else [labels_words(labels)]
+    if not data.classes:
+        views = [f"factor {factor}: {factor**2} training views of each"] if factor > 1 else []
+        return [f"{budget} a class", *views, *learned]
+    images = len(data.classes) * budget
+    share = f", {100 * images / data.train:.2g} %" if data.train else ""
+    parts = [
+        f"{count(images)} image{'' if images == 1 else 's'}{share}",
+        size(4 * images * data.channels * data.size**2),
+    ]
+    if factor > 1:
+        parts.append(f"factor {factor}: {count(images * factor**2)} training views")
+    space = plan.experiment.parameterization.space
+    parts += [] if space == "pixel" else [f"learned in {space} space"]
+    return [*parts, *learned]
+
+
+def _pool(plan: Plan) -> list[str]:
+    way = f" ({len(plan.data.classes)}-way)" if plan.data.classes else ""
+    return pool_words(plan.experiment.pool, f"{network_words(plan.experiment.network)}{way}")
+
+
+def _schedule(plan: Plan) -> list[str]:
+    loops, summary = plan.experiment.loops, schedule_of(plan)
+    snapshots = f", snapshots at {', '.join(map(str, loops.snapshots))}" if loops.snapshots else ""
+    rows = list(islice(plan.distillation()[0].schedule.rows(0, min(3, loops.outer_loops)), 3))
+    drawn = summary["rows_per_model"]
+    more = " …" if loops.outer_loops > 2 else ""
+    return [
+        f"{count(loops.outer_loops)} outer loops{snapshots}",
+        perturbation_words(plan.experiment.perturbation),
+        f"table {str(summary['digest'])[:8]}",
+        f"draws per model {_draws(drawn if isinstance(drawn, list) else [])}",
+        *(_schedule_row(row) for row in rows[:1]),
+        *(f"{_schedule_row(row)}{more}" for row in rows[1:2]),
+    ]
+
+
+def _draws(drawn: list[int]) -> str:
+    if len(drawn) > DRAWS_SHOWN:
+        return f"{min(drawn)} to {max(drawn)}"
+    return " ".join(map(str, drawn))
+
+
+def _schedule_row(row: ScheduleRow) -> str:
+    coefficients = (f"{value / NANO:+.4f}".replace("0.", ".", 1) for value in row.coefficients)
+    return " ".join([f"{row.loop}: m{row.member}", *coefficients])
+
+
+def _matcher(plan: Plan) -> list[str]:
+    experiment, works = plan.experiment, plan.distillation()
+    rate = works[0].update.learning_rate if works else experiment.update.learning_rate
+    views = experiment.budget.images_per_class * factor_of(experiment) ** 2
+    steps = experiment.loops.inner_steps
+    precision = [] if experiment.precision == "float32" else [experiment.precision]
+    return [
+        *matcher_words(experiment.matcher, views),
+        f"{count(steps)} inner step{'' if steps == 1 else 's'}",
+        update_words(experiment.update, rate),
+        f"start {experiment.init.kind}",
+        *precision,
+    ]
+
+
+def _inner(plan: Plan) -> list[str]:
+    parts = inner_words(plan.experiment.inner)
+    speedup = shard_speedup(plan)
+    if speedup is None:
+        return parts
+    shards = plan.experiment.resources.shards
+    each = f" of {len(plan.data.classes) // shards}" if plan.data.classes else ""
+    even = not len(plan.data.classes) % shards
+    return [
+        *parts,
+        f"{shards} exact class shards{each if even else ''}, side by side {speedup:.1f}x faster",
+    ]
+
+
+def _evaluator(plan: Plan) -> list[str]:
+    evaluate, names = plan.experiment.evaluate, networks_of(plan.experiment)
+    works = [stage.work for stage in plan if isinstance(stage.work, EvaluateWork)]
+    protocol = works[0].protocol if works else plan.protocol
+    length = "" if protocol.epochs is None else f"{protocol.epochs} epochs"
+    if protocol.steps is not None:
+        length = f"{count(protocol.steps)} steps"
+    networks = network_words(names[0]) if len(names) == 1 else f"{len(names)} networks"
+    repeats = f"{evaluate.repeats} repeat{'' if evaluate.repeats == 1 else 's'}"
+    baselines = {
+        "random": evaluate.baselines.random,
+        "init": evaluate.baselines.init,
+        "full": evaluate.baselines.full,
+    }
+    listed = [f"{name} {n}" for name, n in baselines.items() if n]
+    learned = f", lr {brief(protocol.optimizer.learning_rate)}"
+    return [
+        f"{protocol.name}: {length}{learned}, last epoch counts, {networks} x {repeats} "
+        f"on {evaluate.on}",
+        f"baselines {', '.join(listed) or 'none'}",
+        *([", ".join(map(network_words, names))] if len(names) > 1 else []),
+    ]
