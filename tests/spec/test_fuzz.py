@@ -1,0 +1,181 @@
+"""No spec, however it is mutated, gives anything but a plan or located errors.
+
+`DDSPEC_FUZZ=10000` tries that many, and `--hypothesis-seed N` others.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ddspec.errors import DdspecError, Diagnostic, Exit
+from ddspec.plan.compile import compile_spec
+from ddspec.spec.load import load_text
+from ddspec.spec.source import Source
+
+TRIES = int(os.environ.get("DDSPEC_FUZZ", "150"))
+
+BASE = """\
+preset: {name: toy, variant: fast}
+dataset: {kind: folder, path: "${DDSPEC_SCANS}/x", size: 16, classes: [a, b, c]}
+pool: {epochs: 1, vary: {learning_rate: [0.1, 0.2], augmentation: [{kind: none}, {kind: dsa}]}}
+disagreements:
+  - {setting: pool.epochs, paper: "1", code: "2", takes: paper, why: it is}
+"""
+MIDDLE = """\
+extends: base.yaml
+network: &net {kind: convnet, depth: 2, width: 8}
+evaluate:
+  protocol: idc
+  networks: [*net, {kind: convnet, depth: 1}]
+  repeats: 2
+  baselines: {random: 1, init: 1}
+update: {learning_rate: 1e-3, momentum: 0.5}
+"""
+CHILD = """\
+extends: [middle.yaml]
+name: child
+title: "a title"
+budget: {images_per_class: 1}
+perturbation:
+  kind: filter_gaussian
+  coefficient: {law: fixed, value: 1.0}
+loops: {outer_loops: 3, inner_steps: 2, snapshots: [1, 2]}
+expect: [{accuracy: 0.5, source: ours}]
+"""
+MATRIX = """\
+matrix:
+  pool.epochs: {from: 0, to: 2, step: 1}
+  budget.images_per_class: [1, 2]
+  variants: {slow: {loops.inner_steps: 4}, fast: {loops.inner_steps: 2}}
+  exclude: [{pool.epochs: 0, budget.images_per_class: 2}]
+  include: [{name: paper, perturbation.coefficient: {law: fixed, value: 2.0}}]
+"""
+TEMPLATES: tuple[Mapping[str, str], ...] = (
+    {"child.yaml": CHILD, "middle.yaml": MIDDLE, "base.yaml": BASE},
+    {"child.yaml": CHILD + MATRIX, "middle.yaml": MIDDLE, "base.yaml": BASE},
+    {
+        "child.yaml": "name: c\npreset: toy\ndataset: {kind: digits}\n"
+        "budget: {images_per_class: 1}\nloops: {outer_loops: 2}\n"
+    },
+)
+PIECES = (
+    *"{}[]:,-?&*!|>'\"%@`#\n\t~0",
+    "  ",
+    "- ",
+    ": ",
+    "null",
+    "-1",
+    "1e400",
+    ".nan",
+    "99999999999999999999",
+    "1.0",
+    "yes",
+    "<<: ",
+    "!!python/object ",
+    "*net",
+    "&a ",
+    "---\n",
+    "\u202e",
+    "\x85",
+    "${HOME}",
+    "${DDSPEC_X}",
+    "kind: ",
+    "law: ",
+    "name: ",
+    "preset: toy\n",
+    "preset: null\n",
+    "extends: base.yaml\n",
+    "extends: child.yaml\n",
+    "extends: ../x.yaml\n",
+    "matrix: {}\n",
+    "matrix: {seed: [1, 2]}\n",
+    "matrix: {preset.variant: [fast, no]}\n",
+    "disagreements: [{}]\n",
+    "dataset",
+    "budget",
+    "pool.epochs",
+    "resources: {shards: 2}\n",
+    "{kind: distribution}",
+    "{kind: resnet_ap}",
+    "[1, 2]",
+    "{a: 1}",
+)
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Files that lie beside each other, and nothing else."""
+
+    files: Mapping[str, str]
+
+    def open(self, path: str, child: Source) -> Source:
+        if path not in self.files:
+            raise DdspecError(f"`{path}` does not exist", exit=Exit.INVALID)
+        return Source(path, self.files[path])
+
+
+def mutated(text: str, dice: Any) -> str:
+    """Return a text with a piece put in, put over another, taken out, or lines moved."""
+    start = dice.randrange(len(text) + 1)
+    end = min(len(text), start + dice.choice([0, 0, 1, 3, 8, 30]))
+    lines = text.splitlines(keepends=True)
+    match dice.randrange(5):
+        case 0:
+            words = text.split(" ")
+            words[dice.randrange(len(words))] = dice.choice(PIECES)
+            return " ".join(words)
+        case 1:
+            dice.shuffle(lines)
+            return "".join(lines)
+        case 2:
+            lines[dice.randrange(len(lines) or 1) :][:1] = []
+            lines.insert(dice.randrange(len(lines) + 1), dice.choice(lines or ["a: 1\n"]))
+            return "".join(lines)
+        case 3:
+            lines.insert(dice.randrange(len(lines) + 1), dice.choice(PIECES))
+            return "".join(lines)
+        case _:
+            return text[:start] + dice.choice(PIECES) + text[end:]
+
+
+@settings(
+    max_examples=TRIES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(
+    template=st.sampled_from(TEMPLATES),
+    times=st.integers(1, 4),
+    dice=st.randoms(note_method_calls=False),
+)
+def test_a_mutated_spec_is_a_plan_or_located_errors(
+    presets: Path, template: Mapping[str, str], times: int, dice: Any
+) -> None:
+    files = dict(template)
+    for _ in range(times):
+        name = dice.choice(sorted(files))
+        files[name] = mutated(files[name], dice)
+
+    refused: tuple[Diagnostic, ...] = ()
+    try:
+        loaded = load_text(files["child.yaml"], "child.yaml", presets=presets, files=Shelf(files))
+        compile_spec(loaded)
+        list(loaded.settings())
+        assert loaded.disagreements is not None
+    except DdspecError as error:
+        refused = error.diagnostics or (Diagnostic("nothing"),)
+
+    assert all(one.place and one.place.line for one in refused), refused
+
+
+def test_templates_are_plans(presets: Path) -> None:
+    for files in TEMPLATES:
+        loaded = load_text(files["child.yaml"], "child.yaml", presets=presets, files=Shelf(files))
+        assert compile_spec(loaded).variants
