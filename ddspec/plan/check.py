@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from typing import TypeAlias
 
+from ddspec.plan.check_fit import FIT_RULES
+from ddspec.plan.check_judging import JUDGING_RULES
 from ddspec.plan.check_networks import network_findings
 from ddspec.plan.findings import Finding, Path, Places, Report, error, located, note, nowhere
 from ddspec.plan.ir import DataFacts
@@ -224,6 +226,8 @@ def _expectations(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
 
 
 RULES: tuple[Rule, ...] = (
+    *FIT_RULES,
+    *JUDGING_RULES,
     network_findings,
     _splits,
     _budget,
@@ -236,4 +240,4 @@ RULES: tuple[Rule, ...] = (
     _baselines,
     _expectations,
 )
-"""Numbers are never used again: DDS001 to DDS023 are taken."""
+"""Numbers are never used again: DDS001 to DDS040 are taken."""

@@ -9,12 +9,14 @@ from ddspec.errors import DdspecError, Exit
 from ddspec.plan.rule import Rule
 from ddspec.plan.rules_data import DATA_RULES
 from ddspec.plan.rules_families import FAMILY_RULES
+from ddspec.plan.rules_judging import JUDGING_RULES
 from ddspec.plan.rules_method import METHOD_RULES
 from ddspec.plan.rules_networks import NETWORK_RULES
 
 RULES: tuple[Rule, ...] = tuple(
     sorted(
-        (*NETWORK_RULES, *DATA_RULES, *METHOD_RULES, *FAMILY_RULES), key=lambda rule: rule.number
+        (*NETWORK_RULES, *DATA_RULES, *METHOD_RULES, *FAMILY_RULES, *JUDGING_RULES),
+        key=lambda rule: rule.number,
     )
 )
 """By number; numbers are never used again."""

@@ -48,6 +48,8 @@ class ExpectSpec(SpecModel):
     source: Text
     tolerance: Fraction | None = None
     network: Name | None = None
+    std: Fraction | None = None
+    """Published standard deviation over networks or sets."""
 
 
 class Experiment(SpecModel):

@@ -274,7 +274,7 @@ def test_pruned_networks_are_cut_from_one_and_cycle_through_their_epochs() -> No
 
 def test_published_weights_are_named_by_content_and_found_by_place() -> None:
     pool = {"kind": "pruned", "converged": {"kind": "torchvision"}, "flops": 1.2e9}
-    network = {"kind": "torchvision", "model": "resnet18"}
+    network = {"kind": "torchvision", "model": "resnet18", "stem": "imagenet"}
     plan = compile_plan(
         family(
             "teddy_post",

@@ -1,0 +1,151 @@
+"""Rules about how a set is judged: labels, space and rate that protocol and set agree on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+
+from ddspec.plan.check_fit import trained
+from ddspec.plan.findings import Finding, error, note
+from ddspec.plan.ir import DataFacts
+from ddspec.plan.pools import zca_of
+from ddspec.plan.soft_labels import soft_labels
+from ddspec.plan.works import effective_update
+from ddspec.presets.protocols import PROTOCOLS
+from ddspec.spec.evaluate import ProtocolSpec
+from ddspec.spec.experiment import Experiment
+from ddspec.spec.method import RecordedPoolSpec, SoftLabelsSpec, UnrolledInnerSpec
+
+USUAL_STD = 0.008
+"""Of accuracies over networks, where a publication prints none."""
+SURE = 1.96
+"""Standard errors that a difference must have to be told with 95 % confidence."""
+
+RATES: Mapping[tuple[str, str], tuple[float, float]] = {
+    ("gradient", "pixel"): (1e-6, 0.5),
+    ("gradient", "normalised"): (1e-3, 2.0),
+    ("gradient", "zca"): (1e-3, 2.0),
+    ("distribution", "pixel"): (1e-3, 5.0),
+    ("distribution", "normalised"): (0.02, 50.0),
+    ("distribution", "zca"): (0.02, 50.0),
+    ("trajectory", "pixel"): (0.1, 1e6),
+    ("trajectory", "normalised"): (1.0, 1e6),
+    ("trajectory", "zca"): (1.0, 1e6),
+    ("statistics", "pixel"): (1e-3, 0.5),
+    ("statistics", "normalised"): (0.01, 2.0),
+    ("statistics", "zca"): (0.01, 2.0),
+}
+"""By matcher and space: what publications use, and several times less and more."""
+
+
+def judged_by(experiment: Experiment) -> ProtocolSpec | None:
+    """Return the protocol, looked up by name; None where no protocol has the name."""
+    protocol = experiment.evaluate.protocol
+    if isinstance(protocol, ProtocolSpec):
+        return protocol
+    return PROTOCOLS[protocol]() if protocol in PROTOCOLS else None
+
+
+def label_findings(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
+    """Yield soft labels that nobody gives, or nobody learns from."""
+    protocol, soft = judged_by(experiment), soft_labels(experiment)
+    if soft is not None and not _can_teach(experiment, soft):
+        yield error(
+            26,
+            ("labels", "kind"),
+            f"soft labels without a teacher: no network of this `{experiment.pool.kind}` pool was "
+            "trained on the data",
+            "record networks after some epochs, or leave `labels` out",
+        )
+    if protocol is None:
+        return
+    if soft is not None and protocol.teaching is None:
+        yield error(
+            27,
+            ("evaluate", "protocol"),
+            f"labels are soft, and protocol `{protocol.name}` learns from hard ones",
+            "take a protocol with `teaching`, such as `sre2l-imagenet`",
+        )
+    if soft is None and protocol.teaching is not None:
+        yield error(
+            26,
+            ("evaluate", "protocol"),
+            f"protocol `{protocol.name}` learns from soft labels, and nobody gives any",
+            "add `labels: {kind: soft}`, or take another protocol",
+        )
+
+
+def _can_teach(experiment: Experiment, soft: SoftLabelsSpec) -> bool:
+    """Tell whether all teachers were trained; of several snapshots of a run one is the last."""
+    pool = experiment.pool
+    if isinstance(pool, RecordedPoolSpec) and soft.teachers == "one":
+        return pool.epochs_recorded()[-1:] != (0,)
+    return trained(experiment)
+
+
+def space_findings(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
+    """Yield sets that were learned in another space than they are judged in."""
+    protocol, eps = judged_by(experiment), zca_of(experiment)
+    if protocol is None or protocol.zca == eps:
+        return
+    path = ("evaluate", "protocol")
+    if eps is not None and protocol.zca is None:
+        message = f"the set is learned in ZCA space, and `{protocol.name}` does not whiten images"
+        yield error(30, path, message, f"add `zca: {eps}` to the protocol")
+    elif eps is not None:
+        message = f"the set is whitened with eps {eps}, `{protocol.name}` whitens with another"
+        yield error(30, path, message, f"use `zca: {eps}` in the protocol")
+    else:
+        message = f"`{protocol.name}` whitens images, the set is learned without"
+        yield note(30, path, message, "learn it with `parameterization.space: zca`")
+
+
+def rate_findings(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
+    """Yield rates of images far from any published one, and learned ones that nobody uses."""
+    space, kind = experiment.parameterization.space, experiment.matcher.kind
+    low, high = RATES[kind, space]
+    rate = effective_update(experiment, data).learning_rate
+    if not low <= rate <= high:
+        yield note(
+            32,
+            ("update", "learning_rate"),
+            f"{rate:g} is far from what `{kind}` matching uses in {space} space, "
+            f"{low:g} to {high:g}",
+            "a rate belongs to its space: in [0, 1] it acts about 25 times as much as normalised",
+        )
+    protocol, inner = judged_by(experiment), experiment.inner
+    learns = isinstance(inner, UnrolledInnerSpec) and inner.learned is not None
+    if protocol is None or bool(protocol.learned_rate) == learns:
+        return
+    if protocol.learned_rate:
+        message = f"`{protocol.name}` takes the learning rate that was learned, and none is"
+        yield error(36, ("evaluate", "protocol"), message, "add `inner.learned`")
+    else:
+        message = f"a learning rate is learned, and `{protocol.name}` takes its own"
+        yield note(36, ("inner", "learned"), message, "add `learned_rate: true` to the protocol")
+
+
+def repeat_findings(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
+    """Yield expectations that so few networks cannot confirm."""
+    repeats = experiment.evaluate.repeats
+    for index, expected in enumerate(experiment.expect):
+        if expected.tolerance is None or expected.tolerance == 0:
+            continue
+        spread = USUAL_STD if expected.std is None else expected.std
+        needed = math.ceil(2 * (SURE * spread / expected.tolerance) ** 2)
+        if repeats < needed:
+            yield note(
+                31,
+                ("expect", index, "tolerance"),
+                f"{repeats} repeats cannot tell {100 * expected.tolerance:g} points apart where "
+                f"accuracies spread by {100 * spread:g}: {needed} can",
+                f"set `evaluate.repeats: {needed}`, or widen the tolerance",
+            )
+
+
+JUDGING_RULES = (
+    label_findings,
+    space_findings,
+    rate_findings,
+    repeat_findings,
+)
