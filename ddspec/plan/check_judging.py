@@ -66,7 +66,8 @@ def label_findings(experiment: Experiment, data: DataFacts) -> Iterator[Finding]
             f"labels are soft, and protocol `{protocol.name}` learns from hard ones",
             "take a protocol with `teaching`, such as `sre2l-imagenet`",
         )
-    if soft is None and protocol.teaching is not None:
+    hard = experiment.labels is None or experiment.labels.kind == "hard"
+    if hard and protocol.teaching is not None:
         yield error(
             26,
             ("evaluate", "protocol"),

@@ -13,9 +13,13 @@ from ddspec.spec.optimizer import DecaySpec, OptimizerSpec, SgdSpec, StepDecaySp
 
 
 class TeachingSpec(SpecModel):
-    """Learn from soft labels: Kullback-Leibler divergence at a temperature (Hinton et al., 2015)."""
+    """Learn from soft labels by Kullback-Leibler divergence (Hinton et al., 2015).
+
+    Images without soft labels, as those of baselines beside learned labels, count with hard ones.
+    """
 
     temperature: Positive
+    """Labels and outputs are divided by it before they become probabilities."""
     squared: bool = True
     """Multiply the loss by the squared temperature; SRe2L does not on ImageNet, but on Tiny."""
 
