@@ -23,7 +23,7 @@ from ddspec.spec.interpolate import MISPLACED, misplaced_variables
 from ddspec.spec.layers import DIRECTIVES, Layer, Layers, with_rest
 from ddspec.spec.merge import merge, without
 from ddspec.spec.nodes import MAX_NODES, Document, compose
-from ddspec.spec.source import Source, read_source
+from ddspec.spec.source import MAX_BYTES, Source, read_source
 from ddspec.visible import visible
 
 KEYS = (*Experiment.model_fields, *DIRECTIVES)
@@ -130,6 +130,7 @@ class _Walk:
 
     files: Files | None
     taken: int = 0
+    characters: int = 0
     nodes: int = 0
     read: dict[str, Sheet] = field(default_factory=dict)
 
@@ -170,6 +171,9 @@ class _Walk:
         self.taken += 1
         if self.taken > MAX_PARENTS:
             _refuse(f"more than {MAX_PARENTS} files are extended", at)
+        self.characters += len(source.text)
+        if self.characters > MAX_BYTES:
+            _refuse("the files extended here are larger than 1 MiB together", at)
 
     def _sheet(self, source: Source, child: Sheet, at: Place) -> Sheet:
         before = f", {child.note}" if child.note else ""

@@ -179,6 +179,14 @@ def test_text_of_a_parent_that_is_not_yaml_is_refused_with_the_chain() -> None:
             id="too-large-together",
         ),
         pytest.param(
+            {
+                "child.yaml": "extends: [a.yaml, a.yaml]\nname: c\n",
+                "a.yaml": f"seed: 1 # {'x' * 2**19}\n",
+            },
+            "child.yaml:1:19: the files extended here are larger than 1 MiB together",
+            id="too-long-together",
+        ),
+        pytest.param(
             {"child.yaml": "extends: bas.yaml\nname: c\n"},
             "child.yaml:1:10: `bas.yaml` does not exist\n"
             "  1 | extends: bas.yaml\n"

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,7 +127,7 @@ def mutated(text: str, dice: Any) -> str:
     start = dice.randrange(len(text) + 1)
     end = min(len(text), start + dice.choice([0, 0, 1, 3, 8, 30]))
     lines = text.splitlines(keepends=True)
-    match dice.randrange(5):
+    match dice.randrange(8):
         case 0:
             words = text.split(" ")
             words[dice.randrange(len(words))] = dice.choice(PIECES)
@@ -135,12 +136,17 @@ def mutated(text: str, dice: Any) -> str:
             dice.shuffle(lines)
             return "".join(lines)
         case 2:
-            lines[dice.randrange(len(lines) or 1) :][:1] = []
             lines.insert(dice.randrange(len(lines) + 1), dice.choice(lines or ["a: 1\n"]))
             return "".join(lines)
         case 3:
             lines.insert(dice.randrange(len(lines) + 1), dice.choice(PIECES))
             return "".join(lines)
+        case 4:
+            at = dice.randrange(len(lines) + 1)
+            return "".join([*lines[:at], *lines[at + 1 :]])
+        case 5 | 6:
+            number = dice.choice([*re.finditer(r"\d+", text), re.match("", text)])
+            return text[: number.start()] + dice.choice("012345") + text[number.end() :]
         case _:
             return text[:start] + dice.choice(PIECES) + text[end:]
 
