@@ -22,6 +22,7 @@ from ddspec.cli.init import init
 from ddspec.cli.lock import lock
 from ddspec.cli.output import open_streams
 from ddspec.cli.plan import plan
+from ddspec.cli.policy import policy
 from ddspec.cli.results import results
 from ddspec.cli.run import run
 from ddspec.cli.schema import schema
@@ -36,6 +37,7 @@ VERBS: dict[str, Callable[..., Exit]] = {
     "diff": diff,
     "init": init,
     "validate": validate,
+    "policy": policy,
     "explain": explain,
     "schema": schema,
     "results": results,

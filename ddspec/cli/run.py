@@ -10,6 +10,7 @@ import typer
 
 from ddspec.cli.options import AsJson, Data, Device, Document, Home, Variants
 from ddspec.cli.place import Asked, Gpus, Image, Memory, Place, Shm, Where
+from ddspec.cli.policy import PolicyFile, enforce, ground_of, verdicts_on
 from ddspec.errors import Exit
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def run(
     gpus: Gpus = None,
     memory: Memory = None,
     shm: Shm = None,
+    policy: PolicyFile = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would run, and start nothing.")
     ] = False,
@@ -66,7 +68,9 @@ def run(
     if dry_run:
         rehearsed = open_document(document).only(variant).plan
         return _rehearse(rehearsed, existing_store(home), as_json=as_json)
-    opened = _locked(document, data).only(variant)
+    whole = _locked(document, data)
+    enforce(verdicts_on(whole, document, policy, ground_of(executor, image)), running=True)
+    opened = whole.only(variant)
     plan = opened.plan
     asked = Asked(executor, device, jobs, image, gpus, memory, shm)
     orders, terms = settle(asked, plan, steal=steal)
