@@ -1,30 +1,58 @@
-"""`ddspec diff`: what changed between two specs, plans or results."""
+"""`ddspec diff`: what changed between two specs, plans or results, or on a whole branch."""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ddspec.cli.options import AsJson, Home
-from ddspec.errors import Exit
+from ddspec.errors import DdspecError, Exit
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from ddspec.cli.sides import Side
+    from ddspec.console.review import Review
+    from ddspec.console.review_report import Clock
     from ddspec.plan.diff import PlanDiff
 
 
+class Format(StrEnum):
+    """How a difference is shown."""
+
+    TEXT = "text"
+    JSON = "json"
+    MARKDOWN = "markdown"
+    GITHUB = "github"
+
+
 def diff(
-    before: Annotated[
-        str,
+    documents: Annotated[
+        list[str] | None,
         typer.Argument(
-            metavar="A",
-            help="A spec, a plan file, or results as JSON; `REV:PATH` is read from git.",
+            metavar="A B",
+            help="Specs, plan files or results as JSON; `REV:PATH` is read from git, and `REV:` "
+            "stands for the other's path. With --base: specs or folders, by default `specs`.",
         ),
-    ],
-    after: Annotated[
-        str, typer.Argument(metavar="B", help="The same; `REV:` stands for `REV:` and A's path.")
-    ],
+    ] = None,
+    base: Annotated[
+        str | None,
+        typer.Option(
+            "--base", metavar="REV", help="Compare specs with where this branch left a revision."
+        ),
+    ] = None,
+    form: Annotated[
+        Format, typer.Option("--format", help="`markdown` is a pull request's comment.")
+    ] = Format.TEXT,
+    gpu: Annotated[
+        str | None, typer.Option("--gpu", metavar="NAME", help="Forecast times on it: `a6000`.")
+    ] = None,
+    repository: Annotated[
+        str, typer.Option("--repository", metavar="URL", help="Where Markdown links to files.")
+    ] = "",
     as_json: AsJson = False,
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="Exit 4 when anything changed.")
@@ -36,12 +64,33 @@ def diff(
     Settings and stages are compared, and accuracies where both have results: in the store, or in
     a file that `run --json` or `results --json` printed.
     """
+    form = Format.JSON if as_json else form
+    named = documents or []
+    clock = _clock(gpu)
+    if base is not None:
+        return _branch(base, named, form, clock, repository, exit_code=exit_code)
+    if len(named) != 2:
+        raise DdspecError(
+            f"two documents are compared, and {len(named)} are named",
+            exit=Exit.USAGE,
+            hint="`ddspec diff A B`, or `ddspec diff --base REV`",
+        )
+    return _pair(named[0], named[1], form, clock, repository, home, exit_code=exit_code)
+
+
+def _pair(
+    before: str,
+    after: str,
+    form: Format,
+    clock: Clock,
+    repository: str,
+    home: Path | None,
+    *,
+    exit_code: bool,
+) -> Exit:
     from ddspec.cli.inputs import existing_store
-    from ddspec.cli.output import say, show, show_json
+    from ddspec.cli.output import say, show
     from ddspec.cli.sides import open_side, targets_of
-    from ddspec.console.diff_view import diff_json, render_diff, render_results_diff
-    from ddspec.console.scores_view import render_scores
-    from ddspec.plan.effort import effort
 
     store = existing_store(home)
     targets = targets_of(before, after)
@@ -51,17 +100,103 @@ def diff(
     old, new = (open_side(target, store) for target in targets)
     found = _compared(old, new)
     changed = old.digest != new.digest if found is None else bool(found)
-    if as_json:
-        plans = (old.digest, new.digest)
-        show_json(diff_json(found, old.scores, new.scores, plans=plans, changed=changed))
+    if form is Format.MARKDOWN or form is Format.GITHUB:
+        _show_review(_review_of(old, new, clock), form, repository)
     else:
-        names = (old.target.name, new.target.name)
-        head = render_results_diff(*names, changed=changed)
-        if found is not None and old.plan is not None and new.plan is not None:
-            head = render_diff(found, *names, effort(old.plan, new.plan, found))
-        parts = (head, render_scores(old.scores, new.scores))
-        show("\n\n".join(part for part in parts if part))
+        show(_text_of(old, new, found, form, changed=changed))
     return Exit.CHANGED if exit_code and changed else Exit.DONE
+
+
+def _text_of(old: Side, new: Side, found: PlanDiff | None, form: Format, *, changed: bool) -> str:
+    from ddspec.cli.output import json_text
+    from ddspec.console.diff_view import diff_json, render_diff, render_results_diff
+    from ddspec.console.scores_view import render_scores
+    from ddspec.plan.effort import effort
+
+    if form is Format.JSON:
+        plans = (old.digest, new.digest)
+        return json_text(diff_json(found, old.scores, new.scores, plans=plans, changed=changed))
+    names = (old.target.name, new.target.name)
+    head = render_results_diff(*names, changed=changed)
+    if found is not None and old.plan is not None and new.plan is not None:
+        head = render_diff(found, *names, effort(old.plan, new.plan, found))
+    parts = (head, render_scores(old.scores, new.scores))
+    return "\n\n".join(part for part in parts if part)
+
+
+def _review_of(old: Side, new: Side, clock: Clock) -> Review:
+    """Return the report of two documents as a review of one."""
+    from ddspec.cli.compared import version_of
+    from ddspec.console.review import Review, Revision, line
+    from ddspec.console.review_report import Beside, report_of
+
+    if old.opened is None or new.opened is None:
+        raise DdspecError(
+            "results have no settings to review", exit=Exit.USAGE, hint="compare specs or plans"
+        )
+    sides = []
+    for side in (old, new):
+        revision = side.target.revision
+        name = "working tree" if revision is None else revision.name
+        commit = None if revision is None else revision.commit
+        sides.append(Revision(name=line(name), commit=commit))
+    prefixes = [f"{side.name}:" for side in sides]
+    before = version_of(old.opened, lambda file: file.removeprefix(prefixes[0]))
+    after = version_of(new.opened, lambda file: file.removeprefix(prefixes[1]))
+    was = old.target.path if old.target.path != new.target.path else None
+    report = report_of(new.target.path, before, after, Beside(was=was, clock=clock))
+    return Review(base=sides[0], head=sides[1], reports=(report,))
+
+
+def _branch(
+    base: str,
+    named: Sequence[str],
+    form: Format,
+    clock: Clock,
+    repository: str,
+    *,
+    exit_code: bool,
+) -> Exit:
+    from ddspec.cli.compared import compared_with
+    from ddspec.cli.output import show
+
+    review, every = compared_with(base, named, clock)
+    if form is Format.TEXT:
+        from ddspec.cli.compared_text import branch_text
+
+        show(branch_text(base, every))
+    else:
+        _show_review(review, form, repository)
+    if any(one.problems for one in every):
+        return Exit.INVALID
+    changed = any(one.report.status != "same" for one in every)
+    return Exit.CHANGED if exit_code and changed else Exit.DONE
+
+
+def _show_review(review: Review, form: Format, repository: str) -> None:
+    from ddspec.cli.output import show, show_json
+
+    if form is Format.JSON:
+        show_json(review.model_dump(mode="json"))
+    elif form is Format.GITHUB:
+        from ddspec.console.annotations import review_annotations
+
+        show(review_annotations(review))
+    else:
+        from ddspec.console.links import Links
+        from ddspec.console.markdown import review_markdown
+
+        show(review_markdown(review, Links(repository)))
+
+
+def _clock(gpu: str | None) -> Clock:
+    from ddspec.console.review_report import Clock
+
+    if gpu is None:
+        return Clock()
+    from ddspec.plan.devices import device
+
+    return Clock(device(gpu))
 
 
 def _compared(old: Side, new: Side) -> PlanDiff | None:

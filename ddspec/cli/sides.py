@@ -120,14 +120,14 @@ def _target(
 
 def at_revision(revision: Revision, path: str) -> Target:
     """Return a file of a revision; one that was called otherwise then is found by its content."""
-    if revision.entry(path) is None and (old := revision.renamed(path)) is not None:
+    if revision.entry(path) is None and (old := revision.renames().get(path)) is not None:
         return Target(old, revision, f"`{path}` was called `{old}` at {revision.name}")
     return Target(path, revision)
 
 
 def open_side(target: Target, store: Store | None) -> Side:
     """Read one side; raises `DdspecError` as whoever reads its kind of document does."""
-    from ddspec.cli.report import report_of_store
+    from ddspec.cli.report import Report, report_of_store
     from ddspec.run.measured import is_measured, read_measured
 
     path = Path(target.path)
@@ -135,7 +135,10 @@ def open_side(target: Target, store: Store | None) -> Side:
         measured = read_measured(path)
         return Side(target, measured.plan, measured.scores)
     opened = as_written(target)
-    scores = report_of_store(opened.plan, store).scores
+    if opened.plan.is_matrix:  # its variants have results of their own
+        return Side(target, opened.plan.digest, (), opened)
+    found = report_of_store(opened.plan, store)
+    scores = found.scores if isinstance(found, Report) else ()
     return Side(target, opened.plan.digest, scores, opened)
 
 
@@ -180,19 +183,19 @@ def _loaded(path: str, revision: Revision) -> Loaded:
 
 def lock_at(spec: str, revision: Revision) -> Lock | None:
     """Return the data lock that lay beside a spec, None where there was none."""
-    beside = f"{spec.removesuffix(Path(spec).suffix)}.lock.yaml"
+    from ddspec.cli.changed_specs import lock_of
+
+    beside = lock_of(spec)
     if revision.entry(beside) is None:
         return None
-    from ddspec.spec.lock import LOCK_SECTIONS, lock_of
+    from ddspec.spec import lock
 
-    return lock_of(revision.source(beside, LOCK_SECTIONS))
+    return lock.lock_of(revision.source(beside, lock.LOCK_SECTIONS))
 
 
 def compiled(loaded: Loaded, lock: Lock | None, name: str) -> Opened:
     """Compile a loaded spec, with what a reviewer should know of it."""
-    from ddspec.plan.check import check
-    from ddspec.plan.compile import compile_spec
+    from ddspec.plan.compile import compile_noted
 
-    plan = compile_spec(loaded, lock)
-    notes = check(plan.experiment, plan.data, loaded.place).notes
+    plan, notes = compile_noted(loaded, lock)
     return Opened(plan, notes, loaded, name)

@@ -10,7 +10,7 @@ from ddspec.console.columns import columns
 from ddspec.console.quantities import flops
 from ddspec.console.scores_view import scores_json
 from ddspec.plan.category import MEANINGS
-from ddspec.plan.diff import Change, PlanDiff
+from ddspec.plan.diff import Change, PlanDiff, Status
 from ddspec.plan.effort import Effort
 from ddspec.plan.labels import pattern, range_label
 from ddspec.run.scores import Score
@@ -132,11 +132,12 @@ def _stages(changed: PlanDiff) -> list[str]:
 def _groups(changed: PlanDiff) -> Iterator[tuple[str, str, str]]:
     """Yield one row for neighbours that changed alike, with the cause; same ones are left out."""
     moved = (change for change in changed.changes if change.status != "same")
-    for (status, _, cause), run in groupby(moved, key=_likeness):
+    for (status, _, cause), run in groupby(moved, key=likeness):
         yield status, range_label([change.label for change in run]), cause
 
 
-def _likeness(change: Change) -> tuple[str, str, str]:
+def likeness(change: Change) -> tuple[Status, str, str]:
+    """Return by what stages share a row: status, label without its number, and cause."""
     paths = [edit.path for edit in change.edits if edit.path != "schedule_digest"]
     cause = ", ".join(paths[:EDITS_SHOWN])
     if change.status == "edited":

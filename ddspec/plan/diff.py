@@ -185,6 +185,8 @@ def _schedules(
 
 def _schedule(before: Plan, after: Plan) -> ScheduleChange:
     old, new = before.distillation(), after.distillation()
+    if not old or not new:
+        return ScheduleChange(old[-1].stop if old else 0, new[-1].stop if new else 0, 0)
     stops = old[-1].stop, new[-1].stop
     if old[0].schedule == new[0].schedule:
         return ScheduleChange(*stops, min(stops))

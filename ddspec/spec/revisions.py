@@ -97,6 +97,11 @@ class Entry:
     path: str
     """From the root of the repository."""
 
+    @property
+    def readable(self) -> bool:
+        """Whether it is a file, and no larger than what a person writes."""
+        return self.mode not in (LINK, GITLINK) and self.size <= MAX_BYTES
+
 
 @dataclass(frozen=True)
 class Revision:
@@ -157,8 +162,8 @@ class Revision:
             )
         return self.source(inside, KEYS)
 
-    def renamed(self, path: str) -> str | None:
-        """Return what a file, now at `path`, was called at this revision if git sees a rename.
+    def renames(self) -> dict[str, str]:
+        """Return the paths of this revision of files that are called otherwise now, by those.
 
         Compared with what is staged; without a working tree, with HEAD.
         """
@@ -168,8 +173,7 @@ class Revision:
         filters = ["-z", "-M", "--name-status", "--diff-filter=R", "--end-of-options"]
         answer = ask(self.repository.folder, [*listed, *filters, *ends])
         fields = answer.text.split("\0")
-        pairs = zip(fields[1::3], fields[2::3], strict=False)
-        return next((old for old, new in pairs if new == path), None)
+        return dict(zip(fields[2::3], fields[1::3], strict=False))
 
     def _listed(self, path: str, *options: str) -> Iterator[Entry]:
         wanted = ["ls-tree", "-z", "-l", "--full-tree", *options, self.commit]

@@ -129,10 +129,8 @@ def test_a_renamed_file_is_found_under_its_old_name(repo: Repo, staged: bool) ->
     repo.git("mv", "long.yaml", "other name.yaml")
     if not staged:
         repo.commit()
-    before = opened().revision("before")
 
-    assert before.renamed("other name.yaml") == "long.yaml"
-    assert before.renamed("specs/x.yaml") is None
+    assert opened().revision("before").renames() == {"other name.yaml": "long.yaml"}
 
 
 def test_the_fork_is_where_a_branch_left_another(repo: Repo) -> None:
@@ -185,7 +183,7 @@ def test_what_a_repository_configures_is_not_run(repo: Repo) -> None:
     main = opened().revision("main")
 
     main.read("specs/x.yaml")
-    main.renamed("specs/x.yaml")
+    main.renames()
     list(main.files())
 
     assert not (repo.folder / "owned").exists()
