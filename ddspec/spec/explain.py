@@ -104,11 +104,11 @@ def _explained(
     found = [(detail, shapes.resolve(detail["loc"])) for detail in details]
     kept = [(detail, at) for detail, at in found if _speaks(document, detail, at)]
     told = (_Explainer(document, shapes, detail, at, also).diagnostic() for detail, at in kept)
-    return [_noted(document, one) for one in told]
+    return [with_source(document, one) for one in told]
 
 
-def _noted(document: Document, problem: Diagnostic) -> Diagnostic:
-    """Return a problem of another file than the named one with how that file came in."""
+def with_source(document: Document, problem: Diagnostic) -> Diagnostic:
+    """Return a problem; one of another file than the named one says how that file came in."""
     note = document.others.get(problem.place.file) if problem.place else None
     return problem if note is None else noted(problem, note)
 

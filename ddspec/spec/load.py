@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from ddspec.canon import Digest, Json
 from ddspec.errors import DdspecError, Diagnostic, Exit, Place
 from ddspec.spec.experiment import Experiment
-from ddspec.spec.explain import MAX_TOLD, explained, in_order, validate
+from ddspec.spec.explain import MAX_TOLD, explained, in_order, validate, with_source
 from ddspec.spec.interpolate import expand_location, misplaced_variables
 from ddspec.spec.layers import DIRECTIVES, Ground, Layer, Layers, Stack, bare, over, with_rest
 from ddspec.spec.merge import only
@@ -103,6 +103,10 @@ class Loaded:
         through an alias, the text that the alias stands for.
         """
         return self.document.place(*path)
+
+    def told(self, problems: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+        """Return problems of settings; those in a preset or parent say how that came in."""
+        return tuple(with_source(self.document, problem) for problem in problems)
 
     def origin(self, *path: str | int) -> Origin:
         """Return which layer gives the setting at `path`, and where."""
