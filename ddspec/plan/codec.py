@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NoReturn
 
 from ddspec.disk import write_whole
 from ddspec.errors import DdspecError, Diagnostic, Exit, Place
 from ddspec.plan.blocks import MAX_BYTES
-from ddspec.plan.compile import compile_plan
+from ddspec.plan.compile import compile_again, compile_spec
 from ddspec.plan.diff import changed_settings
 from ddspec.plan.ir import Plan, spec_digest
 from ddspec.plan.text import dump_plan, load_plan
 from ddspec.presets.protocols import PROTOCOLS
 from ddspec.spec.experiment import Experiment
-from ddspec.spec.load import load_spec
+from ddspec.spec.load import Loaded, load_spec, with_overrides
 
 if TYPE_CHECKING:
     from ddspec.spec.lock import Lock
 
 SHOWN = 3
 """Changed settings that a message names."""
+VARIANT = "variant "
 
 
 def write_plan(plan: Plan, path: Path, *, spec: Path | None = None) -> None:
@@ -62,7 +63,7 @@ def check_plan(path: Path, spec: Path | None = None) -> None:
     text = plan_text(path)
     plan, made_from = load_plan(text, str(path))
     spec = spec or _origin(path, made_from)
-    fresh = _compiled(spec) if spec is not None else compile_plan(plan.experiment)
+    fresh = compile_again(plan) if spec is None else _compiled(spec)
     if dump_plan(fresh, made_from=made_from) != text:
         moved = () if spec is None else tuple(_moved(plan, path, spec))
         reasons = (*moved, *preset_notes(plan, path)) or (_rest(plan, fresh, path),)
@@ -70,17 +71,43 @@ def check_plan(path: Path, spec: Path | None = None) -> None:
 
 
 def preset_notes(plan: Plan, path: Path) -> tuple[Diagnostic, ...]:
-    """Return a note where a protocol of this name is another one by now; it does not forbid a run.
+    """Return a note where a preset or protocol of a name is another one by now.
 
-    The plan carries the protocol that it was made with.
+    It does not forbid a run: the plan carries what it was made with.
     """
-    name = plan.experiment.evaluate.protocol
-    if not isinstance(name, str) or (name in PROTOCOLS and PROTOCOLS[name]() == plan.protocol):
-        return ()
-    message = (
-        f"preset: protocol `{name}` is another one now; this plan keeps the one it was made with"
+    told = [f"`{name}`" for name in moved_presets(plan)]
+    told += [f"protocol `{name}`" for name in dict.fromkeys(_other_protocols(plan))]
+    return tuple(
+        Diagnostic(
+            f"preset: {what} is another one now; this plan keeps the one it was made with",
+            Place(str(path)),
+        )
+        for what in told
     )
-    return (Diagnostic(message, Place(str(path))),)
+
+
+def moved_presets(plan: Plan) -> tuple[str, ...]:
+    """Return the presets that a plan was made with which are others by now, or gone."""
+    if not plan.presets:
+        return ()
+    from ddspec.spec.load import METHODS
+    from ddspec.spec.presets import preset_names, read_preset
+
+    known = preset_names(METHODS)
+    return tuple(
+        name
+        for name, digest in plan.presets.items()
+        if name not in known or read_preset(name, METHODS).digest != digest
+    )
+
+
+def _other_protocols(plan: Plan) -> Iterator[str]:
+    for variant in plan.variants:
+        name = variant.experiment.evaluate.protocol
+        if isinstance(name, str) and not (
+            name in PROTOCOLS and PROTOCOLS[name]() == variant.protocol
+        ):
+            yield name
 
 
 def _origin(path: Path, made_from: str | None) -> Path | None:
@@ -92,23 +119,52 @@ def _origin(path: Path, made_from: str | None) -> Path | None:
 
 
 def _moved(plan: Plan, path: Path, spec: Path) -> Iterator[Diagnostic]:
-    """Yield why a plan no longer follows from its spec and data lock."""
+    """Yield why a plan no longer follows from its spec and data lock.
+
+    What a preset alone changed is no reason: the plan keeps the values that it was made with.
+    """
     old, new = shlex.quote(str(path)), shlex.quote(str(spec))
     again = f"look at `ddspec diff {old} {new}`, then `ddspec plan {new} -o {old}`"
-    loaded = load_spec(spec).experiment
-    if spec_digest(loaded) != spec_digest(plan.experiment):
-        named = _named(plan, loaded)
-        message = f"spec: `{spec}` changed since this plan was made: {named}"
+    loaded = load_spec(spec)
+    changed = tuple(_changed(plan, loaded))
+    if changed and not _by_presets(plan, loaded, changed):
+        message = f"spec: `{spec}` changed since this plan was made: {_named(changed)}"
         yield Diagnostic(message, Place(str(path)), again)
-    lock = _lock(spec) if plan.data.name == loaded.dataset.kind else None
+    lock = _lock(spec) if plan.data.name == loaded.experiment.dataset.kind else None
     if lock is not None and lock.digest != plan.data.content:
         message = f"data: `{spec.stem}.lock.yaml` names other images than this plan was made for"
         yield Diagnostic(message, Place(str(path)), again)
 
 
+def _changed(plan: Plan, loaded: Loaded) -> Iterator[str]:
+    """Yield the settings that are others now, and the variants that came and went."""
+    now = dict(_experiments(loaded))
+    was = {variant.name: variant.experiment for variant in plan.variants}
+    yield from (VARIANT + name for name in was if name and name not in now)
+    yield from (VARIANT + name for name in now if name and name not in was)
+    if now.keys() != was.keys() and not (now.keys() & was.keys()):
+        yield "matrix"
+    for name in was.keys() & now.keys():
+        if spec_digest(was[name]) != spec_digest(now[name]):
+            yield from (setting.path for setting in changed_settings(was[name], now[name]))
+
+
+def _experiments(loaded: Loaded) -> Iterator[tuple[str, Experiment]]:
+    if not loaded.combinations:
+        yield "", loaded.experiment
+    for one in loaded.combinations:
+        yield one.name, with_overrides(loaded, one.overrides).experiment
+
+
+def _by_presets(plan: Plan, loaded: Loaded, changed: Sequence[str]) -> bool:
+    """Return whether presets that moved are all there is to what changed."""
+    if not moved_presets(plan) or any(path.startswith((VARIANT, "matrix")) for path in changed):
+        return False
+    return all(loaded.origin(*path.split(".")).kind in ("preset", "default") for path in changed)
+
+
 def _compiled(spec: Path) -> Plan:
-    loaded = load_spec(spec)
-    return compile_plan(loaded.experiment, _lock(spec), loaded.place)
+    return compile_spec(load_spec(spec), _lock(spec))
 
 
 def _lock(spec: Path) -> Lock | None:
@@ -121,20 +177,26 @@ def _lock(spec: Path) -> Lock | None:
     return read_lock(beside)
 
 
-def _named(plan: Plan, now: Experiment) -> str:
-    """Return the settings that are others now."""
-    changed = [f"`{setting.path}`" for setting in changed_settings(plan.experiment, now)]
-    more = f" and {len(changed) - SHOWN} more" if len(changed) > SHOWN else ""
-    return ", ".join(changed[:SHOWN]) + more
+def _named(changed: Sequence[str]) -> str:
+    """Return what is different now, the first of it by name."""
+    each = [f"`{one}`" for one in dict.fromkeys(changed)]
+    more = f" and {len(each) - SHOWN} more" if len(each) > SHOWN else ""
+    return ", ".join(each[:SHOWN]) + more
 
 
 def _rest(plan: Plan, fresh: Plan, path: Path) -> Diagnostic:
     """Return why bytes differ although spec, data and presets are what they were."""
     keys = {stage.key for stage in plan}
     other = sum(stage.key not in keys for stage in fresh)
-    if plan.experiment != fresh.experiment:
-        message = f"spec: {_named(plan, fresh.experiment)} changed, which no stage depends on"
-    elif plan.data != fresh.data:
+    pairs = list(zip(plan.variants, fresh.variants, strict=False))
+    settings = [
+        setting.path
+        for was, now in pairs
+        for setting in changed_settings(was.experiment, now.experiment)
+    ]
+    if settings:
+        message = f"spec: {_named(settings)} changed, which no stage depends on"
+    elif any(was.data != now.data for was, now in pairs):
         message = "data: what is published about them is described differently by this version"
     elif other:
         message = f"compiler: this version makes {other} stages differently from the same spec"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ddspec.canon import Json
+from ddspec.canon import Digest, Json
 from ddspec.errors import DdspecError, Diagnostic, Exit
 from ddspec.plan.check import check
 from ddspec.plan.data import data_facts
@@ -54,10 +55,33 @@ def compile_noted(loaded: Loaded, lock: Lock | None = None) -> tuple[Plan, tuple
     Raises `DdspecError` with every problem of every variant, each once.
     """
     if not loaded.combinations:
-        plan = compile_plan(loaded.experiment, lock, loaded.place)
-        notes = check(loaded.experiment, plan.data, loaded.place).notes
+        try:
+            plan = compile_plan(loaded.experiment, lock, loaded.place)
+        except DdspecError as error:
+            raise DdspecError(loaded.told(error.diagnostics), exit=error.exit) from None
+        notes = loaded.told(check(loaded.experiment, plan.data, loaded.place).notes)
+        plan = replace(plan, presets=loaded.presets)
         return plan, (*(loaded.notes if loaded.presets else ()), *notes)
     return _Matrix(loaded, lock).plan()
+
+
+def compile_again(plan: Plan) -> Plan:
+    """Compile what is inside a plan file, without the spec that it was made from."""
+    shared = Shared()
+    every = [_again(variant, shared) for variant in plan.variants]
+    if plan.is_matrix:
+        return united(plan.name, every, plan.presets)
+    stages = tuple(every[0].stages.by_label.values())
+    return Plan(plan.name, (every[0].variant,), stages, plan.presets)
+
+
+def _again(variant: Variant, shared: Shared) -> Lowered:
+    experiment = variant.experiment
+    data = data_facts(experiment.dataset)
+    if data.content is None:
+        data = variant.data  # what a lock said is in the plan alone
+    now = replace(variant, protocol=protocol_of(experiment), data=data)
+    return Lowered(now, lowered(experiment, now.protocol, data, shared))
 
 
 def protocol_of(experiment: Experiment) -> ProtocolSpec:
@@ -74,6 +98,7 @@ class _Matrix:
         self.shared = Shared()
         self.errors: dict[Diagnostic, None] = {}
         self.notes: dict[Diagnostic, None] = {}
+        self.presets: dict[str, Digest] = {}
 
     def plan(self) -> tuple[Plan, tuple[Diagnostic, ...]]:
         every = list(self._lowered())
@@ -83,7 +108,8 @@ class _Matrix:
         if self.errors:
             raise DdspecError(_in_order(self.errors), exit=Exit.INVALID)
         name = every[0].variant.experiment.name
-        return united(name, every), tuple(_in_order(self.notes))
+        presets = dict(sorted(self.presets.items()))
+        return united(name, every, presets), tuple(_in_order(self.notes))
 
     def _lowered(self) -> Iterator[Lowered]:
         from ddspec.spec.load import with_overrides
@@ -96,6 +122,7 @@ class _Matrix:
             except DdspecError as error:
                 self.errors.update(dict.fromkeys(error.diagnostics))
                 continue
+            self.presets |= made.presets
             variant = self._checked(one.name, one.settings, made)
             if variant is not None:
                 stages = lowered(variant.experiment, variant.protocol, variant.data, self.shared)
@@ -107,8 +134,9 @@ class _Matrix:
         experiment = memo.known(made.experiment, self.loaded.experiment)
         data = memo.once(_data, experiment, self.lock)
         report = check(experiment, data, made.place, memo)
-        self.errors.update(dict.fromkeys(report.errors))
-        self.notes.update(dict.fromkeys((*(made.notes if made.presets else ()), *report.notes)))
+        self.errors.update(dict.fromkeys(made.told(report.errors)))
+        notes = (*(made.notes if made.presets else ()), *made.told(report.notes))
+        self.notes.update(dict.fromkeys(notes))
         if report.errors:
             return None
         return Variant(name, settings, experiment, memo.once(protocol_of, experiment), data)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import groupby
 
-from ddspec.plan.estimate import Cost, stage_cost
-from ddspec.plan.ir import Plan, Stage
+from ddspec.plan.estimate import Cost, stage_costs
+from ddspec.plan.ir import Plan, Stage, own_label
 from ddspec.plan.labels import pattern, range_label
 
 
@@ -21,7 +20,10 @@ class Group:
     @property
     def label(self) -> str:
         """The common label, `pool/0..4`."""
-        return range_label([stage.label for stage in self.stages])
+        labels = list(dict.fromkeys(own_label(stage.label) for stage in self.stages))
+        variants = dict.fromkeys(stage.label.partition("@")[2] for stage in self.stages)
+        name = next(iter(variants)) if len(variants) == 1 else "*"
+        return range_label(labels) + (f"@{name}" if name else "")
 
     @property
     def needs(self) -> str:
@@ -42,11 +44,14 @@ class Group:
 
 
 def groups(plan: Plan) -> tuple[Group, ...]:
-    """Return the stages of a plan grouped by label, in their order."""
+    """Return the stages of a plan grouped by label, in their order; variants share a group."""
+    costs = stage_costs(plan)
+    alike: dict[str, list[Stage]] = {}
+    for stage in plan:
+        alike.setdefault(pattern(own_label(stage.label)), []).append(stage)
     return tuple(
-        Group(members, tuple(stage_cost(plan, stage.work) for stage in members))
-        for _, run in groupby(plan, key=lambda stage: pattern(stage.label))
-        for members in [tuple(run)]
+        Group(tuple(members), tuple(costs[stage.label] for stage in members))
+        for members in alike.values()
     )
 
 

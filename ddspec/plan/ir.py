@@ -87,6 +87,8 @@ class Plan:
     variants: tuple[Variant, ...]
     """At least one; without a matrix, one whose name is empty."""
     stages: tuple[Stage, ...]
+    presets: Mapping[str, Digest] = field(default_factory=dict)
+    """Digests of the presets that give values, by name; part of no key."""
     _by_label: Mapping[str, Stage] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -152,7 +154,7 @@ class Plan:
             return self
         stages = tuple(_alone(self._by_label[label]) for label in variant.labels)
         alone = replace(variant, name="", settings={}, labels=())
-        return Plan(variant.experiment.name, (alone,), stages)
+        return Plan(variant.experiment.name, (alone,), stages, self.presets)
 
     def users(self, label: str) -> tuple[str, ...]:
         """Return the names of the variants that need a stage."""

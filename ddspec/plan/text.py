@@ -16,12 +16,15 @@ from pydantic import ValidationError
 from ddspec.canon import Json, digest
 from ddspec.errors import DdspecError, Diagnostic, Exit, Place
 from ddspec.plan.blocks import emit, parse
-from ddspec.plan.document import REVISIONS, document_of, plan_of
+from ddspec.plan.document import document_of, plan_of
+from ddspec.plan.document_parts import REVISIONS
 from ddspec.plan.ir import Plan
 from ddspec.plan.keys import recomputed_keys
 from ddspec.visible import visible
 
 PLAN_FORMAT = "ddspec.plan/1"
+MINOR = 1
+"""Raised with every addition; readers of the same major leave out what they do not know."""
 FORMAT = re.compile(r"ddspec\.plan/(\d{1,6})")
 AGAIN = "make it again with `ddspec plan SPEC -o FILE`"
 
@@ -38,7 +41,12 @@ def dump_plan(plan: Plan, *, made_from: str | None = None) -> str:
             hint="run `ddspec lock SPEC --data DIR` where the data are, and commit the lock",
         )
     body = document_of(plan, made_from)
-    head = {"format": PLAN_FORMAT, "plan": plan.digest, "checksum": digest(body)}
+    head: dict[str, Json] = {
+        "format": PLAN_FORMAT,
+        "minor": MINOR,
+        "plan": plan.digest,
+        "checksum": digest(body),
+    }
     spec = "SPEC" if made_from is None else visible(shlex.quote(made_from))
     return (
         "# What `ddspec run` will do. Not for editing: change the spec, then write it again with\n"
@@ -58,9 +66,11 @@ def load_plan(text: str, name: str) -> tuple[Plan, str | None]:
     try:
         _check_revisions(body["revisions"], name)
         plan = plan_of(body)
-        stage = _first_edited(plan)
+        # the keys of a matrix are short in its text: they were computed to be read
+        stage = None if plan.is_matrix else _first_edited(plan)
         told, found = [document.get("plan"), document.get("checksum")], [plan.digest, digest(body)]
     except (ValidationError, LookupError, TypeError, ValueError, AttributeError) as error:
+        _refuse_later(document, name, error)
         _refuse(name, f"this plan was edited by hand, it does not fit together: {_brief(error)}")
     if stage is not None:
         _refuse(name, f"this plan was edited by hand: `{stage}` has another key than its work")
@@ -70,7 +80,16 @@ def load_plan(text: str, name: str) -> tuple[Plan, str | None]:
     return plan, made_from if isinstance(made_from, str) else None
 
 
-_HEAD = ("format", "plan", "checksum")
+def _refuse_later(document: Mapping[str, Json], name: str, error: Exception) -> None:
+    """Say so where a plan does not fit because a later version of the format wrote it."""
+    minor = document.get("minor", 0)
+    if isinstance(minor, int) and minor > MINOR:
+        written = f"{PLAN_FORMAT}.{minor}; this version reads {PLAN_FORMAT}.{MINOR}"
+        message = f"this plan asks for what is not known here, it is {written}: {_brief(error)}"
+        _refuse(name, message)
+
+
+_HEAD = ("format", "minor", "plan", "checksum")
 
 
 def _check_format(document: Mapping[str, Json], name: str) -> None:

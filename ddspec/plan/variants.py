@@ -20,7 +20,7 @@ class Lowered:
     stages: Stages
 
 
-def united(name: str, lowered: Sequence[Lowered]) -> Plan:
+def united(name: str, lowered: Sequence[Lowered], presets: Mapping[str, Digest]) -> Plan:
     """Return the plan of a matrix; the order is that of the variants, upstream first in each.
 
     A stage is known by its key, and without a data lock by what its key would be. Where two
@@ -36,12 +36,12 @@ def united(name: str, lowered: Sequence[Lowered]) -> Plan:
                 stages[identity] = _renamed(
                     one.stages.by_label[label], names, one.stages.identities
                 )
-    made = {stage.label: stage for stage in stages.values()}
+    made = Made({stage.label: stage for stage in stages.values()})
     variants = (
         replace(one.variant, labels=_used(one.stages, labels, names, made))
         for one, labels in zip(lowered, wanted, strict=True)
     )
-    return Plan(name, tuple(variants), tuple(stages.values()))
+    return Plan(name, tuple(variants), tuple(stages.values()), presets)
 
 
 def _wanted(lowered: Sequence[Lowered]) -> list[Collection[str]]:
@@ -84,25 +84,34 @@ def _used(
     stages: Stages,
     wanted: Collection[str],
     names: Mapping[Digest, str],
-    made: Mapping[str, Stage],
+    made: Made,
 ) -> tuple[str, ...]:
     """Return the plan's labels of what a variant needs, with all that comes before."""
-    labels = [names[stages.identities[label]] for label in wanted]
-    if wanted is stages.by_label:
-        return tuple(dict.fromkeys(labels))
-    return closed(labels, made)
+    labels = {names[stages.identities[label]] for label in wanted}
+    return made.in_order(labels) if wanted is stages.by_label else made.closed(labels)
 
 
-def closed(labels: Iterable[str], made: Mapping[str, Stage]) -> tuple[str, ...]:
-    """Return labels and those of all stages before them, in the order of the plan."""
-    found = set[str]()
-    open_ = list(labels)
-    while open_:
-        label = open_.pop()
-        if label not in found:
-            found.add(label)
-            open_.extend(made[label].upstream.values())
-    return tuple(label for label in made if label in found)
+class Made:
+    """The stages of a plan by label, upstream first."""
+
+    def __init__(self, stages: Mapping[str, Stage]) -> None:
+        self.stages = stages
+        self._places = {label: place for place, label in enumerate(stages)}
+
+    def in_order(self, labels: Iterable[str]) -> tuple[str, ...]:
+        """Return labels in the order of the plan; KeyError for one that it does not have."""
+        return tuple(sorted(labels, key=self._places.__getitem__))
+
+    def closed(self, labels: Iterable[str]) -> tuple[str, ...]:
+        """Return labels and those of all stages before them, in the order of the plan."""
+        found = set[str]()
+        waiting = list(labels)
+        while waiting:
+            label = waiting.pop()
+            if label not in found:
+                found.add(label)
+                waiting.extend(self.stages[label].upstream.values())
+        return self.in_order(found)
 
 
 def _is_shard(stage: Stage) -> bool:

@@ -155,7 +155,7 @@ def stage_line(document: dict[str, Any], label: str) -> dict[str, Any]:
             id="a newer revision",
         ),
         pytest.param(
-            lambda d: d["revisions"].update(prune=1), "does not know it", id="an unknown work"
+            lambda d: d["revisions"].update(sorcery=1), "does not know it", id="an unknown work"
         ),
         pytest.param(
             lambda d: d["works"]["distill"].update(images_per_class=2),
