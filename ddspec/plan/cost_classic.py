@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import assert_never
 
-from ddspec.plan.cost_layers import Layer, conv, linear, norm, pool, strided
+from ddspec.plan.cost_layers import Layer, conv, linear, norm, pool, relu, strided
 from ddspec.plan.cost_torchvision import basic_block, dense_blocks
 from ddspec.spec.network import ClassicSpec
 
@@ -42,8 +42,7 @@ def _alexnet(network: ClassicSpec, channels: int, size: int, classes: int) -> It
     side, inputs = _padded(channels, size), channels
     for outputs, kernel, pooled in ALEXNET:
         yield conv(inputs, outputs, kernel, side, bias=True)
-        area = outputs * side * side
-        yield Layer(0, 0, area) if network.norm is None else norm(outputs, side)
+        yield relu(outputs, side) if network.norm is None else norm(outputs, side)
         inputs = outputs
         if pooled:
             side //= 2

@@ -2,35 +2,99 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
-from typing import assert_never
+from typing import Literal, TypeAlias, assert_never
 
 from ddspec.plan.cost_classic import classic_layers
-from ddspec.plan.cost_layers import Layer, conv, linear, norm, pool
+from ddspec.plan.cost_layers import Layer, conv, layer_norm, linear, norm, pool, relu
 from ddspec.plan.cost_torchvision import torchvision_layers
 from ddspec.spec.network import (
     ClassicSpec,
     ConvNetSpec,
     NetworkSpec,
+    Norm,
     ResNetApSpec,
     TorchvisionSpec,
 )
 
+Compared: TypeAlias = Literal["kernels", "matrices", "all"]
+Order: TypeAlias = Literal[0, 1, 2]
+"""Forward, training step, gradient of a gradient."""
+
+
+SECOND_ORDER: Mapping[Norm, tuple[float, float]] = {
+    "none": (3.0, 1.25),
+    "instance": (5.0, 2.0),
+    "group": (5.0, 2.0),
+    "layer": (5.0, 8.0),
+    "batch": (5.0, 8.0),
+}
+"""What a gradient of a gradient holds at its peak: numbers for each that a norm takes, all over
+the network, and once more at its largest map. Read off torch's formulas by counting."""
+
+STEP_KEPT: Mapping[Norm, float] = {
+    "none": 2.4,
+    "instance": 4.5,
+    "group": 4.5,
+    "layer": 4.5,
+    "batch": 4.5,
+}
+"""Numbers for each that a norm takes which stay after a step that one differentiates through."""
+
+PASSED: Mapping[Norm, tuple[float, float, float]] = {
+    "none": (4.5, 12.0, 39.0),
+    "instance": (6.5, 21.0, 105.0),
+    "group": (6.5, 21.0, 105.0),
+    "layer": (6.5, 21.0, 160.0),
+    "batch": (6.5, 21.0, 160.0),
+}
+"""What eager kernels read and write for each number that a norm takes: forward, in a training
+step, and in a gradient of a gradient distance."""
+
+STARTED: Mapping[Norm, tuple[int, int, int]] = {
+    "none": (4, 8, 35),
+    "instance": (5, 10, 105),
+    "group": (5, 10, 105),
+    "layer": (5, 10, 100),
+    "batch": (5, 12, 120),
+}
+"""Kernels of a layer with its norm, ReLU and pooling, for the same three."""
+
+RESIDUAL = 3.5
+"""Largest maps that a forward pass of blocks with shortcuts holds at once; a chain holds 2.25."""
+CHAIN = 2.25
+
 
 @dataclass(frozen=True, slots=True)
 class NetworkCost:
-    """Sums over a network; operations are those of one image, forward."""
+    """Sums over a network; operations and numbers are those of one image.
+
+    Operations are twice the multiplications of convolutions and linear layers. What is neglected
+    (norms, ReLUs, pooling, the distance of gradients, the update) is pointwise: some ten operations
+    for each of `normed`, against twice 9 x channels for the convolution before it.
+    """
 
     parameters: int
     flops: int
-    """Twice the multiplications of convolutions and linear layers; the rest is neglected."""
+    """Forward."""
     stem_flops: int
     """Part of the first layer, whose input needs no gradient in ordinary training."""
-    floats: int
-    """Numbers kept for the backward pass."""
+    head_flops: int
+    """Part of the last layer, the classifier."""
+    kept: int
+    """Numbers that training holds at its peak."""
+    forward: int
+    """Numbers that a forward pass alone holds at its peak."""
+    normed: int
+    """Numbers that norms take; where there are none, ReLUs."""
+    widest: int
+    """The most that one of them takes."""
+    layers: int
+    """How many of them there are."""
+    norm: Norm
 
     @property
     def training_flops(self) -> int:
@@ -38,25 +102,93 @@ class NetworkCost:
         return 3 * self.flops - self.stem_flops
 
     @property
-    def matching_flops(self) -> int:
-        """Gradient of a gradient distance for one synthetic image: 8 x forward.
+    def image_flops(self) -> int:
+        """Forward, and the gradient in the image with the parameters fixed: 2 x forward."""
+        return 2 * self.flops
 
-        Each layer is applied once, the first backward applies it twice (input, weights), and
-        differentiating those three gives five more; the stem lacks two of them.
+    def target_flops(self, compared: Compared) -> int:
+        """Return the gradient in the compared parameters of one real image."""
+        return self.training_flops - (self.head_flops if compared == "kernels" else 0)
+
+    def matching_flops(self, compared: Compared) -> int:
+        """Return the gradient of a gradient distance in one synthetic image: 8 x forward.
+
+        A convolution is applied once, the first backward applies it twice (input, weights), and
+        differentiating those three takes five more. The stem lacks its input gradient and the two
+        that follow from it; of the linear classifier torch leaves out one, and three more where it
+        is not compared.
         """
-        return 8 * self.flops - 2 * self.stem_flops
+        head = 4 if compared == "kernels" else 1
+        return 8 * self.flops - 3 * self.stem_flops - head * self.head_flops
+
+    @property
+    def second_order(self) -> int:
+        """Numbers that a gradient of a gradient distance holds at its peak."""
+        all_over, largest = SECOND_ORDER[self.norm]
+        return round(all_over * self.normed + largest * self.widest)
+
+    @property
+    def step_kept(self) -> int:
+        """Numbers that a student's step leaves behind, so that one may differentiate through it."""
+        return round(STEP_KEPT[self.norm] * self.normed)
+
+    def passed(self, order: Order) -> int:
+        """Return the numbers that kernels read and write for one image."""
+        return round(PASSED[self.norm][order] * self.normed)
+
+    def started(self, order: Order) -> int:
+        """Return the kernels that one batch starts."""
+        return STARTED[self.norm][order] * self.layers + 10
 
 
 @cache
 def network_cost(network: NetworkSpec, *, channels: int, size: int, classes: int) -> NetworkCost:
     """Count a network for images of `channels` x `size` x `size` and `classes` outputs."""
     layers = tuple(_layers(network, channels, size, classes))
+    widest = max(layer.normed for layer in layers)
+    chain = isinstance(network, ConvNetSpec) or norm_of(network) == "none"
     return NetworkCost(
         parameters=sum(layer.parameters for layer in layers),
         flops=2 * sum(layer.multiplications for layer in layers),
         stem_flops=2 * layers[0].multiplications,
-        floats=sum(layer.floats for layer in layers),
+        head_flops=2 * layers[-1].multiplications,
+        kept=_kept(layers),
+        forward=round((CHAIN if chain else RESIDUAL) * widest),
+        normed=sum(layer.normed for layer in layers),
+        widest=widest,
+        layers=sum(layer.normed > 0 for layer in layers),
+        norm=norm_of(network),
     )
+
+
+def norm_of(network: NetworkSpec) -> Norm:
+    """Return the norm of an architecture."""
+    match network:
+        case ConvNetSpec() | ResNetApSpec():
+            return network.norm
+        case TorchvisionSpec():
+            return "batch"
+        case ClassicSpec(model="alexnet"):
+            return network.norm or "none"
+        case ClassicSpec(model="resnet10" | "densenet121"):
+            return network.norm or "batch"
+        case ClassicSpec():
+            return network.norm or "instance"
+        case _:
+            assert_never(network)
+
+
+def _kept(layers: Sequence[Layer]) -> int:
+    """Return the numbers that a training step holds at its peak.
+
+    What the layers up to one have kept, while the gradients of its output and input are there;
+    what later layers have kept is free by then.
+    """
+    peak = held = 0
+    for layer in layers:
+        held += layer.floats
+        peak = max(peak, held + 2 * layer.area)
+    return peak
 
 
 def convnet_sides(network: ConvNetSpec, *, channels: int, size: int) -> tuple[int, ...]:
@@ -99,12 +231,11 @@ def _convnet(network: ConvNetSpec, channels: int, size: int, classes: int) -> It
 
 
 def _convnet_norm(network: ConvNetSpec, side: int) -> Layer:
-    area = network.width * side * side
     match network.norm:
         case "none":
-            return Layer(0, 0, area)
+            return relu(network.width, side)
         case "layer":
-            return Layer(2 * area, 0, 2 * area)
+            return layer_norm(network.width, side)
         case "instance" | "batch" | "group":
             return norm(network.width, side)
         case _:

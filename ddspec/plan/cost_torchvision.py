@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import assert_never
 
-from ddspec.plan.cost_layers import Layer, conv, depthwise, linear, norm, pool, strided
+from ddspec.plan.cost_layers import Layer, conv, depthwise, linear, norm, norm_silu, pool, strided
 from ddspec.spec.network import TorchvisionSpec
 
 RESNETS = {
@@ -200,7 +200,7 @@ EFFICIENTNET_B0 = (
 def _efficientnet_b0(channels: int, size: int, classes: int) -> Iterator[Layer]:
     side = strided(size)
     yield conv(channels, 32, 3, side)
-    yield norm(32, side)
+    yield norm_silu(32, side)
     inputs = 32
     for expansion, kernel, stride, outputs, repeats in EFFICIENTNET_B0:
         for index in range(repeats):
@@ -208,7 +208,7 @@ def _efficientnet_b0(channels: int, size: int, classes: int) -> Iterator[Layer]:
             yield from _inverted_block(inputs, inputs * expansion, outputs, kernel, side, after)
             inputs, side = outputs, after
     yield conv(320, 1280, 1, side)
-    yield norm(1280, side)
+    yield norm_silu(1280, side)
     yield linear(1280, classes)
 
 
@@ -218,11 +218,12 @@ def _inverted_block(
     """Yield expansion, depthwise convolution, squeeze and excitation, projection."""
     if wide != inputs:
         yield conv(inputs, wide, 1, side)
-        yield norm(wide, side)
+        yield norm_silu(wide, side)
     yield depthwise(wide, kernel, after)
-    yield norm(wide, after)
+    yield norm_silu(wide, after)
     squeezed = max(1, inputs // 4)
     yield conv(wide, squeezed, 1, 1, bias=True)
     yield conv(squeezed, wide, 1, 1, bias=True)
+    yield pool(wide, after)  # the maps that squeeze and excitation has weighted
     yield conv(wide, outputs, 1, after)
     yield norm(outputs, after, relu=False)

@@ -2,30 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import assert_never
 
+from ddspec.plan import cost_disk as disk
+from ddspec.plan.cost_distill import Distilling
 from ddspec.plan.cost_networks import NetworkCost, network_cost
+from ddspec.plan.cost_tally import Tally, predicted, trained
 from ddspec.plan.ir import DataFacts, Plan
-from ddspec.plan.works import factor_of, views_per_class
+from ddspec.plan.works import factor_of
 from ddspec.spec.evaluate import ProtocolSpec
-from ddspec.spec.method import FrozenInnerSpec
+from ddspec.spec.method import FreshPoolSpec, OnlinePoolSpec, SoftLabelsSpec
 from ddspec.spec.network import NetworkSpec
 from ddspec.wire.work import (
+    CheckpointWork,
     DistillWork,
     EvaluateWork,
     MergeWork,
     Precision,
     PrepareWork,
     PretrainWork,
+    PruneWork,
+    RelabelWork,
     SelectWork,
+    Teachers,
     Work,
 )
 
-SECOND_ORDER_COPIES = 3
-"""Forward values, those of the first backward and those of the second live at once."""
 PARAMETER_COPIES = 4
 """Parameters, gradients, momentum and the update."""
+TEST_BATCH = 128
+"""Images that are classified at once, as runners do."""
+RESIDENT_BYTES = 8 * 2**30
+"""Splits up to this size lie in the memory of an accelerator while networks are trained on them."""
+REAL_BYTES = 512 * 2**20
+"""Real images that an evaluation trains on lie there as numbers up to this size."""
+RECORDED = 46
+"""Bytes that distillation notes down of an outer loop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +50,8 @@ class Cost:
     """Floating-point operations of networks; decoding and copying count as none."""
     output_bytes: int | None = 0
     memory_bytes: int = 0
-    """Networks and what their backward pass keeps; neither the dataset nor the engine itself."""
+    """Tensors at their peak: networks, what backward passes keep, images that stay on the device;
+    neither the engine itself nor what its libraries set aside."""
     parameters: int = 0
     """Of the network that the stage trains or learns with."""
     traffic_bytes: int = 0
@@ -49,7 +64,7 @@ class Cost:
 
 
 def stage_cost(plan: Plan, work: Work) -> Cost:
-    """Count one work of a plan.
+    """Count one work of a plan of one variant.
 
     A training image costs 3 forward passes without the stem's input gradient, a real image of
     matching the same, a synthetic one 8 (see `NetworkCost`).
@@ -60,13 +75,20 @@ def stage_cost(plan: Plan, work: Work) -> Cost:
             return count.prepare(work)
         case PretrainWork():
             return count.pretrain(work)
+        case CheckpointWork():
+            network = count.network(work.network)
+            size = disk.network_bytes(network, _width(work.precision))
+            return Cost(output_bytes=size, parameters=network.parameters)
+        case PruneWork():
+            return count.prune(work)
         case DistillWork():
             return count.distill(work)
         case SelectWork():
-            return Cost(output_bytes=count.set_bytes())
+            return count.select(work)
         case MergeWork():
-            # Images, and as many of them and of velocities again in the state.
-            return Cost(output_bytes=3 * count.set_bytes())
+            return count.merge()
+        case RelabelWork():
+            return count.relabel(work)
         case EvaluateWork():
             return count.evaluate(work)
         case _:
@@ -85,17 +107,9 @@ def stage_costs(plan: Plan) -> dict[str, Cost]:
 
 
 def inner_step_flops(plan: Plan, work: DistillWork) -> tuple[int, int, int]:
-    """Return the operations of one inner step: network training, real and synthetic gradients."""
-    cost = _network(plan.data, work.network)
-    covered = len(plan.data.classes)
-    if work.classes is not None:
-        covered = work.classes.stop - work.classes.start
-    real, views = _images_matched(plan, work)
-    return (
-        _images_trained(work) * cost.training_flops,
-        covered * real * cost.training_flops,
-        covered * views * cost.matching_flops,
-    )
+    """Return the operations of one inner step: what moves the network, real and synthetic side."""
+    count = _Counting(plan).distilling(work)
+    return count.moving().flops, count.real().flops, count.synthetic().flops
 
 
 def shard_speedup(plan: Plan) -> float | None:
@@ -106,27 +120,10 @@ def shard_speedup(plan: Plan) -> float | None:
     works = plan.distillation()
     if not works or works[0].classes is None:
         return None
-    part = sum(inner_step_flops(plan, works[0]))
-    whole = sum(inner_step_flops(plan, works[0].model_copy(update={"classes": None})))
-    return whole / part
-
-
-def _network(data: DataFacts, network: NetworkSpec) -> NetworkCost:
-    return network_cost(
-        network, channels=data.channels, size=data.size, classes=max(1, len(data.classes))
-    )
-
-
-def _images_trained(work: DistillWork) -> int:
-    inner = work.inner
-    return 0 if isinstance(inner, FrozenInnerSpec) else inner.steps * inner.batch
-
-
-def _images_matched(plan: Plan, work: DistillWork) -> tuple[int, int]:
-    """Return how many real and how many synthetic images of a class a step looks at."""
-    views = work.images_per_class * factor_of(plan.experiment) ** 2
-    real = min(work.matcher.real_batch, plan.data.smallest_class or work.matcher.real_batch)
-    return real, min(views, work.matcher.max_views)
+    count = _Counting(plan)
+    part = count.distilling(works[0]).loop()
+    whole = count.distilling(works[0].model_copy(update={"classes": None})).loop()
+    return whole.flops / part.flops if part and whole else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,80 +134,201 @@ class _Counting:
     def data(self) -> DataFacts:
         return self.plan.data
 
-    def prepare(self, work: PrepareWork) -> Cost:
-        counts = {
-            "train": self.data.train,
-            "validation": self.data.validation,
-            "test": self.data.test,
-        }
-        images = counts[work.split]
-        return Cost(output_bytes=None if images is None else images * self.image_floats())
-
-    def pretrain(self, work: PretrainWork) -> Cost:
-        network = _network(self.data, work.network)
-        images = self.data.train
-        if images is not None:
-            images = work.epochs * max(min(images, work.batch), images // work.batch * work.batch)
-        return Cost(
-            flops=None if images is None else images * network.training_flops,
-            output_bytes=4 * network.parameters,
-            memory_bytes=self.memory(network, work.batch),
+    def network(self, network: NetworkSpec) -> NetworkCost:
+        data = self.data
+        return network_cost(
+            network, channels=data.channels, size=data.size, classes=max(1, len(data.classes))
         )
 
+    def prepare(self, work: PrepareWork) -> Cost:
+        images = self.split_images(work.split)
+        if images is None:
+            return Cost(flops=0, output_bytes=None, images=None)
+        return Cost(output_bytes=disk.split_bytes(self.data, images), images=images)
+
+    def pretrain(self, work: PretrainWork) -> Cost:
+        network = self.network(work.network)
+        kept = 1 if work.record is None else len(work.record)
+        ascents = 2 if work.sharpness else 1  # GSAM takes the gradient at two points
+        mixed = work.augmentation.kind != "none" or work.cutmix > 0
+        tally = self._epochs(network, work.epochs * ascents, work.batch, augmented=mixed)
+        return _cost(
+            tally,
+            network,
+            work.precision,
+            self.trainee_bytes(network, work.batch, work.precision) + self.resident_bytes(),
+            output_bytes=kept * disk.network_bytes(network, _width(work.precision)),
+        )
+
+    def prune(self, work: PruneWork) -> Cost:
+        """Count what fine-tuning takes: at most the whole network, for it shrinks."""
+        network = self.network(work.network)
+        return _cost(
+            self._epochs(network, work.epochs, work.batch, augmented=True),
+            network,
+            work.precision,
+            self.trainee_bytes(network, work.batch, work.precision) + self.resident_bytes(),
+            output_bytes=_width(work.precision) * (work.parameters or network.parameters),
+        )
+
+    def _epochs(
+        self, network: NetworkCost, epochs: int, batch: int, *, augmented: bool
+    ) -> Tally | None:
+        """Return training on the training split; an incomplete last batch is left out."""
+        images = self.data.train
+        if images is None:
+            return None
+        batches = max(1, images // batch)
+        once = trained(network, batches * min(images, batch), batches, augmented=augmented)
+        return once * epochs
+
+    def distilling(self, work: DistillWork) -> Distilling:
+        return Distilling(work, self.data, self.network(work.network))
+
     def distill(self, work: DistillWork) -> Cost:
-        steps = (work.stop - work.start) * work.inner_steps
-        real, views = _images_matched(self.plan, work)
-        trained = 0 if isinstance(work.inner, FrozenInnerSpec) else work.inner.batch
-        at_once = max(trained, real, SECOND_ORDER_COPIES * views)
-        return Cost(
-            flops=steps * sum(inner_step_flops(self.plan, work)),
-            output_bytes=3 * self.set_bytes(work),
-            memory_bytes=self.memory(_network(self.data, work.network), at_once),
+        count = self.distilling(work)
+        loop = count.loop()
+        return _cost(
+            None if loop is None else loop * (work.stop - work.start),
+            count.network,
+            work.precision,
+            _width(work.precision) * count.memory() + self.resident_bytes(),
+            output_bytes=self.learned_bytes(count.classes, work.stop - work.start),
         )
 
     def evaluate(self, work: EvaluateWork) -> Cost:
-        network = _network(self.data, work.network)
-        memory = self.memory(network, work.protocol.batch)
-        tested = self._tested()
-        images = self._trained(work)
+        network = self.network(work.network)
+        tested = self.split_images(self.plan.experiment.evaluate.on)
+        images = self._set_images(work)
+        width = _width(work.precision)
+        memory = self.trainee_bytes(network, work.protocol.batch, work.precision)
+        memory = max(memory, width * TEST_BATCH * network.forward)
         if tested is None or images is None:
-            return Cost(flops=None, memory_bytes=memory)
-        flops = images * network.training_flops + tested * network.flops
-        return Cost(flops=flops, memory_bytes=memory)
+            return Cost(None, 0, memory, network.parameters, precision=work.precision)
+        passed, batches = _passed(work.protocol, images)
+        mixed = work.protocol.augmentation.kind != "none" or work.protocol.cutmix > 0
+        tally = trained(network, passed, batches, augmented=mixed) + predicted(
+            network, tested, TEST_BATCH
+        )
+        if work.teachers is not None:
+            tally += self._taught(work.teachers, passed, work.protocol.batch)
+        examples = width * images * self.image_floats()
+        held = 0 if work.on_real and examples > REAL_BYTES else examples
+        written = disk.figures_bytes(self.data, batches)
+        return _cost(tally, network, work.precision, memory + held, output_bytes=written)
 
-    def _tested(self) -> int | None:
-        on_test = self.plan.experiment.evaluate.on == "test"
-        return self.data.test if on_test else self.data.validation
+    def relabel(self, work: RelabelWork) -> Cost:
+        teacher = self.network(work.teachers.network)
+        images = self._distilled_images()
+        per_epoch = -(-images // work.batch)
+        epochs, steps = work.epochs, work.steps
+        views = images * epochs if epochs else (steps or 0) * min(work.batch, images)
+        batches = per_epoch * epochs if epochs else steps or 0
+        labels = 2 * views * len(self.data.classes)
+        return _cost(
+            self._taught(work.teachers, views, max(1, views // max(1, batches))),
+            teacher,
+            work.precision,
+            _width(work.precision) * (teacher.parameters + work.batch * teacher.forward),
+            output_bytes=labels,
+        )
 
-    def _trained(self, work: EvaluateWork) -> int | None:
-        """Return how many images training passes, over all epochs."""
+    def _taught(self, teachers: Teachers, images: int, batch: int) -> Tally:
+        labels, pool = self.plan.experiment.labels, self.plan.experiment.pool
+        several = isinstance(labels, SoftLabelsSpec) and labels.teachers == "pool"
+        inputs = 1
+        if several and not isinstance(pool, FreshPoolSpec | OnlinePoolSpec):
+            inputs = pool.models
+        asked = inputs * (1 if teachers.record is None else len(teachers.record))
+        return predicted(self.network(teachers.network), images, batch) * asked
+
+    def split_images(self, split: str) -> int | None:
+        """Return how many images a split has."""
+        data = self.data
+        return {"train": data.train, "validation": data.validation}.get(split, data.test)
+
+    def _set_images(self, work: EvaluateWork) -> int | None:
+        """Return how many images training passes in an epoch."""
         if work.on_real:
-            images = self.data.train
-        else:
-            # A seed path names the set that it is for: (seed, "evaluate", set, network, repeat).
-            views = views_per_class(
-                self.plan.experiment, self.data, "random" if "random" in work.seed else "distilled"
-            )
-            images = views * len(self.data.classes)
-        return None if images is None else _passed(work.protocol, images)
+            return self.data.train
+        # A seed path names the set that it is for: (seed, "evaluate", set, network, repeat).
+        if "random" in work.seed:
+            return self.plan.experiment.budget.images_per_class * len(self.data.classes)
+        return self._distilled_images()
 
-    def memory(self, network: NetworkCost, images: int) -> int:
-        width = 8 if self.plan.experiment.precision == "float64" else 4
-        return width * (PARAMETER_COPIES * network.parameters + images * network.floats)
+    def _distilled_images(self) -> int:
+        experiment = self.plan.experiment
+        views = experiment.budget.images_per_class * factor_of(experiment) ** 2
+        return views * len(self.data.classes)
+
+    def trainee_bytes(self, network: NetworkCost, images: int, precision: Precision) -> int:
+        """Return what training a network on batches of so many images holds."""
+        return _width(precision) * (PARAMETER_COPIES * network.parameters + images * network.kept)
+
+    def resident_bytes(self) -> int:
+        """Return what the training split takes where it lies on the device."""
+        size = (self.data.train or 0) * self.image_floats()
+        return size if size <= RESIDENT_BYTES else 0
 
     def image_floats(self) -> int:
         return self.data.channels * self.data.size**2
 
-    def set_bytes(self, work: DistillWork | None = None) -> int:
-        classes = len(self.data.classes)
-        if work is not None and work.classes is not None:
-            classes = work.classes.stop - work.classes.start
-        images = classes * self.plan.experiment.budget.images_per_class
-        width = 8 if self.plan.experiment.precision == "float64" else 4
-        return width * images * self.image_floats()
+    def select(self, work: SelectWork) -> Cost:
+        """Count a choice of real images; those that are drawn are kept in float32."""
+        exact = self.plan.experiment.precision == "float64" and work.selection.kind == "init"
+        data, width = self.data, 8 if exact else 4
+        size = disk.set_bytes(data, len(data.classes), work.images_per_class, width)
+        return Cost(output_bytes=size + disk.RESULT)
+
+    def merge(self) -> Cost:
+        loops = self.plan.experiment.loops.outer_loops
+        return Cost(output_bytes=self.learned_bytes(len(self.data.classes), loops))
+
+    def learned_bytes(self, classes: int, loops: int) -> int:
+        """Return what distillation publishes: the set, where it goes on, what it noted down."""
+        experiment, data = self.plan.experiment, self.data
+        images, width = experiment.budget.images_per_class, _width(experiment.precision)
+        tensors = disk.set_bytes(data, classes, images, width)
+        state = disk.state_bytes(data, classes, images, width)
+        return tensors + state + RECORDED * loops + disk.RESULT
 
 
-def _passed(protocol: ProtocolSpec, images: int) -> int:
-    if protocol.steps is not None:
-        return protocol.steps * min(protocol.batch, images)
-    return images * (protocol.epochs if isinstance(protocol.epochs, int) else 0)
+def _cost(
+    tally: Tally | None,
+    network: NetworkCost,
+    precision: Precision,
+    memory_bytes: int,
+    *,
+    output_bytes: int | None,
+) -> Cost:
+    if tally is None:
+        return Cost(None, output_bytes, memory_bytes, network.parameters, precision=precision)
+    return Cost(
+        flops=tally.flops,
+        output_bytes=output_bytes,
+        memory_bytes=memory_bytes,
+        parameters=network.parameters,
+        traffic_bytes=_width(precision) * tally.numbers,
+        kernels=tally.kernels,
+        precision=precision,
+    )
+
+
+WIDTHS: Mapping[Precision, int] = {"float32": 4, "tf32": 4, "float64": 8}
+
+
+def _width(precision: Precision) -> int:
+    return WIDTHS[precision]
+
+
+def _passed(protocol: ProtocolSpec, images: int) -> tuple[int, int]:
+    """Return how many images training passes, and in how many batches.
+
+    The incomplete last batch of an epoch is kept.
+    """
+    batches = -(-images // protocol.batch)
+    if protocol.steps is None:
+        epochs = protocol.epochs if isinstance(protocol.epochs, int) else 0
+        return images * epochs, batches * epochs
+    epochs, rest = divmod(protocol.steps, max(1, batches))
+    return epochs * images + min(images, rest * protocol.batch), protocol.steps

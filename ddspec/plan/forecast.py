@@ -14,7 +14,7 @@ from ddspec.canon import Json
 from ddspec.plan.devices import LAUNCH_S, Device
 from ddspec.plan.estimate import Cost, stage_costs
 from ddspec.plan.ir import Plan, Stage
-from ddspec.wire.work import PrepareWork
+from ddspec.wire.work import Precision, PrepareWork
 
 COMPUTE = (1.0, 0.25)
 """Fractions of a device's peak, at best and at worst. At best it is reached in full: Winograd's
@@ -70,7 +70,7 @@ class Measured:
     """Name in the table of devices."""
     traffic_bytes: int = 0
     kernels: int = 0
-    precision: str = "float32"
+    precision: Precision = "float32"
     threads: int = 1
 
     @property

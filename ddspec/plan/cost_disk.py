@@ -1,0 +1,73 @@
+"""What stages write, in bytes: tensors exactly, what describes them nearly, pictures roughly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ddspec.plan.cost_networks import NetworkCost
+from ddspec.plan.ir import DataFacts
+
+RESULT = 700
+"""Of the result and the manifest that come with every output."""
+DESCRIBED = 780
+"""Of a description in JSON without what grows: classes, figures."""
+HEADER = 78
+"""Of one tensor's entry in the header of a file of tensors."""
+PIXEL = 0.75
+"""Of one channel of a pixel in a PNG: smooth images take .5, noisy ones .95."""
+ENLARGED = 1.2
+"""The same where images of less than 24 pixels are drawn several times as large."""
+GRID_SIDE = 8192
+"""Pictures of a set are no higher and no wider than so many pixels."""
+FIGURES = 320
+"""Of what an evaluation says in JSON, without what grows."""
+CONFUSION = 9
+"""Of one number of the confusion matrix, on a line of its own."""
+PER_CLASS = 35
+CURVE = 34
+"""Of one point of a curve."""
+CURVE_POINTS = 200
+
+
+def split_bytes(data: DataFacts, images: int) -> int:
+    """Return what a prepared split takes: a byte a value, a label of 8, a description."""
+    return images * (data.channels * data.size**2 + 8) + DESCRIBED + _named(data.classes) + RESULT
+
+
+def network_bytes(network: NetworkCost, width: int) -> int:
+    """Return what one recorded network takes."""
+    return width * network.parameters + 4 * HEADER * network.layers + 2 * HEADER
+
+
+def set_bytes(data: DataFacts, classes: int, images_per_class: int, width: int) -> int:
+    """Return what a synthetic set takes, its card, a copy of that, and its picture."""
+    images = classes * images_per_class
+    labels = 8 * images
+    described = 2 * (DESCRIBED + _named(data.classes))
+    values = images * data.channels * data.size**2
+    return width * values + labels + described + grid_bytes(data, classes, images_per_class)
+
+
+def state_bytes(data: DataFacts, classes: int, images_per_class: int, width: int) -> int:
+    """Return what the next segment goes on from: images and how they move."""
+    return 2 * (width * classes * images_per_class * data.channels * data.size**2 + HEADER)
+
+
+def grid_bytes(data: DataFacts, classes: int, images_per_class: int) -> int:
+    """Return what the picture of a set takes; images that do not fit are shrunk."""
+    most = max(classes if images_per_class > 1 else 10, images_per_class)
+    side = min(data.size, max(1, GRID_SIDE // most - 2))
+    pixel = ENLARGED if data.size < 24 else PIXEL
+    return round(pixel * classes * images_per_class * data.channels * side**2)
+
+
+def figures_bytes(data: DataFacts, steps: int) -> int:
+    """Return what an evaluation says: accuracies by class, who was taken for whom, a curve."""
+    classes = len(data.classes)
+    points = min(steps, CURVE_POINTS)
+    return FIGURES + CONFUSION * classes**2 + PER_CLASS * classes + CURVE * points + RESULT
+
+
+def _named(classes: Sequence[str]) -> int:
+    """Return what the names of all classes take, each on a line of its own."""
+    return sum(len(name) + 12 for name in classes)

@@ -1,0 +1,221 @@
+"""What distillation takes, family by family: operations and memory of outer loops."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import assert_never
+
+from ddspec.plan.cost_networks import NetworkCost
+from ddspec.plan.cost_tally import Tally, matched, predicted, pushed, targeted, trained
+from ddspec.plan.ir import DataFacts
+from ddspec.spec.method import (
+    DistributionMatcherSpec,
+    FrozenInnerSpec,
+    GradientMatcherSpec,
+    MultiFormationSpec,
+    OnlinePoolSpec,
+    OnRealInnerSpec,
+    OnSyntheticInnerSpec,
+    StatisticsMatcherSpec,
+    TrajectoryMatcherSpec,
+    UnrolledInnerSpec,
+)
+from ddspec.wire.work import DistillWork
+
+PARAMETER_COPIES = 6
+"""The network that was picked, its perturbed copy, momentum, gradients and those of matching."""
+STATE_COPIES = 4
+"""Images, velocity, gradient, and what they become."""
+
+
+@dataclass(frozen=True, slots=True)
+class Distilling:
+    """Counts of one distillation on a network."""
+
+    work: DistillWork
+    data: DataFacts
+    network: NetworkCost
+
+    @property
+    def classes(self) -> int:
+        """Return how many classes are learned here."""
+        shard = self.work.classes
+        return len(self.data.classes) if shard is None else shard.stop - shard.start
+
+    @property
+    def views(self) -> int:
+        """Return the decoded images of a class."""
+        shape = self.work.parameterization
+        factor = shape.factor if isinstance(shape, MultiFormationSpec) else 1
+        return self.work.images_per_class * factor**2
+
+    def loop(self) -> Tally | None:
+        """Return what one outer loop takes; None where the number of images is not known."""
+        before = self.before_steps()
+        if before is None:
+            return None
+        steps = self.work.inner_steps
+        return before + self.matching() * steps + self.moving() * (steps - 1)
+
+    def before_steps(self) -> Tally | None:
+        """Return what an outer loop takes before its first step: warm start, queue of networks."""
+        inner, made = self.work.inner, self.work.networks
+        tally = Tally()
+        if isinstance(made, OnlinePoolSpec):
+            batches = made.trained * made.steps
+            tally += trained(self.network, batches * self._limited(made.batch), batches)
+        if isinstance(inner, OnRealInnerSpec) and inner.warmup is not None:
+            if self.data.train is None:
+                return None
+            batches = inner.warmup.epochs * max(1, self.data.train // inner.batch)
+            tally += trained(self.network, batches * self._limited(inner.batch), batches)
+        return tally
+
+    def moving(self) -> Tally:
+        """Return what moves the network after a step; after the last one nothing does."""
+        match self.work.inner:
+            case FrozenInnerSpec() | UnrolledInnerSpec():
+                return Tally()
+            case OnRealInnerSpec(steps=steps, batch=batch):
+                images = steps * self._limited(batch)
+                return trained(self.network, images, steps, augmented=self._mixed())
+            case OnSyntheticInnerSpec(epochs=epochs, batch=batch):
+                images = self.views * len(self.data.classes)
+                batches = epochs * -(-images // batch)
+                return trained(self.network, epochs * images, batches, augmented=self._mixed())
+            case _:
+                assert_never(self.work.inner)
+
+    def matching(self) -> Tally:
+        """Return what one step on the images takes."""
+        matcher = self.work.matcher
+        match matcher:
+            case GradientMatcherSpec():
+                real, synthetic = self.real(), self.synthetic()
+                return real + synthetic
+            case DistributionMatcherSpec():
+                return self.real() + self.synthetic()
+            case StatisticsMatcherSpec():
+                images = self.work.images_per_class * self.classes
+                batches = self.work.images_per_class * -(-self.classes // matcher.classes_per_batch)
+                one = pushed(self.network, images, classified=True)
+                whole = Tally(one.flops, one.numbers, one.kernels * batches)
+                return whole * matcher.models_per_image
+            case TrajectoryMatcherSpec():
+                return self._trajectory(matcher)
+            case _:
+                assert_never(matcher)
+
+    def real(self) -> Tally:
+        """Return the real side of one step, over all classes."""
+        matcher = self.work.matcher
+        match matcher:
+            case GradientMatcherSpec():
+                images = self._of_class(matcher.real_batch)
+                return targeted(self.network, images, matcher.parameters) * self.classes
+            case DistributionMatcherSpec():
+                images = self._of_class(matcher.real_batch)
+                seen = predicted(self.network, images, images)
+                head = images * self.network.head_flops if matcher.cross_entropy is None else 0
+                return Tally(seen.flops - head, seen.numbers, seen.kernels) * self.classes
+            case _:
+                return Tally()
+
+    def synthetic(self) -> Tally:
+        """Return the synthetic side of one step, over all classes."""
+        matcher = self.work.matcher
+        match matcher:
+            case GradientMatcherSpec():
+                views = min(self.views, matcher.max_views)
+                return matched(self.network, views, matcher.parameters) * self.classes
+            case DistributionMatcherSpec():
+                views = min(self.views, matcher.max_views or self.views)
+                classified = matcher.cross_entropy is not None
+                return pushed(self.network, views, classified=classified) * self.classes
+            case _:
+                return self.matching()
+
+    def _trajectory(self, matcher: TrajectoryMatcherSpec) -> Tally:
+        """Return a student's steps and the gradient through them.
+
+        A step is a training step, and differentiating it takes nine forward passes in all where
+        parameters came from a step before, eight where they did not.
+        """
+        inner, net = self.work.inner, self.network
+        if not isinstance(inner, UnrolledInnerSpec):
+            return Tally()
+        whole = self.views * len(self.data.classes)
+        images, steps = min(whole, inner.batch or whole), inner.steps
+        first = matched(net, images, "all")
+        more = images * (net.flops + net.head_flops)
+        later = Tally(first.flops + more, first.numbers, first.kernels)
+        once = trained(net, images, 1)
+        match matcher.gradient:
+            case "unrolled":
+                return first + later * (steps - 1)
+            case "recomputed":
+                return once * steps + first + later * (steps - 1)
+            case "tesla":
+                return (once + first) * steps
+            case _:
+                assert_never(matcher.gradient)
+
+    def memory(self) -> int:
+        """Return the numbers that are held at the peak."""
+        net, work = self.network, self.work
+        learned = work.images_per_class * self.classes * self.data.channels * self.data.size**2
+        held = STATE_COPIES * learned + (PARAMETER_COPIES + self._student_copies()) * net.parameters
+        return held + max(self._matching_numbers(), self._moving_batch() * net.kept)
+
+    def _moving_batch(self) -> int:
+        inner, made = self.work.inner, self.work.networks
+        online = made.batch if isinstance(made, OnlinePoolSpec) else 0
+        match inner:
+            case OnRealInnerSpec() | OnSyntheticInnerSpec():
+                return max(online, inner.batch)
+            case _:
+                return online
+
+    def _matching_numbers(self) -> int:
+        matcher, net = self.work.matcher, self.network
+        match matcher:
+            case GradientMatcherSpec():
+                real = self._of_class(matcher.real_batch) * net.kept
+                return max(real, min(self.views, matcher.max_views) * net.second_order)
+            case DistributionMatcherSpec():
+                views = min(self.views, matcher.max_views or self.views)
+                together = matcher.batch_norm == "batch" and net.norm == "batch"
+                at_once = self.classes if together else 1
+                real = self._of_class(matcher.real_batch) * net.forward
+                return at_once * max(real, views * net.kept)
+            case StatisticsMatcherSpec():
+                return min(matcher.classes_per_batch, self.classes) * net.kept
+            case TrajectoryMatcherSpec():
+                return self._student_numbers(matcher)
+            case _:
+                assert_never(matcher)
+
+    def _student_numbers(self, matcher: TrajectoryMatcherSpec) -> int:
+        inner = self.work.inner
+        if not isinstance(inner, UnrolledInnerSpec):
+            return 0
+        whole = self.views * len(self.data.classes)
+        images = min(whole, inner.batch or whole)
+        others = inner.steps - 1 if matcher.gradient == "unrolled" else 0
+        return images * (self.network.second_order + others * self.network.step_kept)
+
+    def _student_copies(self) -> int:
+        """Return the copies of the parameters that a student's steps leave behind."""
+        inner, matcher = self.work.inner, self.work.matcher
+        if not isinstance(inner, UnrolledInnerSpec) or matcher.kind != "trajectory":
+            return 0
+        return inner.steps * (2 if matcher.gradient == "unrolled" else 1)
+
+    def _mixed(self) -> bool:
+        return self.work.training_augmentation.kind != "none" or self.work.cutmix > 0
+
+    def _limited(self, batch: int) -> int:
+        return batch if self.data.train is None else min(batch, self.data.train)
+
+    def _of_class(self, batch: int) -> int:
+        return min(batch, self.data.smallest_class or batch)
