@@ -141,6 +141,7 @@ def _counted(group: Group) -> dict[str, Json]:
     counts = {
         "stages": len(group.stages) if "@" in group.label else 0,
         "flops_each": group.flops_each,
+        "parameters": max(cost.parameters for cost in group.costs),
         "memory_bytes": group.memory_bytes,
         "output_bytes": total(cost.output_bytes for cost in group.costs),
     }
