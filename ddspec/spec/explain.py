@@ -23,13 +23,17 @@ MAX_SHOWN = 40
 """Longest value that a message repeats, in characters."""
 
 
-def validate(document: Document, model: type[M], *, also: Sequence[str] = ()) -> M:
+def validate(
+    document: Document, model: type[M], *, also: Sequence[str] = (), guides: Sequence[str] = ()
+) -> M:
     """Return the model that a document describes.
 
-    `also` are keys that may stand at its top and that the model does not know. Raises
-    `DdspecError` (invalid) with every problem of the document at once, sorted by position.
+    `also` are keys that may stand at its top and that the model does not know. `guides` are
+    sections by which others are found: while one of them is wrong, what is missing elsewhere is
+    not told. Raises `DdspecError` (invalid) with every problem of the document at once, sorted by
+    position.
     """
-    made, found = explained(document, model, also=also)
+    made, found = explained(document, model, also=also, guides=guides)
     problems = [*document.problems, *found]
     if problems or made is None:
         raise DdspecError(_told(in_order(problems, document.source.file)), exit=Exit.INVALID)
@@ -37,9 +41,14 @@ def validate(document: Document, model: type[M], *, also: Sequence[str] = ()) ->
 
 
 def explained(
-    document: Document, model: type[M], *, also: Sequence[str] = (), whole: bool = True
+    document: Document,
+    model: type[M],
+    *,
+    also: Sequence[str] = (),
+    guides: Sequence[str] = (),
+    whole: bool = True,
 ) -> tuple[M | None, list[Diagnostic]]:
-    """Return the model that a document describes, or why it describes none.
+    """Return the model that a document describes, or why it describes none, as `validate` does.
 
     Problems of form are not among the reasons, and nor is what is missing unless it is `whole`.
     """
@@ -49,6 +58,8 @@ def explained(
         details = error.errors(include_url=False)[: 10 * MAX_TOLD]
         if not whole or _meant(also, details):
             details = [one for one in details if one["type"] not in _MISSING]
+        elif any(_top(one) in guides for one in details):
+            details = [one for one in details if _top(one) in guides or one["type"] not in _MISSING]
         return None, _explained(document, _shapes(model), details, also)
 
 
@@ -60,8 +71,12 @@ def _meant(words: Sequence[str], details: Iterable[ErrorDetails]) -> bool:
 
     What is missing may then come from what the key was to name.
     """
-    unknown = [one["loc"][0] for one in details if one["type"] == "extra_forbidden"]
-    return any(get_close_matches(str(key), words, n=1, cutoff=0.75) for key in unknown)
+    unknown = [_top(one) for one in details if one["type"] == "extra_forbidden"]
+    return any(get_close_matches(key, words, n=1, cutoff=0.75) for key in unknown)
+
+
+def _top(detail: ErrorDetails) -> str:
+    return str(detail["loc"][0]) if detail["loc"] else ""
 
 
 def unknown_setting(name: str, model: type[BaseModel], place: Place) -> Diagnostic | None:

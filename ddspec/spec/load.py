@@ -16,7 +16,17 @@ from ddspec.errors import DdspecError, Diagnostic, Exit, Place
 from ddspec.spec.experiment import Experiment
 from ddspec.spec.explain import MAX_TOLD, explained, in_order, validate, with_source
 from ddspec.spec.interpolate import expand_location, misplaced_variables
-from ddspec.spec.layers import DIRECTIVES, Ground, Layer, Layers, Stack, bare, over, with_rest
+from ddspec.spec.layers import (
+    CONTEXT,
+    DIRECTIVES,
+    Ground,
+    Layer,
+    Layers,
+    Stack,
+    bare,
+    over,
+    with_rest,
+)
 from ddspec.spec.merge import only
 from ddspec.spec.nodes import Document, Node, compose
 from ddspec.spec.source import Source, read_source
@@ -257,7 +267,8 @@ def _experiment(document: Document, ground: Ground) -> Experiment:
             return Experiment.model_validate(values)
         except ValidationError:
             pass  # told below, in words and with places
-    made = validate(judged, Experiment, also=DIRECTIVES)
+    guides = CONTEXT if ground.stack.preset is not None else ()
+    made = validate(judged, Experiment, also=DIRECTIVES, guides=guides)
     ground.known = (document, made)
     return made
 

@@ -8,8 +8,10 @@ import pytest
 
 from ddspec.canon import Json
 from ddspec.errors import DdspecError, Exit
+from ddspec.plan.compile import compile_spec
 from ddspec.spec.load import Loaded, load_spec, load_text
-from ddspec.spec.lock import Lock, LockedClass, digest_of_splits, lock_path, write_lock
+from ddspec.spec.lock import Lock, LockedClass, digest_of_splits, lock_path
+from ddspec.spec.lock_text import write_lock
 from ddspec.spec.presets import Subject, When, holds, preset_names, read_preset
 
 SPEC = """\
@@ -175,6 +177,11 @@ def test_an_inherited_preset_can_be_refined_replaced_and_forgotten(
             id="misspelt-directive",
         ),
         pytest.param(
+            SPEC.replace("digits", "digit").replace("class: 1", "class: 0"),
+            "x.yaml:3:17: `kind` must be one of",
+            id="dataset",
+        ),
+        pytest.param(
             SPEC + "update: {learning_rate: -1}\n",
             "x.yaml:5:25: `learning_rate` must be a number above 0, not `-1`\n"
             "  5 | update: {learning_rate: -1}\n"
@@ -259,6 +266,28 @@ def test_what_else_is_wrong_is_told_beside_an_unknown_preset(presets: Path) -> N
     assert [line.split(" ")[0] for line in found] == ["x.yaml:2:9:", "x.yaml:5:22:"]
 
 
+@pytest.mark.parametrize(
+    ("text", "places"),
+    [
+        pytest.param(
+            "name: x\npreset: toy\n",
+            ["1:1: missing key `dataset`", "1:1: missing key `budget`"],
+            id="missing",
+        ),
+        pytest.param(SPEC.replace("digits", "digit"), ["3:17: `kind` must be one of"], id="wrong"),
+    ],
+)
+def test_without_its_dataset_nothing_else_is_said_to_be_missing(
+    presets: Path, text: str, places: list[str]
+) -> None:
+    path = presets / "toy.yaml"
+    path.write_text(path.read_text().replace("update: {learning_rate: 0.1}", "precision: float32"))
+
+    found = [line for line in refusal(text, presets).splitlines() if line.startswith("x.yaml")]
+
+    assert [line[7 : 7 + len(place)] for line, place in zip(found, places, strict=True)] == places
+
+
 # --- conditions -----------------------------------------------------------------------------------
 
 
@@ -311,3 +340,14 @@ def test_where_nothing_is_published_a_note_says_so(presets: Path) -> None:
         "  hint: its settings are general"
     )
     assert load_text(SPEC, "x.yaml", presets=presets).notes == ()
+
+
+def test_a_rule_that_a_presets_value_violates_says_where_it_is_from(presets: Path) -> None:
+    path = presets / "toy.yaml"
+    path.write_text(path.read_text().replace("network: {depth: 2}", "network: {depth: 5}"))
+
+    with pytest.raises(DdspecError) as raised:
+        compile_spec(load_text(SPEC, "x.yaml", presets=presets))
+
+    assert "presets/methods/toy.yaml:24:" in str(raised.value)
+    assert "(from preset `toy`, which x.yaml:2 names) [DDS003]" in str(raised.value)
