@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ddspec.cli.options import AsJson, Document, Home
+from ddspec.cli.options import AsJson, Document, Home, Variants
+from ddspec.cli.policy import PolicyFile, enforce, verdicts_on
 from ddspec.errors import DdspecError, Exit
 
 if TYPE_CHECKING:
@@ -18,7 +19,13 @@ if TYPE_CHECKING:
     from ddspec.console.overview import Overview
     from ddspec.plan.forecast import Forecast
     from ddspec.plan.ir import Plan
+    from ddspec.plan.policy import Verdict
     from ddspec.store.store import Store
+
+
+WIDTH = 100
+"""Columns of an overview where there is no terminal, or a wide one."""
+NARROW = 80
 
 
 class Format(StrEnum):
@@ -58,6 +65,7 @@ def plan(
             help="Say why a stage will run; also a range or a glob, such as `pool/0..4`, `*`.",
         ),
     ] = None,
+    variants: Variants = None,
     stages: Annotated[bool, typer.Option("--stages", help="List every stage and its key.")] = False,
     schedule: Annotated[
         bool, typer.Option("--schedule", help="List every row of the perturbation schedule.")
@@ -72,6 +80,7 @@ def plan(
     form: Annotated[Format, typer.Option("--format", help="How the plan is shown.")] = Format.TEXT,
     as_json: AsJson = False,
     home: Home = None,
+    policy: PolicyFile = None,
 ) -> Exit:
     """Show what a spec would run, for review.
 
@@ -84,15 +93,18 @@ def plan(
         raise DdspecError(
             f"`{pattern}` names a setting, and only `--values` lists settings", exit=Exit.USAGE
         )
-    opened = open_document(document)
+    whole = open_document(document)
+    verdicts = verdicts_on(whole, document, policy)
+    opened = whole.only(variants)
     if check is not None:
-        return _check(document, opened, check)
+        return _check(document, opened, check, verdicts)
     if output is not None:
+        enforce(verdicts)
         _write(opened, document, output)
         say(f"wrote {output}")
         return Exit.DONE
     store = existing_store(home)
-    overview = _overview(opened, document, store, gpu, gpus)
+    overview = _overview(opened, document, store, gpu, gpus).with_verdicts(verdicts)
     form = Format.JSON if as_json else form
     views = (
         *([_values(overview, pattern, form)] if values else []),
@@ -100,6 +112,7 @@ def plan(
         *([_listing(overview, stages=stages, schedule=schedule)] if stages or schedule else []),
     )
     _show(overview, views, form)
+    enforce(verdicts)
     return Exit.CHANGED if exit_code and overview.left else Exit.DONE
 
 
@@ -109,6 +122,7 @@ def _overview(
     """Return the plan with everything that a reviewer has to see."""
     from ddspec.cli.standing import standing_of
     from ddspec.console.overview import Overview
+    from ddspec.plan.said import over_variants
     from ddspec.plan.why import Why
 
     settings = opened.settings()
@@ -118,12 +132,23 @@ def _overview(
         opened.plan,
         why,
         opened.notes,
-        settings,
+        over_variants(settings, opened.plan),
         disagreements=() if opened.loaded is None else opened.loaded.disagreements,
         forecast=_forecast(opened.plan, gpu),
         gpus=gpus,
+        width=_width(),
     )
     return overview.with_next(_next(overview, document))
+
+
+def _width() -> int:
+    """Return the columns of the terminal, within those for which the overview is made."""
+    import shutil
+    import sys
+
+    if not sys.stdout.isatty():
+        return WIDTH
+    return min(WIDTH, max(NARROW, shutil.get_terminal_size().columns))
 
 
 def _forecast(plan: Plan, gpu: str | None) -> Forecast | None:
@@ -214,7 +239,7 @@ def _next(overview: Overview, document: Path) -> Sequence[str]:
     return [*views, f"ddspec run {document}"]
 
 
-def _check(document: Path, opened: Opened, file: Path) -> Exit:
+def _check(document: Path, opened: Opened, file: Path, verdicts: Sequence[Verdict]) -> Exit:
     """Compare a plan file with what its spec compiles to now; the differences are an error."""
     from ddspec.cli.inputs import is_plan_file
     from ddspec.cli.output import say
@@ -222,6 +247,7 @@ def _check(document: Path, opened: Opened, file: Path) -> Exit:
 
     check_plan(file, None if is_plan_file(document) else document)
     say(f"{file}: current, plan {opened.plan.digest[:12]}")
+    enforce(verdicts)
     return Exit.DONE
 
 

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from ddspec.spec.origins import Disagreement
 
 HEADING = " paper and code disagree, this plan takes"
-WIDTH = 100
 NAME = 22
 """Characters of a setting's path that are shown on one line."""
 LEAST = 2
@@ -34,14 +33,14 @@ class _Row:
 
 
 def disagreement_lines(
-    found: Sequence[Disagreement], settings: Mapping[str, Said], most: int
+    found: Sequence[Disagreement], settings: Mapping[str, Said], *, width: int, most: int
 ) -> list[str]:
     """Return a heading and a line each, at most `most` lines; none where there is nothing."""
     if not found:
         return []
     fit = max(0, most - LEAST) if len(found) >= most else len(found)
     rows = [_row(one, settings) for one in found[:fit]]
-    lines = [HEADING, *_aligned(rows)] if rows else [HEADING]
+    lines = [HEADING, *_aligned(rows, width)] if rows else [HEADING]
     more = len(found) - fit
     return [*lines, f"   {'and ' if rows else ''}{more} more: `--values`"] if more else lines
 
@@ -63,17 +62,24 @@ def _row(one: Disagreement, settings: Mapping[str, Said]) -> _Row:
     return _Row(_short(one.setting), by, _line(taken), other, _line(left), place.rpartition("/")[2])
 
 
-def _aligned(rows: Sequence[_Row]) -> Iterator[str]:
-    """Yield rows of `WIDTH` characters: what is taken and what is not share the room there is."""
-    names, places = (
-        max(map(len, column)) for column in zip(*((r.setting, r.where) for r in rows), strict=True)
-    )
-    room = WIDTH - len("     code  not paper  ") - names - places - 1
-    taken = min(max(len(row.taken) for row in rows), room // 2)
+def _aligned(rows: Sequence[_Row], width: int) -> Iterator[str]:
+    """Yield rows of `width` characters: what is taken and what is not share the room there is."""
+    names = max(len(row.setting) for row in rows)
+    room = width - len("    code   not paper   ") - names - max(len(row.where) for row in rows)
+    taken = min(range(room // 3, room * 2 // 3), key=lambda cells: _lost(rows, cells, room))
     for row in rows:
         left = f"not {row.other:<5} {cut(row.left, room - taken)}"
         line = f"   {row.setting:<{names}} {row.by:<5} {cut(row.taken, taken):<{taken}} {left}"
-        yield f"{line:<{WIDTH - len(row.where)}}{row.where}"
+        yield f"{line:<{width - len(row.where)}}{row.where}"
+
+
+def _lost(rows: Sequence[_Row], taken: int, room: int) -> int:
+    """Return how many characters are cut when what is taken has so many columns.
+
+    What is taken counts twice: it is what will run.
+    """
+    over = sum(max(0, len(row.taken) - taken) for row in rows)
+    return 2 * over + sum(max(0, len(row.left) - (room - taken)) for row in rows)
 
 
 def _short(path: str) -> str:

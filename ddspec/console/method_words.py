@@ -45,6 +45,8 @@ from ddspec.spec.network import (
 from ddspec.spec.optimizer import AdamSpec, AdamWSpec, DecaySpec, OptimizerSpec, SgdSpec
 from ddspec.visible import visible
 
+EARLY = 10
+"""Epochs up to which a network is called early-stage (Acc-DD, section 5)."""
 PARAMETERS = {"kernels": "conv kernels", "matrices": "matrices", "all": "all parameters"}
 DISTANCES = {"l1": "L1", "squared": "squared", "cosine": "cosine"}
 TITLES = {"resnet18": "ResNet-18", "efficientnet_b0": "EfficientNet-B0"}
@@ -69,7 +71,7 @@ def pool_words(pool: PoolSpec, network: str) -> list[str]:
     """Return where networks start; `network` is what they are called."""
     match pool:
         case RecordedPoolSpec():
-            return [*_recorded(pool, network), *_varied(pool.vary)]
+            return [*_recorded(pool, network), *(_varied(pool.vary) if pool.models > 1 else [])]
         case FreshPoolSpec():
             return [f"a new random {network} for every outer loop"]
         case OnlinePoolSpec():
@@ -98,7 +100,8 @@ def _recorded(pool: RecordedPoolSpec, network: str) -> list[str]:
     if not recorded[0]:
         return [_several(pool.models, f"random {network}, not trained")]
     epochs = f"{recorded[0]} epoch{_s(recorded[0])}"
-    return [f"{_several(pool.models, f'early-stage {network}')}, {epochs}", trained]
+    stage = "early-stage" if recorded[0] <= EARLY else "trained"
+    return [f"{_several(pool.models, f'{stage} {network}')}, {epochs}", trained]
 
 
 def _pruned(pool: PrunedPoolSpec, network: str) -> list[str]:

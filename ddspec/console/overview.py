@@ -13,6 +13,7 @@ from ddspec.plan.ir import Plan
 if TYPE_CHECKING:
     from ddspec.plan.forecast import Forecast
     from ddspec.plan.past import Said
+    from ddspec.plan.policy import Verdict
     from ddspec.plan.why import Reason, Why
     from ddspec.spec.origins import Disagreement
 
@@ -33,6 +34,10 @@ class Overview:
     """Times on a named device; None where none was named."""
     gpus: int = 1
     """Devices that a run may use at a time."""
+    verdicts: Sequence[Verdict] = ()
+    """What each rule of the team's policy says; empty without one."""
+    width: int = 100
+    """Columns of the text."""
     following: Sequence[str] = ()
     """What one may do next."""
     _made: dict[str, Mapping[str, Cost]] = field(default_factory=dict, init=False, repr=False)
@@ -41,6 +46,10 @@ class Overview:
     def with_next(self, following: Sequence[str]) -> Overview:
         """Return the same overview, with what one may do next."""
         return replace(self, following=following)
+
+    def with_verdicts(self, verdicts: Sequence[Verdict]) -> Overview:
+        """Return the same overview, with what the team's policy says."""
+        return replace(self, verdicts=verdicts)
 
     @property
     def costs(self) -> Mapping[str, Cost]:

@@ -29,7 +29,16 @@ def plan_json(overview: Overview) -> dict[str, Json]:
         "settings": values_json(overview.settings),
         "disagreements": disagreements_json(overview.disagreements),
         "notes": [note_json(note) for note in overview.notes],
+        "policy": _policy(overview),
     }
+
+
+def _policy(overview: Overview) -> Json:
+    if not overview.verdicts:
+        return None
+    from ddspec.console.policy_view import verdicts_json
+
+    return verdicts_json(overview.verdicts)
 
 
 def _stages(overview: Overview) -> list[Json]:

@@ -15,7 +15,8 @@ from ddspec.console.method_words import (
     update_words,
 )
 from ddspec.console.quantities import brief, count, decimal, size
-from ddspec.plan.document import schedule_of
+from ddspec.console.setting_words import cut
+from ddspec.plan.document_parts import schedule_of
 from ddspec.plan.estimate import shard_speedup
 from ddspec.plan.ir import Plan
 from ddspec.plan.works import factor_of, networks_of
@@ -24,6 +25,8 @@ from ddspec.wire.schedule import NANO, ScheduleRow
 from ddspec.wire.work import EvaluateWork
 
 AFTER_LOCK = "after lock"
+TITLE = 60
+"""Characters of a title or of a path."""
 DRAWS_SHOWN = 12
 """Pool members whose draws are counted out; of more, the range."""
 
@@ -40,21 +43,23 @@ def sections(plan: Plan) -> Iterator[tuple[str, list[str]]]:
     yield "evaluator", _evaluator(plan)
 
 
-def headline(plan: Plan) -> str:
+def headline(plan: Plan, *, variants: int = 1) -> str:
     """Return name, title, and what is distilled: `cifar10 · Acc-DD 5x · 10 classes x 10 images`."""
     experiment, data = plan.experiment, plan.data
     classes = f"{len(data.classes)} classes x " if data.classes else ""
     images = experiment.budget.images_per_class
     shown = f"{classes}{images} image{'' if images == 1 else 's'} at {data.size} px"
-    title = [] if experiment.title is None else [visible(experiment.title)]
-    return " · ".join([plan.name, *title, shown])
+    title = [] if experiment.title is None else [cut(visible(experiment.title), TITLE)]
+    return " · ".join([plan.name, *title, f"{variants:,} variants" if variants > 1 else shown])
 
 
 def _what(plan: Plan) -> list[str]:
     data = plan.data
-    title = visible(data.title)
+    title = cut(visible(data.title), TITLE)
     if not data.classes:
         return [title, f"classes, images and content {AFTER_LOCK}"]
+    if data.train is None:
+        return [title, f"{count(data.test)} test, other images and content {AFTER_LOCK}"]
     held = f", {count(data.validation)} held out for choices" if data.validation else ""
     tested = f"{count(data.test)} test"
     if data.holdout:
@@ -98,18 +103,27 @@ def _pool(plan: Plan) -> list[str]:
 
 def _schedule(plan: Plan) -> list[str]:
     loops, summary = plan.experiment.loops, schedule_of(plan)
-    snapshots = f", snapshots at {', '.join(map(str, loops.snapshots))}" if loops.snapshots else ""
     rows = list(islice(plan.distillation()[0].schedule.rows(0, min(3, loops.outer_loops)), 3))
     drawn = summary["rows_per_model"]
     more = " …" if loops.outer_loops > 2 else ""
+    if plan.distillation()[0].schedule.members == 1 and not rows[0].coefficients:
+        return [f"{_loops(plan)}", perturbation_words(plan.experiment.perturbation)]
     return [
-        f"{count(loops.outer_loops)} outer loops{snapshots}",
+        _loops(plan),
         perturbation_words(plan.experiment.perturbation),
         f"table {str(summary['digest'])[:8]}",
         f"draws per model {_draws(drawn if isinstance(drawn, list) else [])}",
         *(_schedule_row(row) for row in rows[:1]),
         *(f"{_schedule_row(row)}{more}" for row in rows[1:2]),
     ]
+
+
+def _loops(plan: Plan) -> str:
+    loops = plan.experiment.loops
+    snapshots = f", snapshots at {', '.join(map(str, loops.snapshots))}" if loops.snapshots else ""
+    return (
+        f"{count(loops.outer_loops)} outer loop{'' if loops.outer_loops == 1 else 's'}{snapshots}"
+    )
 
 
 def _draws(drawn: list[int]) -> str:
@@ -131,7 +145,7 @@ def _matcher(plan: Plan) -> list[str]:
     precision = [] if experiment.precision == "float32" else [experiment.precision]
     return [
         *matcher_words(experiment.matcher, views),
-        f"{count(steps)} inner step{'' if steps == 1 else 's'}",
+        *([f"{count(steps)} inner steps"] if steps > 1 else []),
         update_words(experiment.update, rate),
         f"start {experiment.init.kind}",
         *precision,
@@ -156,7 +170,8 @@ def _evaluator(plan: Plan) -> list[str]:
     evaluate, names = plan.experiment.evaluate, networks_of(plan.experiment)
     works = [stage.work for stage in plan if isinstance(stage.work, EvaluateWork)]
     protocol = works[0].protocol if works else plan.protocol
-    length = "" if protocol.epochs is None else f"{protocol.epochs} epochs"
+    epochs = protocol.epochs
+    length = f"{count(epochs) if isinstance(epochs, int) else epochs} epochs"
     if protocol.steps is not None:
         length = f"{count(protocol.steps)} steps"
     networks = network_words(names[0]) if len(names) == 1 else f"{len(names)} networks"

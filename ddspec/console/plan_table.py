@@ -19,6 +19,8 @@ from ddspec.wire.work import PrepareWork
 
 STATES: tuple[State, ...] = ("changed", "run", "in store", "not needed")
 """In the order of the table: what costs something first."""
+SPARED = ("needs", "time each*", "work each")
+"""Columns that a narrow table does without, in this order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +45,30 @@ class Column:
 
 def table(overview: Overview) -> Iterator[str]:
     """Yield the rows of the stage table, a heading first and sums last."""
-    rows = rows_of(overview.plan, overview.costs)
-    shown = _columns(overview, rows)
+    rows, shown = _fitting(overview)
     yield _line([column.padded(column.name) for column in shown])
     for at in range(len(rows)):
         yield _line([column.padded(column.cells[at]) for column in shown])
-    yield _sums(_count_words(overview), shown, _all(overview, rows))
+    yield from _sums(_count_words(overview), shown, _all(overview, rows), overview.width)
     yield from _footnote(overview)
+
+
+def _fitting(overview: Overview) -> tuple[Sequence[Row], list[Column]]:
+    """Return rows and columns that fit the width, names of networks and what is needed given up."""
+    rows = rows_of(overview.plan, overview.costs)
+    shown = _columns(overview, rows)
+    if _width(shown) <= overview.width:
+        return rows, shown
+    rows = rows_of(overview.plan, overview.costs, starred=True)
+    shown = _columns(overview, rows)
+    for name in SPARED:
+        if _width(shown) > overview.width:
+            shown = [column for column in shown if column.name != name]
+    return rows, shown
+
+
+def _width(shown: Sequence[Column]) -> int:
+    return 1 + sum(column.width for column in shown) + 2 * (len(shown) - 1)
 
 
 def counts(reasons: Mapping[str, Reason]) -> dict[str, int]:
@@ -93,13 +112,19 @@ def _line(cells: Sequence[str]) -> str:
     return f" {'  '.join(cells)}".rstrip()
 
 
-def _sums(words: str, shown: Sequence[Column], rest: str) -> str:
-    """Return the sums: words over the first columns, then what is under its own column."""
-    summed = [at for at, column in enumerate(shown) if column.sum][:1]
-    until = summed[0] if summed else len(shown)
+def _sums(words: str, shown: Sequence[Column], rest: str, width: int) -> Iterator[str]:
+    """Yield the sums: words over the first columns, then what is under its own column.
+
+    The rest has a line of its own where there is no room for it.
+    """
+    until = next((at for at, column in enumerate(shown) if column.sum), len(shown))
     room = sum(column.width for column in shown[:until]) + 2 * (until - 1)
-    under = [column.padded(column.sum) for column in shown[until:-1]]
-    return _line([f"{words:<{room}}", *under]) + f"  {rest}"
+    under = [column.padded(column.sum) for column in shown[until : until + 1]]
+    line = _line([f"{words:<{room}}", *under])
+    if len(line) + 2 + len(rest) <= width:
+        yield f"{line}  {rest}"
+    else:
+        yield from (line, f"{rest:>{len(line)}}")
 
 
 def _count_words(overview: Overview) -> str:

@@ -9,7 +9,7 @@ from ddspec.plan.policy import Verdict, kept
 from ddspec.visible import visible
 
 POLICY_JSON_FORMAT = "ddspec.policy-verdicts/1"
-WORDS = {"kept": "kept", "warned": "warning", "denied": "denied", "unknown": "not yet known"}
+WORDS = {"kept": "kept", "warned": "warning", "denied": "denied", "unknown": "unknown"}
 
 
 def policy_summary(verdicts: Sequence[Verdict]) -> str:
@@ -19,13 +19,13 @@ def policy_summary(verdicts: Sequence[Verdict]) -> str:
     return f"{kept(verdicts)} of {len(verdicts)} rule{plural} kept · {file}"
 
 
-def broken_lines(verdicts: Sequence[Verdict]) -> Iterator[tuple[str, str]]:
-    """Yield a name and a text for each rule that is not kept, for the view of a plan."""
+def broken_lines(verdicts: Sequence[Verdict]) -> Iterator[tuple[str, str, str]]:
+    """Yield state, text and place of each rule that is not kept, for the view of a plan."""
     for one in verdicts:
         if one.state != "kept":
             reason = f" ({visible(one.reason)})" if one.reason else ""
             where = f"{visible(one.place.file)}:{one.place.line}"
-            yield WORDS[one.state], f"{one.kind}: {visible(one.message)}{reason} · {where}"
+            yield WORDS[one.state], f"{one.kind}: {visible(one.message)}{reason}", where
 
 
 def render_verdicts(verdicts: Sequence[Verdict]) -> str:

@@ -15,8 +15,8 @@ def flops(count: int | None) -> str:
 
 def flops_span(low: int, high: int) -> str:
     """Return a range of operations, its unit said once where it is the same: `21-59 PFLOP`."""
-    first, last = flops(low), flops(high)
-    if first == last:
+    first, last = flops(low) if low else "0", flops(high)
+    if low == high or first == last:
         return last
     same = first.partition(" ")[2] == last.partition(" ")[2]
     return f"{first.partition(' ')[0] if same else first}-{last}"

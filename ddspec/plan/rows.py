@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ddspec.plan.estimate import Cost
@@ -53,22 +53,31 @@ class Row:
         return largest(cost.output_bytes for cost in self.costs)
 
 
-def rows_of(plan: Plan, costs: Mapping[str, Cost]) -> tuple[Row, ...]:
+def rows_of(plan: Plan, costs: Mapping[str, Cost], *, starred: bool = False) -> tuple[Row, ...]:
     """Return the stages of a plan in rows, in the order of their first stages.
 
-    `costs` says what each stage takes, by label.
+    `costs` says what each stage takes, by label; `starred` leaves out the names of networks.
     """
     found = _gathered(plan, by_variant=True)
     if len(found) > MOST_ROWS:
         found = _gathered(plan, by_variant=False)
     return tuple(
         Row(
-            common_label([stage.label for stage in stages]),
+            _label(stages, starred=starred),
             tuple(stages),
             tuple(costs[stage.label] for stage in stages),
         )
         for stages in found
     )
+
+
+def _label(stages: Sequence[Stage], *, starred: bool) -> str:
+    label = common_label([stage.label for stage in stages])
+    if not starred or not isinstance(stages[0].work, EvaluateWork):
+        return label
+    own, at, variant = label.partition("@")
+    *before, _, number = own.split("/")
+    return "/".join([*before, "*", number]) + at + variant
 
 
 def common_label(labels: Iterable[str]) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ddspec.errors import Place
 from ddspec.plan.ir import Plan
 from ddspec.plan.leaves import leaves
 from ddspec.plan.past import Said
+from ddspec.plan.why import axes_of
 from ddspec.visible import visible
 
 if TYPE_CHECKING:
@@ -34,6 +36,14 @@ def settings_in(plan: Plan, file: str) -> Iterator[Said]:
     """Yield the settings of a plan file, which no longer knows where they were written."""
     spec = plan.experiment.model_dump(mode="json", exclude_none=True)
     return (Said(path, value, file) for path, value in leaves(spec))
+
+
+def over_variants(settings: Sequence[Said], plan: Plan) -> tuple[Said, ...]:
+    """Return settings with all the values that the variants of a matrix give them, as lists."""
+    axes = axes_of(variant.settings for variant in plan.variants)
+    return tuple(
+        replace(one, value=axes[one.path]) if one.path in axes else one for one in settings
+    )
 
 
 def where_of(place: Place) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from ddspec.canon import Digest
+from ddspec.canon import Digest, Json, canonical
 from ddspec.plan.bearing import behind
 from ddspec.plan.ir import Plan, Stage, own_label
 from ddspec.plan.leaves import Edit, edits
@@ -93,16 +93,32 @@ def former(plan: Plan, present: Collection[Digest], pasts: Sequence[Past]) -> It
                 yield was.key
 
 
-def changed_settings(past: Past, settings: Mapping[str, Said]) -> dict[str, Cause]:
-    """Return every setting that is another one now, by path."""
+def changed_settings(
+    past: Past, settings: Mapping[str, Said], axes: Mapping[str, Json] | None = None
+) -> dict[str, Cause]:
+    """Return every setting that is another one now, by path.
+
+    `axes` are the values that a matrix gives to each setting that it sets, as a list.
+    """
     found: dict[str, Cause] = {}
+    then = axes_of(past.variants.values())
     for path in dict.fromkeys([*settings, *past.settings]):
         now, was = settings.get(path), past.settings.get(path)
         before, after = (None if side is None else side.value for side in (was, now))
+        before, after = then.get(path, before), (axes or {}).get(path, after)
         if before != after:
-            places = (None if side is None else side.where for side in (was, now))
-            found[path] = Cause(path, *places, Edit(path, before, after))
+            places = [None if side is None else side.where for side in (was, now)]
+            found[path] = Cause(path, places[0], places[1], Edit(path, before, after))
     return found
+
+
+def axes_of(variants: Iterable[Mapping[str, Json]]) -> dict[str, Json]:
+    """Return the different values that variants give to each setting, in their order."""
+    axes: dict[str, dict[bytes, Json]] = {}
+    for variant in variants:
+        for path, value in variant.items():
+            axes.setdefault(path, {})[canonical(value)] = value
+    return {path: list(values.values()) for path, values in axes.items()}
 
 
 def _former(stage: Stage, past: Past) -> PastStage | None:
@@ -198,7 +214,8 @@ class Why:
 
     def _settings_since(self, past: Past) -> dict[str, Cause]:
         if id(past) not in self._since:
-            self._since[id(past)] = changed_settings(past, self.settings)
+            axes = axes_of(variant.settings for variant in self.plan.variants)
+            self._since[id(past)] = changed_settings(past, self.settings, axes)
         return self._since[id(past)]
 
 

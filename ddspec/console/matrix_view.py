@@ -1,0 +1,71 @@
+"""The variants of a matrix: what it sets, and what they share."""
+
+from __future__ import annotations
+
+from ddspec.canon import Json
+from ddspec.console.layout import INDENT, wrapped
+from ddspec.console.setting_words import cut, value_words
+from ddspec.plan.ir import Plan
+from ddspec.plan.why import axes_of
+from ddspec.visible import visible
+
+AXES_SHOWN = 12
+VALUES_SHOWN = 12
+
+BEARS: dict[str, tuple[str, ...]] = {
+    "what": ("dataset",),
+    "budget": ("budget", "parameterization", "labels", "dataset"),
+    "pool": ("pool", "network", "dataset"),
+    "schedule": ("loops", "perturbation", "pool.models", "seed"),
+    "matcher": ("matcher", "loops", "update", "init", "precision", "budget", "parameterization"),
+    "inner": ("inner", "resources"),
+    "evaluator": ("evaluate",),
+}
+"""Settings that a section of the overview speaks of."""
+
+
+def matrix_lines(plan: Plan, width: int) -> list[str]:
+    """Return the axes of a matrix with their values, and how much its variants share."""
+    axes = axes_of(variant.settings for variant in plan.variants)
+    names = list(axes)[:AXES_SHOWN]
+    widest = max((len(name) for name in names), default=0)
+    rows = [f"{visible(name):<{widest}}  {_values(axes[name])}" for name in names]
+    rows += [f"and {len(axes) - AXES_SHOWN} more settings"] if len(axes) > AXES_SHOWN else []
+    room = width - INDENT
+    lines = [
+        f" {'matrix' if not at else '':<{INDENT - 1}}{cut(row, room)}"
+        for at, row in enumerate(rows)
+    ]
+    return [*lines, *wrapped("", _shared(plan), width)]
+
+
+def varies(section: str, plan: Plan) -> bool:
+    """Return whether what a section says is of the first variant alone."""
+    if not plan.is_matrix or len(plan.variants) < 2:
+        return False
+    paths = {path for variant in plan.variants for path in variant.settings}
+    return any(_touches(path, known) for path in paths for known in BEARS[section])
+
+
+def _touches(path: str, section: str) -> bool:
+    whole = path in ("preset", "preset.name", "preset.variant")
+    return whole or f"{path}.".startswith(f"{section}.") or f"{section}.".startswith(f"{path}.")
+
+
+def _values(axis: Json) -> str:
+    values = [value_words(value) for value in axis] if isinstance(axis, list) else []
+    if len(values) <= VALUES_SHOWN:
+        return ", ".join(values)
+    first = ", ".join(values[: VALUES_SHOWN // 2])
+    return f"{first}, … {values[-1]} ({len(values):,} values)"
+
+
+def _shared(plan: Plan) -> list[str]:
+    needed = sum(len(variant.labels) for variant in plan.variants)
+    stages = len(plan.stages)
+    saved = needed - stages
+    words = [f"{len(plan.variants):,} variants need {needed:,} stages"]
+    words += [f"{saved:,} of them are shared: {stages:,} in all"] if saved else []
+    if len(plan.variants) > 1:
+        words.append(f"pieces marked * as in `{plan.variants[0].name}`")
+    return words

@@ -1,0 +1,111 @@
+"""The overview of every family of methods, and of a matrix."""
+
+from __future__ import annotations
+
+import pytest
+
+from ddspec.console.overview import Overview
+from ddspec.console.plan_view import render_plan
+from ddspec.plan.compile import compile_noted
+from ddspec.plan.said import over_variants, settings_of
+from ddspec.plan.why import Standing, Why
+from ddspec.spec.load import load_text
+
+PRESETS = {
+    "dc": ("cifar10", 1, "gradient, cosine over matrices"),
+    "dsa": ("mnist", 10, "a new random ConvNet-3 (10-way) for every outer loop"),
+    "idc": ("imagenet10", 10, "10 epochs before each loop"),
+    "acc_dd": ("cifar10", 10, "5 early-stage ConvNet-3 (10-way), 2 epochs"),
+    "dm": ("cifar100", 10, "distribution, class means of embedding"),
+    "idm": ("cifar10", 10, "one more every 30 loops, at most 100"),
+    "mtt": ("cifar10", 10, "100 trajectories of ConvNet-3 (10-way), kept after epochs 0 to 50"),
+    "tesla": ("imagenet1k", 1, "labels of the expert that is followed"),
+    "ftd": ("cifar100", 10, "towards flat minima (GSAM)"),
+    "sre2l": ("tiny_imagenet", 50, "soft labels of one network"),
+    "teddy_prior": ("imagenet1k", 50, "soft labels of all networks of the pool, stored per view"),
+    "teddy_post": ("tiny_imagenet", 50, "pruned from a converged one"),
+}
+
+
+def shown(text: str, **fields: int) -> str:
+    loaded = load_text(text, "x.yaml")
+    plan, notes = compile_noted(loaded)
+    why = Why(plan, Standing(frozenset()))
+    settings = over_variants(tuple(settings_of(loaded)), plan)
+    disagreements = loaded.disagreements
+    return render_plan(Overview(plan, why, notes, settings, disagreements=disagreements, **fields))
+
+
+def spec(preset: str, dataset: str, budget: int, rest: str = "") -> str:
+    return (
+        f"name: x\npreset: {preset}\ndataset: {{kind: {dataset}}}\n"
+        f"budget: {{images_per_class: {budget}}}\n{rest}"
+    )
+
+
+def narrow(text: str, *, columns: int, lines: int) -> bool:
+    rows = text.split("\n")
+    tall = len(rows) <= lines
+    return tall and max(map(len, rows)) <= columns and not any(row != row.rstrip() for row in rows)
+
+
+@pytest.mark.parametrize("columns", [80, 100])
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_family_is_told_on_one_screen(preset: str, columns: int) -> None:
+    dataset, budget, said = PRESETS[preset]
+    text = shown(spec(preset, dataset, budget), width=columns)
+
+    assert narrow(text, columns=columns, lines=44)
+    assert said in " ".join(text.split())
+
+
+def test_disagreements_say_what_is_taken_and_what_is_not() -> None:
+    text = shown(spec("acc_dd", "cifar10", 10))
+    lines = text.split("\n")
+    at = lines.index(" paper and code disagree, this plan takes")
+    (row,) = (line for line in lines[at:] if line.startswith("   pool.epochs "))
+
+    assert row.split()[1] == "paper"
+    assert "not code" in row
+    assert row.split()[-1].startswith("acc_dd.yaml:")
+
+
+def test_a_spec_that_says_otherwise_is_named_in_the_disagreement() -> None:
+    lines = shown(spec("acc_dd", "cifar10", 10, "pool: {epochs: 7}\n")).split("\n")
+    (row,) = (line for line in lines if line.startswith("   pool.epochs "))
+
+    assert row.split()[1:3] == ["spec", "7"]
+    assert row.split()[-1] == "x.yaml:5"
+
+
+def test_a_matrix_shows_its_axes_and_what_is_shared() -> None:
+    axes = "matrix:\n  budget.images_per_class: [1, 10]\n  pool.epochs: {from: 0, to: 4, step: 2}\n"
+    text = shown(spec("acc_dd", "cifar10", 10, axes))
+    rows = {line.split()[0]: line.split() for line in text.split("\n") if len(line.split()) > 3}
+
+    assert narrow(text, columns=100, lines=59)
+    assert "6 variants" in text.split("\n")[0]
+    assert " matrix     budget.images_per_class  1, 10" in text
+    assert "pool.epochs              0, 2, 4" in text
+    assert rows["pool/0..4@*"][1] == "15"
+    assert rows["prepare"][1] == "2"
+    assert " budget *  " in text
+    assert " what       " in text
+    assert "of them are shared" in text
+
+
+def test_a_thousand_variants_fit_on_a_screen_too() -> None:
+    axes = "matrix:\n  pool.epochs: {from: 1, to: 1000}\n"
+    small = "evaluate: {repeats: 1}\nloops: {outer_loops: 2, snapshots: []}\n"
+    text = shown(spec("acc_dd", "cifar10", 1, small + axes))
+
+    assert narrow(text, columns=100, lines=59)
+    assert "1,000 variants" in text
+    assert "1, 2, 3, 4, 5, 6, … 1000 (1,000 values)" in text
+
+
+def test_two_variants_have_rows_of_their_own() -> None:
+    text = shown(spec("dm", "cifar10", 1, "matrix:\n  budget.images_per_class: [1, 10]\n"))
+
+    assert " distill@ipc-1 " in text
+    assert " distill@ipc-10 " in text
