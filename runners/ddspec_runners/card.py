@@ -81,7 +81,7 @@ class Card(CardModel):
     @property
     def space(self) -> Space:
         """The value space of the stored tensor."""
-        return Space(self.parameterization.space, self.mean, self.std)
+        return Space.of(self.parameterization, self.mean, self.std)
 
 
 def make_card(

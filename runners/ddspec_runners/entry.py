@@ -21,6 +21,7 @@ from pydantic import ValidationError
 from ddspec.errors import DdspecError
 from ddspec.wire.job import Event, Job, JobExit, JobStage, Result
 from ddspec_runners import runtime
+from ddspec_runners.abilities import require_parts
 from ddspec_runners.artifacts import write_text
 from ddspec_runners.faults import BadData, BadJob
 from ddspec_runners.site import CHECKPOINT, Site, StopRequested
@@ -121,6 +122,7 @@ def _realise(stage: JobStage, job: Job, folders: Folders, device: torch.device, 
     scratch = folders.scratch / stage.key
     if (output / "result.json").exists():
         return
+    require_parts(stage.work)
     output.mkdir(parents=True, exist_ok=True)
     scratch.mkdir(parents=True, exist_ok=True)
     with (scratch / "events.jsonl").open("a", encoding="utf-8") as events:

@@ -12,12 +12,14 @@ from ddspec.spec.augmentation import (
     IdcAugmentationSpec,
     ImageNetAugmentationSpec,
     NoAugmentationSpec,
+    PadCropSpec,
 )
 from ddspec_runners.augment.base import Policy
 from ddspec_runners.augment.dsa import Dsa
 from ddspec_runners.augment.idc import Idc
 from ddspec_runners.augment.imagenet import ImageNet
 from ddspec_runners.augment.none import Identity
+from ddspec_runners.faults import BadJob
 
 
 def make_policy(
@@ -41,6 +43,8 @@ def make_policy(
             return Idc(spec)
         case ImageNetAugmentationSpec():
             return _imagenet(spec, mean, std)
+        case PadCropSpec():
+            raise BadJob(f"this version has no augmentation `{spec.kind}`")
         case _:
             assert_never(spec)
 

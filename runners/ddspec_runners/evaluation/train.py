@@ -16,7 +16,12 @@ from ddspec_runners.data.prepared import Queue
 from ddspec_runners.evaluation.examples import Examples
 from ddspec_runners.faults import BadJob
 from ddspec_runners.functional.params import cast, zeros
-from ddspec_runners.functional.sgd import learning_rate_at, sgd_step_in_place
+from ddspec_runners.functional.sgd import (
+    learning_rate_at,
+    plain_sgd,
+    sgd_step_in_place,
+    steps_of,
+)
 from ddspec_runners.nets.base import Network, Params
 from ddspec_runners.rng import generator
 from ddspec_runners.site import Site
@@ -71,7 +76,7 @@ class Training:
 
     def learning_rate(self, step: int) -> float:
         """Return the rate at a step; by epochs, it changes between epochs only."""
-        base, decay = self.protocol.optimizer.learning_rate, self.protocol.decay
+        base, decay = self.protocol.optimizer.learning_rate, steps_of(self.protocol.decay)
         if self.protocol.steps is not None:
             return learning_rate_at(step, self.protocol.steps, base, decay)
         epoch, epochs = step // self.queue.batches, self.steps // self.queue.batches
@@ -147,7 +152,7 @@ class _Loop:
             self.params,
             self.momentum,
             dict(zip(leaves, grads, strict=True)),
-            training.protocol.optimizer,
+            plain_sgd(training.protocol.optimizer),
             training.learning_rate(t),
         )
 

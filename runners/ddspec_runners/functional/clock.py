@@ -13,7 +13,8 @@ from typing import Literal, assert_never
 
 from torch import Tensor
 
-from ddspec.spec.method import UpdateSpec
+from ddspec.spec.method import AnyUpdateSpec, UpdateSpec
+from ddspec_runners.faults import BadJob
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +31,16 @@ class Rule:
 
     learning_rate: float
     momentum: float
-    clock: Literal["shared", "per_class"]
+    clock: Literal["shared", "per_class", "joint"]
 
     @classmethod
-    def of(cls, spec: UpdateSpec) -> Rule:
-        """Return the rule of a spec, whose learning rate is the effective one."""
+    def of(cls, spec: AnyUpdateSpec) -> Rule:
+        """Return the rule of a spec, whose learning rate is the effective one.
+
+        Raises BadJob for what is not SGD at a constant rate, ending with the last images.
+        """
+        if not isinstance(spec, UpdateSpec) or spec.decay is not None or spec.averaging is not None:
+            raise BadJob("this version moves images by SGD at a constant rate, without averaging")
         return cls(spec.learning_rate, spec.momentum, spec.clock)
 
     def ghosts(self, position: int, classes: int) -> tuple[int, int]:
@@ -45,7 +51,8 @@ class Rule:
         match self.clock:
             case "shared":
                 return position, classes - 1 - position
-            case "per_class":
+            case "per_class" | "joint":
+                # where a class's gradient is its own, one step of all is one of each
                 return 0, 0
             case _:
                 assert_never(self.clock)

@@ -63,7 +63,7 @@ def initial_images(
     neighbours; where the factor does not divide the side, the first cells get the extra pixels
     (Kim et al., ICML 2022, official code). Raises `BadJob` where a class has too few images.
     """
-    space = Space(parameterization.space, split.mean, split.std)
+    space = Space.of(parameterization, split.mean, split.std)
     factor = parameterization.factor if isinstance(parameterization, MultiFormationSpec) else 1
     start = _Start(init, images_per_class, factor, split, dtype)
     pixels = [start.pixels(c, generator(*seed, "init", c), space) for c in classes]

@@ -18,7 +18,7 @@ def make_parameterization(
     spec: ParameterizationSpec, *, mean: Sequence[float], std: Sequence[float]
 ) -> Parameterization:
     """Return what a spec names; `mean` and `std` are per channel, of pixels in [0, 1]."""
-    space = Space(spec.space, tuple(mean), tuple(std))
+    space = Space.of(spec, mean, std)
     match spec:
         case PixelsSpec():
             return Pixels(space)

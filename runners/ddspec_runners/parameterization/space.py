@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
 from torch import Tensor
 
+from ddspec.spec.method import ParameterizationSpec
+from ddspec_runners.faults import BadJob
 from ddspec_runners.functional.placement import channels
 
 
@@ -17,6 +20,13 @@ class Space:
     kind: Literal["pixel", "normalised"]
     mean: tuple[float, ...]
     std: tuple[float, ...]
+
+    @classmethod
+    def of(cls, spec: ParameterizationSpec, mean: Sequence[float], std: Sequence[float]) -> Self:
+        """Return the space of a spec; raises BadJob for whitened images."""
+        if spec.space == "zca":
+            raise BadJob("this version cannot whiten images (`space: zca`)")
+        return cls(spec.space, tuple(mean), tuple(std))
 
     def from_pixel(self, images: Tensor) -> Tensor:
         """Return images (..., C, H, W) with values in [0, 1], in this space."""

@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from ddspec.wire.schedule import ScheduleRow
 from ddspec_runners.faults import BadJob
 from ddspec_runners.functional.params import cast
 from ddspec_runners.nets.base import Network
@@ -40,6 +41,10 @@ class RecordedPool:
         example = network.init(generator("shapes"))
         shapes = {name: value.shape for name, value in example.items()}
         return cls(tuple(folders), shapes, dtype, device)
+
+    def start(self, row: ScheduleRow) -> dict[str, Tensor]:
+        """Return the parameters that an outer loop starts from: those of its pool member."""
+        return self.member(row.member)
 
     def member(self, index: int) -> dict[str, Tensor]:
         """Return the parameters of one member; raises BadJob if it is of another network."""

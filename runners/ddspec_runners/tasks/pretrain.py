@@ -19,7 +19,12 @@ from ddspec_runners.augment.make import make_policy
 from ddspec_runners.data.prepared import PreparedSplit, Queue
 from ddspec_runners.faults import Diverged
 from ddspec_runners.functional.params import cast, copied, zeros
-from ddspec_runners.functional.sgd import learning_rate_at, sgd_step_in_place
+from ddspec_runners.functional.sgd import (
+    learning_rate_at,
+    plain_sgd,
+    sgd_step_in_place,
+    steps_of,
+)
 from ddspec_runners.nets.make import make_network
 from ddspec_runners.pools.recorded import NETWORK
 from ddspec_runners.pools.training import RealTraining, nearby
@@ -112,12 +117,13 @@ def _epoch(
 ) -> tuple[float, float]:
     """Train for one epoch and return the mean loss and the accuracy over its batches."""
     queue = Queue((*work.seed, "batches"), len(training.split), work.batch)
-    rate = learning_rate_at(epoch, work.epochs, work.optimizer.learning_rate, work.decay)
+    sgd = plain_sgd(work.optimizer)
+    rate = learning_rate_at(epoch, work.epochs, sgd.learning_rate, steps_of(work.decay))
     losses, correct = [], []
     for batch, indices in enumerate(_batches(queue, epoch)):
         rng = generator(*work.seed, "augment", epoch, batch)
         slope = training.slope(trainee.params, indices, rng, trainee.buffers)
-        sgd_step_in_place(trainee.params, trainee.momentum, slope.gradient, work.optimizer, rate)
+        sgd_step_in_place(trainee.params, trainee.momentum, slope.gradient, sgd, rate)
         trainee.buffers = slope.buffers or {}
         losses.append(slope.loss)
         correct.append(slope.correct)

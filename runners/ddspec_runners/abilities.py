@@ -1,0 +1,44 @@
+"""What this runner can do, from its own tables, and the refusal of everything else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ddspec.wire.parts import parts_of
+from ddspec.wire.work import Work
+from ddspec_runners.data.readers import READERS
+from ddspec_runners.faults import BadJob
+from ddspec_runners.matchers.table import MATCHERS
+from ddspec_runners.nets.torchvision import ARCHITECTURES
+from ddspec_runners.tasks.table import TASKS
+
+ABLE: Mapping[str, frozenset[str]] = {
+    "task": frozenset(TASKS),
+    "dataset": frozenset(READERS),
+    "network": frozenset(
+        {"convnet", "resnet_ap", *(f"torchvision {model}" for model in ARCHITECTURES)}
+    ),
+    "augmentation": frozenset({"none", "dsa", "idc", "imagenet"}),
+    "optimizer": frozenset({"sgd"}),
+    "schedule": frozenset({"steps"}),
+    "pool": frozenset({"recorded", "fresh"}),
+    "inner": frozenset({"frozen", "on_real"}),
+    "matcher": frozenset(MATCHERS),
+    "trajectory gradient": frozenset(),
+    "features": frozenset(),
+    "parameterization": frozenset({"pixels", "multi_formation"}),
+    "space": frozenset({"pixel", "normalised"}),
+    "update": frozenset({"sgd"}),
+    "clock": frozenset({"shared", "per_class", "joint"}),
+    "clamp": frozenset({"none", "outer_loop"}),
+    "labels": frozenset({"hard"}),
+    "protocol": frozenset(),
+}
+"""By piece of a work, the kinds of it that there are here."""
+
+
+def require_parts(work: Work) -> None:
+    """Raise BadJob where a work asks for something that this runner does not have."""
+    for piece, kind in parts_of(work):
+        if kind not in ABLE[piece]:
+            raise BadJob(f"this version of the runners has no {piece} `{kind}`")

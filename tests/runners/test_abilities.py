@@ -1,0 +1,165 @@
+"""The planner's table of what runners can do is what they can do."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import pytest
+from pydantic import TypeAdapter
+
+from ddspec.errors import DdspecError
+from ddspec.plan import abilities as planned
+from ddspec.spec.augmentation import AugmentationSpec
+from ddspec.spec.method import AdamUpdateSpec, PixelsSpec, UpdateSpec
+from ddspec.spec.network import ClassicSpec, NetworkSpec, TorchvisionSpec
+from ddspec.spec.optimizer import AdamSpec, AdamWSpec, CosineDecaySpec, SgdSpec, StepDecaySpec
+from ddspec.wire.work import EvaluateWork, PretrainWork, Work
+from ddspec_runners.abilities import ABLE, require_parts
+from ddspec_runners.augment.make import make_policy
+from ddspec_runners.faults import BadJob
+from ddspec_runners.functional.clock import Rule
+from ddspec_runners.functional.sgd import plain_sgd, steps_of
+from ddspec_runners.nets.make import make_network
+from ddspec_runners.parameterization.space import Space
+from ddspec_runners.tasks.table import TASKS
+
+AUGMENTATION: TypeAdapter[AugmentationSpec] = TypeAdapter(AugmentationSpec)
+NETWORK: TypeAdapter[NetworkSpec] = TypeAdapter(NetworkSpec)
+CONVNET = {"kind": "convnet"}
+
+
+def kinds_of(union: Any) -> set[str]:
+    """Return the tags of a discriminated union."""
+    found: set[str] = set(TypeAdapter(union).json_schema()["discriminator"]["mapping"])
+    return found
+
+
+def test_the_planner_knows_what_this_runner_can_do() -> None:
+    assert planned.ABLE == ABLE
+
+
+def test_no_kind_of_work_is_forgotten() -> None:
+    kinds = {
+        get_args(model.model_fields["kind"].annotation)[0] for model in get_args(get_args(Work)[0])
+    }
+
+    assert set(TASKS) <= kinds
+    assert kinds - set(TASKS) == {"checkpoint", "prune", "relabel"}
+
+
+@pytest.mark.parametrize("kind", sorted(kinds_of(AugmentationSpec)))
+def test_augmentations_are_there_or_refused(kind: str) -> None:
+    spec = AUGMENTATION.validate_python({"kind": kind})
+    statistics = {"mean": (0.5,) * 3, "std": (0.2,) * 3}
+
+    if kind in ABLE["augmentation"]:
+        make_policy(spec, **statistics)
+    else:
+        with pytest.raises(BadJob, match=f"no augmentation `{kind}`"):
+            make_policy(spec, **statistics)
+
+
+def every_network() -> list[dict[str, str]]:
+    families = {"torchvision": TorchvisionSpec, "classic": ClassicSpec}
+    several = [
+        {"kind": kind, "model": model}
+        for kind, spec in families.items()
+        for model in get_args(spec.model_fields["model"].annotation)
+    ]
+    return [{"kind": kind} for kind in sorted(kinds_of(NetworkSpec) - set(families))] + several
+
+
+@pytest.mark.parametrize("network", every_network(), ids=lambda one: " ".join(one.values()))
+def test_networks_are_there_or_refused(network: dict[str, str]) -> None:
+    spec = NETWORK.validate_python(network)
+
+    if " ".join(network.values()) in ABLE["network"]:
+        make_network(spec, channels=3, size=64, classes=10)
+    else:
+        with pytest.raises(BadJob, match="no network"):
+            make_network(spec, channels=3, size=64, classes=10)
+
+
+def test_optimisers_and_schedules_are_there_or_refused() -> None:
+    assert plain_sgd(SgdSpec()) == SgdSpec()
+    assert steps_of(StepDecaySpec()) == StepDecaySpec()
+
+    for optimizer in (AdamSpec(kind="adam"), AdamWSpec(kind="adamw")):
+        with pytest.raises(BadJob, match="no optimiser"):
+            plain_sgd(optimizer)
+    with pytest.raises(BadJob, match="no learning-rate schedule"):
+        steps_of(CosineDecaySpec(kind="cosine"))
+
+
+@pytest.mark.parametrize(
+    "update",
+    [
+        pytest.param(AdamUpdateSpec(kind="adam", learning_rate=0.1), id="adam"),
+        pytest.param(UpdateSpec(learning_rate=0.1, averaging=0.99), id="averaging"),
+        pytest.param(UpdateSpec(learning_rate=0.1, decay=StepDecaySpec()), id="schedule"),
+    ],
+)
+def test_updates_are_there_or_refused(update: Any) -> None:
+    with pytest.raises(BadJob, match="moves images by SGD"):
+        Rule.of(update)
+
+
+def test_whitening_is_refused() -> None:
+    with pytest.raises(BadJob, match="whiten"):
+        Space.of(PixelsSpec(space="zca"), (0.5,), (0.2,))
+
+
+def pretraining(**changes: Any) -> PretrainWork:
+    plain: dict[str, Any] = {
+        "network": CONVNET,
+        "epochs": 2,
+        "batch": 8,
+        "optimizer": {},
+        "decay": None,
+        "augmentation": {"kind": "none"},
+        "cutmix": 0.0,
+        "seed": [0],
+        "precision": "float32",
+    }
+    return PretrainWork.model_validate(plain | changes)
+
+
+def judging(protocol: dict[str, Any], **changes: Any) -> EvaluateWork:
+    whole = {"name": "short", "steps": 5} | protocol
+    plain = {"network": CONVNET, "protocol": whole, "seed": [0], "precision": "float32"}
+    return EvaluateWork.model_validate(plain | changes)
+
+
+TEACHERS = {"network": CONVNET, "average": "logits", "batch_norm": "running"}
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        pytest.param(pretraining(record=[0, 1, 2]), id="snapshots"),
+        pytest.param(pretraining(sharpness={"rho": 0.01}), id="sharpness"),
+        pytest.param(pretraining(zca=0.1), id="whitened images"),
+        pytest.param(pretraining(decay={"kind": "cosine"}), id="cosine"),
+        pytest.param(judging({"mixup": 0.8}), id="mixup"),
+        pytest.param(judging({"accumulate": 2}), id="accumulation"),
+        pytest.param(judging({"zca": 0.1}), id="whitening"),
+        pytest.param(judging({"learned_rate": True}), id="a learned rate"),
+        pytest.param(judging({"teaching": {"temperature": 20.0}}), id="teaching"),
+        pytest.param(judging({}, teachers=TEACHERS), id="teachers"),
+    ],
+)
+def test_every_optional_field_is_refused_and_not_passed_over(work: Work) -> None:
+    with pytest.raises(BadJob, match="this version of the runners has no"):
+        require_parts(work)
+
+
+def test_what_needs_nothing_new_is_let_through() -> None:
+    require_parts(pretraining())
+    require_parts(judging({"decay": None, "reported": "last"}))
+
+
+def test_networks_too_small_for_their_images_are_another_matter() -> None:
+    spec = NETWORK.validate_python({"kind": "torchvision", "model": "resnet18"})
+
+    with pytest.raises(DdspecError):
+        make_network(spec, channels=3, size=8, classes=10)
