@@ -49,7 +49,7 @@ def _above(overview: Overview) -> Iterator[str]:
     yield ""
     yield from table(overview)
     for name, text in why_lines(overview):
-        yield from wrapped(name, [text], width)
+        yield from wrapped(name, text.split(" · "), width)
 
 
 def _title(plan: Plan, words: str, width: int) -> str:
@@ -72,6 +72,8 @@ def _below(overview: Overview) -> Iterator[str]:
     more = len(overview.notes) - NOTES_SHOWN
     if more > 0:
         yield from wrapped("", [f"and {more} more notes: `ddspec validate`"], width)
+    for one in overview.drift:
+        yield from wrapped("drift", [f"{one.part}: {one.message}"], width)
     if overview.verdicts:
         yield from _policy(overview)
     yield from wrapped("next", overview.following, width)

@@ -59,9 +59,10 @@ def _changed(plan: Plan, why: Why, reasons: Mapping[str, Reason]) -> Iterator[tu
                 causes[cause].below += 1
     for (_, text), entry in causes.items():
         since = entry.reason.past
-        ran = "" if since is None else f" since {moment(since.time)}"
-        below = f" · {entry.below} stages below" if entry.below else ""
-        yield f"changed{ran}", f"{common_label(entry.labels)}: {text}{below}"
+        plural = "" if entry.below == 1 else "s"
+        below = f" · {entry.below} stage{plural} below" if entry.below else ""
+        ran = "" if since is None else f" · since the run of {moment(since.time)}"
+        yield "changed", f"{common_label(entry.labels)}: {text}{below}{ran}"
 
 
 def _others(reasons: Mapping[str, Reason]) -> Iterator[tuple[str, str]]:
