@@ -31,6 +31,8 @@ class Opened:
     """The spec that it was compiled from; None for a plan file."""
     file: str = ""
     """The document as it was named."""
+    lock: Lock | None = None
+    """What it was compiled with; for a plan file, what lies beside it."""
 
     def only(self, variants: Sequence[str] | None) -> Opened:
         """Return the same with only those variants of its matrix that match one of some globs."""
@@ -70,7 +72,8 @@ def open_document(path: Path) -> Opened:
         from ddspec.plan.codec import preset_notes, read_plan
 
         plan = read_plan(path)
-        return Opened(plan, preset_notes(plan, path), file=str(path))
+        lock = lock_beside(path.with_name(path.name.removesuffix(PLAN_SUFFIX) + ".yaml"))
+        return Opened(plan, preset_notes(plan, path), file=str(path), lock=lock)
     return compile_spec(path)
 
 
@@ -91,12 +94,13 @@ def compile_spec(path: Path, lock: Lock | None = None) -> Opened:
     from ddspec.spec.load import load_spec
 
     loaded = load_spec(path)
-    plan, notes = compile_noted(loaded, lock or lock_beside(path))
-    return Opened(plan, notes, loaded, str(path))
+    found = lock or lock_beside(path)
+    plan, notes = compile_noted(loaded, found)
+    return Opened(plan, notes, loaded, str(path), found)
 
 
 def lock_beside(path: Path) -> Lock | None:
-    """Return the data lock of a spec, None where there is none."""
+    """Return the lock of a spec, None where there is none."""
     # the module that reads locks also makes them and is slow to load, and most specs have none
     beside = path.with_name(f"{path.stem}.lock.yaml")
     if not beside.exists():

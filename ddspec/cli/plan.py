@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ddspec.cli.drift import drift_of
 from ddspec.cli.options import AsJson, Document, Home, Variants
 from ddspec.cli.policy import PolicyFile, enforce, verdicts_on
 from ddspec.errors import DdspecError, Exit
@@ -104,7 +105,8 @@ def plan(
         say(f"wrote {output}")
         return Exit.DONE
     store = existing_store(home)
-    overview = _overview(opened, document, store, gpu, gpus).with_verdicts(verdicts)
+    overview = _overview(opened, document, store, gpu, gpus)
+    overview = overview.with_verdicts(verdicts, drift_of(whole))
     form = Format.JSON if as_json else form
     views = (
         *([_values(overview, pattern, form)] if values else []),
@@ -247,6 +249,8 @@ def _check(document: Path, opened: Opened, file: Path, verdicts: Sequence[Verdic
 
     check_plan(file, None if is_plan_file(document) else document)
     say(f"{file}: current, plan {opened.plan.digest[:12]}")
+    for one in drift_of(opened):
+        say(f"drift, no change of the plan: {one.part}: {one.message}")
     enforce(verdicts)
     return Exit.DONE
 

@@ -13,13 +13,11 @@ from ddspec.cli.options import AsJson, Document
 from ddspec.errors import DdspecError, Exit
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
 
     from ddspec.cli.inputs import Opened
     from ddspec.cli.place import Place
-    from ddspec.plan.ir import Plan
     from ddspec.plan.policy import PinnedImage, Verdict
-    from ddspec.spec.load import Loaded
 
 PolicyFile: TypeAlias = Annotated[
     Path | None,
@@ -70,7 +68,7 @@ def verdicts_on(
     """Return what the policy that is named, or the repository's, says; nothing without one."""
     from ddspec.spec.policy import find_policy
 
-    path = policy or find_policy(document)
+    path = policy or _found(find_policy(document))
     if path is None:
         return ()
     from ddspec.plan.policy import Circumstances, judge, read_policy
@@ -78,11 +76,18 @@ def verdicts_on(
     loaded = read_policy(path)
     asks = any(rule.kind == "image" for rule in loaded.policy.rules)
     circumstances = Circumstances(
-        presets=_presets(opened.plan, opened.loaded),
-        image=_image(document, ground) if asks else None,
+        presets=tuple(opened.plan.presets),
+        image=_image(opened, ground) if asks else None,
         contained=ground is None or ground.contained,
     )
     return judge(opened.plan, loaded, circumstances)
+
+
+def _found(path: Path | None) -> Path | None:
+    """Return a path as it is named from here, where that is short."""
+    if path is None or not path.is_relative_to(Path.cwd()):
+        return path
+    return path.relative_to(Path.cwd())
 
 
 def enforce(verdicts: Sequence[Verdict], *, running: bool = False) -> None:
@@ -100,25 +105,17 @@ def ground_of(place: Place, image: str | None) -> Ground:
     return Ground(image, contained=place is Place.DOCKER)
 
 
-def _presets(plan: Plan, loaded: Loaded | None) -> Collection[str] | None:
-    """Return the presets of all variants; None for a plan file, which has their values only."""
-    if loaded is None:
-        return None
-    used = dict.fromkeys(loaded.presets)
-    for variant in plan.variants:
-        chosen = variant.settings.get("preset")
-        name = chosen.get("name") if isinstance(chosen, dict) else chosen
-        used |= {name: None} if isinstance(name, str) else {}
-    return tuple(used)
-
-
-def _image(document: Path, ground: Ground | None) -> PinnedImage | None:
-    """Return the image that a run would use; before one begins, none is known."""
-    if ground is None or not ground.contained:
-        return None
-    from ddspec.engine.connect import connect
-    from ddspec.engine.images import IMAGE, runner_image
+def _image(opened: Opened, ground: Ground | None) -> PinnedImage | None:
+    """Return the image that a run would use; before one begins, the locked one."""
     from ddspec.plan.policy import PinnedImage
 
-    image = runner_image(connect(os.environ), ground.image or IMAGE)
-    return PinnedImage(image.reference, image.digest)
+    if ground is not None and ground.contained:
+        from ddspec.engine.connect import connect
+        from ddspec.engine.images import IMAGE, runner_image
+
+        image = runner_image(connect(os.environ), ground.image or IMAGE)
+        return PinnedImage(image.reference, image.digest)
+    locked = opened.lock.runners if opened.lock is not None else None
+    if locked is None or locked.image is None:
+        return None
+    return PinnedImage(locked.image.reference, locked.image.digest)

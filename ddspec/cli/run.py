@@ -63,12 +63,17 @@ def run(
     from ddspec.cli.place import in_words, settle
     from ddspec.cli.report import headline, report_of_run
     from ddspec.cli.standing import remember
+    from ddspec.plan.abilities import require_parts
     from ddspec.store.store import open_store
 
+    first = open_document(document)
+    some = first.only(variant).plan
+    stages = _to_run(some, existing_store(home))
     if dry_run:
-        rehearsed = open_document(document).only(variant).plan
-        return _rehearse(rehearsed, existing_store(home), as_json=as_json)
-    whole = _locked(document, data)
+        return _rehearse(some, stages, as_json=as_json)
+    require_parts(stages)
+    whole = _locked(first, document, data)
+    _tell_drift(whole, executor, image)
     enforce(verdicts_on(whole, document, policy, ground_of(executor, image)), running=True)
     opened = whole.only(variant)
     plan = opened.plan
@@ -91,13 +96,27 @@ def run(
     return outcome.exit
 
 
-def _locked(document: Path, data: Path | None) -> Opened:
+def _tell_drift(opened: Opened, executor: Place, image: str | None) -> None:
+    """Say what is not as the lock says; that changes no key, and ends no run."""
+    from ddspec.cli.drift import drift_of
+    from ddspec.cli.output import say
+
+    locked = opened.lock.runners if opened.lock is not None else None
+    used = None
+    if executor is Place.DOCKER and locked is not None and locked.image is not None:
+        from ddspec.engine.images import IMAGE
+
+        used = image or IMAGE
+    for one in drift_of(opened, used):
+        say(f"drift, no change of the plan: {one.part}: {one.message}")
+
+
+def _locked(opened: Opened, document: Path, data: Path | None) -> Opened:
     """Return the plan with its data identified; locks a folder that has no lock yet."""
-    from ddspec.cli.inputs import compile_spec, open_document
+    from ddspec.cli.inputs import compile_spec
     from ddspec.cli.lock import lock_spec
     from ddspec.cli.output import say
 
-    opened = open_document(document)
     if opened.plan.locked:
         return opened
     say(lock_spec(document, data))
@@ -138,16 +157,34 @@ def _missing(plan: Plan, store: Store | None) -> Sequence[Stage]:
     return [stage for key, stage in stages.items() if key in keys]
 
 
-def _rehearse(plan: Plan, store: Store | None, *, as_json: bool) -> Exit:
+def _to_run(plan: Plan, store: Store | None) -> Sequence[Stage]:
+    """Return the stages that a run would work on; all of them while the data are not locked."""
+    return _missing(plan, store) if plan.locked else plan.stages
+
+
+def _rehearse(plan: Plan, stages: Sequence[Stage], *, as_json: bool) -> Exit:
     """Print which stages a run would work on; those of data without a lock have no key yet."""
     from ddspec.cli.output import show, show_json
+    from ddspec.plan.abilities import missing_parts, told
 
-    stages = _missing(plan, store) if plan.locked else plan.stages
+    missing = missing_parts(stages)
+    code = Exit.UNABLE if missing else Exit.DONE
     if as_json:
         rows: list[Json] = [{"label": stage.label, "key": stage.key} for stage in stages]
-        show_json({"format": "ddspec.rehearsal/1", "name": plan.name, "stages": rows})
-        return Exit.DONE
+        lacking: list[Json] = [
+            {"part": one.part, "why": one.why, "stages": list(one.labels)} for one in missing
+        ]
+        show_json(
+            {
+                "format": "ddspec.rehearsal/1",
+                "name": plan.name,
+                "stages": rows,
+                "missing_parts": lacking,
+            }
+        )
+        return code
     rest = len(plan.stages) - len(stages)
     lines = [f"{(stage.key or 'after lock')[:16]}  {stage.label}" for stage in stages]
-    show("\n".join([*lines, f"{len(stages)} stages to run, {rest} in store or not needed"]))
-    return Exit.DONE
+    lines.append(f"{len(stages)} stages to run, {rest} in store or not needed")
+    show("\n".join([*lines, *(f"refused: {problem.message}" for problem in told(missing))]))
+    return code

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ddspec.errors import Diagnostic
+from ddspec.plan.abilities import MissingPart, missing_parts
 from ddspec.plan.estimate import Cost, stage_costs
 from ddspec.plan.ir import Plan
 
 if TYPE_CHECKING:
+    from ddspec.plan.drift import Drift
     from ddspec.plan.forecast import Forecast
     from ddspec.plan.past import Said
     from ddspec.plan.policy import Verdict
@@ -38,6 +40,8 @@ class Overview:
     """What each rule of the team's policy says; empty without one."""
     width: int = 100
     """Columns of the text."""
+    drift: Sequence[Drift] = ()
+    """What is not as the lock says; no change of the plan."""
     following: Sequence[str] = ()
     """What one may do next."""
     _made: dict[str, Mapping[str, Cost]] = field(default_factory=dict, init=False, repr=False)
@@ -47,9 +51,9 @@ class Overview:
         """Return the same overview, with what one may do next."""
         return replace(self, following=following)
 
-    def with_verdicts(self, verdicts: Sequence[Verdict]) -> Overview:
-        """Return the same overview, with what the team's policy says."""
-        return replace(self, verdicts=verdicts)
+    def with_verdicts(self, verdicts: Sequence[Verdict], drift: Sequence[Drift]) -> Overview:
+        """Return the same overview, with what the team's policy says and what moved."""
+        return replace(self, verdicts=verdicts, drift=drift)
 
     @property
     def costs(self) -> Mapping[str, Cost]:
@@ -64,6 +68,11 @@ class Overview:
         if not self._reasons and self.why is not None:
             self._reasons.update(self.why.reasons())
         return self._reasons
+
+    @property
+    def missing(self) -> tuple[MissingPart, ...]:
+        """What the plan asks of runners that those of this version cannot do."""
+        return missing_parts(self.plan)
 
     @property
     def left(self) -> frozenset[str] | None:

@@ -28,7 +28,12 @@ def plan_json(overview: Overview) -> dict[str, Json]:
         "forecast": None if overview.forecast is None else overview.forecast.plain(),
         "settings": values_json(overview.settings),
         "disagreements": disagreements_json(overview.disagreements),
+        "missing_parts": [
+            {"part": one.part, "why": one.why, "stages": list(one.labels)}
+            for one in overview.missing
+        ],
         "notes": [note_json(note) for note in overview.notes],
+        "drift": [{"part": one.part, "message": one.message} for one in overview.drift],
         "policy": _policy(overview),
     }
 

@@ -20,6 +20,7 @@ LINES = 44
 """Of the overview of one experiment, at most; a matrix has a few more."""
 MATRIX_LINES = 59
 NOTES_SHOWN = 6
+MISSING_SHOWN = 3
 EXPECTED_SHOWN = 3
 SOURCE = 160
 """Characters of the source of a published number."""
@@ -50,12 +51,24 @@ def _above(overview: Overview) -> Iterator[str]:
     yield from table(overview)
     for name, text in why_lines(overview):
         yield from wrapped(name, text.split(" · "), width)
+    yield from _missing(overview)
 
 
 def _title(plan: Plan, words: str, width: int) -> str:
     right = f"plan {plan.digest[:12]}" if plan.locked else f"key: {AFTER_LOCK}"
     room = width - len(right) - 2
     return f"{cut(words, room):<{room}}  {right}"
+
+
+def _missing(overview: Overview) -> Iterator[str]:
+    """Yield what `run` refuses this plan for, before it starts anything."""
+    parts = overview.missing
+    if not parts:
+        return
+    shown = [f"{visible(one.part)} ({one.needed_by})" for one in parts[:MISSING_SHOWN]]
+    shown += [f"and {len(parts) - MISSING_SHOWN} more"] if len(parts) > MISSING_SHOWN else []
+    told = ["`run` refuses, no runner of this version has", *shown]
+    yield from wrapped("cannot run", told, overview.width)
 
 
 def _below(overview: Overview) -> Iterator[str]:

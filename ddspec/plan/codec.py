@@ -131,7 +131,7 @@ def _moved(plan: Plan, path: Path, spec: Path) -> Iterator[Diagnostic]:
         message = f"spec: `{spec}` changed since this plan was made: {_named(changed)}"
         yield Diagnostic(message, Place(str(path)), again)
     lock = _lock(spec) if plan.data.name == loaded.experiment.dataset.kind else None
-    if lock is not None and lock.digest != plan.data.content:
+    if lock is not None and lock.kind == plan.data.name and lock.digest != plan.data.content:
         message = f"data: `{spec.stem}.lock.yaml` names other images than this plan was made for"
         yield Diagnostic(message, Place(str(path)), again)
 

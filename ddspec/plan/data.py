@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 
 def data_facts(dataset: DatasetSpec, lock: Lock | None = None) -> DataFacts:
-    """Return the facts of a dataset; those that only a lock can tell are None without it."""
+    """Return the facts of a dataset; those that only a lock can tell are None without it.
+
+    A lock of another kind of dataset is none of this one.
+    """
+    lock = lock if lock is not None and lock.kind == dataset.kind else None
     if isinstance(dataset, FolderDatasetSpec):
         return _folder(dataset, lock)
     facts = _published(dataset)

@@ -284,7 +284,7 @@ def _counter(lock: Lock | None, spec: Path | None = None) -> Callable[[], int | 
             from ddspec.spec.lock import read_lock
 
             found = read_lock(beside)
-        return None if found is None else len(found.images("train"))
+        return None if found is None else len(found.images("train")) or None
 
     return count
 

@@ -8,18 +8,17 @@ reused.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Annotated, Literal, Self, TypeAlias
+from typing import Annotated, Literal, Self, TypeAlias, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ddspec.canon import Digest, digest
 from ddspec.errors import DdspecError, Diagnostic, Exit
+from ddspec.spec.dataset import BuiltinName
 from ddspec.spec.explain import validate
 from ddspec.spec.nodes import compose
 from ddspec.spec.source import Source, read_source
@@ -48,6 +47,7 @@ LockedKind: TypeAlias = Literal[
 
 _Sha256 = Annotated[str, Field(strict=True, pattern=r"^[0-9a-f]{64}$")]
 _Number = Annotated[int, Field(strict=True, ge=0)]
+_Kind = Annotated[str, Field(strict=True, pattern=r"^[a-z_]{1,40}$")]
 
 
 class _LockModel(BaseModel):
@@ -62,27 +62,60 @@ class LockedClass(_LockModel):
     """Of the canonical JSON of [file name, SHA-256 of its bytes], sorted by file name."""
 
 
+class LockedImage(_LockModel):
+    """The image that containers run in."""
+
+    reference: Annotated[str, Field(strict=True, min_length=1, max_length=500)]
+    """What a person called it; may name another image tomorrow."""
+    id: Annotated[str, Field(strict=True, pattern=r"^sha256:[0-9a-f]{64}$")]
+    """Exact, and known to the engine that built or pulled it."""
+    digest: Annotated[str, Field(strict=True, pattern=r"^\S{1,400}@sha256:[0-9a-f]{64}$")] | None
+    """`NAME@sha256:...`, the same on every host; None for an image that was never pushed."""
+    source: _Sha256
+    """Digest of the runners' source inside."""
+
+
+class LockedRunners(_LockModel):
+    """What computes: no part of any identity, for results of another build may be the same."""
+
+    source: _Sha256
+    """Digest of the runners' source of the installation that wrote the lock."""
+    revisions: Mapping[_Kind, Annotated[int, Field(strict=True, ge=1)]]
+    """Of each kind of work that it implements."""
+    image: LockedImage | None = None
+
+
 class Lock(_LockModel):
-    """The content of a folder dataset; no paths, times or machines."""
+    """The content of a dataset, and what computes on it; no paths, times or machines."""
 
     format: Literal["ddspec.lock/1"] = LOCK_FORMAT
-    kind: LockedKind
+    kind: LockedKind | BuiltinName
     ignored: _Number = 0
     """Files that are not images by their suffix; no part of the content."""
-    splits: Mapping[Split, Mapping[str, LockedClass]]
-    """By split and class folder; without `test` the spec's holdout defines it."""
+    splits: Mapping[Split, Mapping[str, LockedClass]] = Field(default_factory=dict)
+    """By split and class folder; without `test` the spec's holdout defines it.
+
+    Empty for a dataset that published checksums identify.
+    """
     digest: _Sha256
-    """Of `splits`: what identifies the dataset."""
+    """What identifies the dataset: of `splits`, or of the published checksums."""
+    runners: LockedRunners | None = None
+
+    @property
+    def published(self) -> bool:
+        """Whether published checksums identify the dataset, and no lock is needed for it."""
+        return self.kind in get_args(BuiltinName)
 
     @model_validator(mode="after")
     def _trainable(self) -> Self:
-        if not self.splits.get("train"):
+        if not self.published and not self.splits.get("train"):
             raise ValueError("`splits` has no classes under `train`")
         return self
 
     def images(self, split: Split) -> dict[str, int]:
         """Return the number of images of each class of a split, classes sorted by code point."""
-        return {name: self.splits[split][name].images for name in sorted(self.splits[split])}
+        classes = self.splits.get(split, {})
+        return {name: classes[name].images for name in sorted(classes)}
 
 
 def content_of(lock: Lock) -> Digest:
@@ -171,7 +204,7 @@ def lock_of(source: Source) -> Lock:
     """Return the lock that a text is, as `read_lock` does."""
     document = compose(source)
     lock = validate(document, Lock)
-    if digest_of_splits(lock.splits) != lock.digest:
+    if not lock.published and digest_of_splits(lock.splits) != lock.digest:
         problem = Diagnostic(
             "the digest does not follow from the classes below: this lock was edited or damaged",
             document.place("digest"),
@@ -179,41 +212,6 @@ def lock_of(source: Source) -> Lock:
         )
         raise DdspecError([problem], exit=Exit.INVALID)
     return lock
-
-
-def write_lock(path: Path, lock: Lock) -> None:
-    """Write a lock, whole or not at all; the same lock gives the same bytes everywhere."""
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write("\n".join([*_lines(lock), ""]))
-            file.flush()
-            os.fsync(file.fileno())
-        # mkstemp makes files for their owner alone; this one is to be committed
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-def _lines(lock: Lock) -> Iterator[str]:
-    yield "# Content of a dataset, written by `ddspec lock`. Commit it; never edit it."
-    yield f"format: {lock.format}"
-    yield f"kind: {lock.kind}"
-    yield f'digest: "{lock.digest}"'
-    yield f"ignored: {lock.ignored}"
-    yield "splits:"
-    for split in sorted(lock.splits, reverse=True):  # train, then test
-        yield f"  {split}:"
-        for name, one in sorted(lock.splits[split].items()):
-            yield f'    {_quoted(name)}: {{images: {one.images}, digest: "{one.digest}"}}'
-
-
-def _quoted(name: str) -> str:
-    """Return any folder name as a double-quoted scalar of YAML, on one line."""
-    plain = json.dumps(name, ensure_ascii=False)
-    return "".join(c if c.isprintable() else f"\\U{ord(c):08X}" for c in plain)
 
 
 def _all_classes(train: Path) -> tuple[str, ...]:
@@ -289,6 +287,8 @@ __all__ = [
     "IMAGE_SUFFIXES",
     "Lock",
     "LockedClass",
+    "LockedImage",
+    "LockedRunners",
     "class_folders",
     "content_of",
     "digest_of_class",
@@ -298,5 +298,4 @@ __all__ = [
     "lock_path",
     "read_lock",
     "scan_folder",
-    "write_lock",
 ]

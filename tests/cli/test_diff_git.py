@@ -9,7 +9,8 @@ from fake_cli import SPEC, Shell
 from fake_git import SETTINGS, Repo, make_repo
 
 from ddspec.errors import Exit
-from ddspec.spec.lock import Lock, LockedClass, Split, digest_of_splits, write_lock
+from ddspec.spec.lock import Lock, LockedClass, Split, digest_of_splits
+from ddspec.spec.lock_text import write_lock
 
 LONGER = SPEC.replace("outer_loops: 2", "outer_loops: 3")
 

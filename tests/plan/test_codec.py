@@ -13,7 +13,8 @@ from ddspec.plan.ir import Plan
 from ddspec.plan.text import dump_plan
 from ddspec.presets.protocols import PROTOCOLS
 from ddspec.spec.load import load_spec
-from ddspec.spec.lock import Lock, digest_of_splits, write_lock
+from ddspec.spec.lock import Lock, digest_of_splits
+from ddspec.spec.lock_text import write_lock
 
 SPECS = Path(__file__).parents[2] / "specs"
 
@@ -130,8 +131,9 @@ def test_a_preset_that_moved_is_reported_but_not_refused(
 def test_other_images_are_refused(tmp_path: Path, imagenet_lock: Lock) -> None:
     spec, path, lock = (tmp_path / f"mine{end}" for end in (".yaml", ".plan.yaml", ".lock.yaml"))
     spec.write_text(FOLDER_SPEC, encoding="utf-8")
-    write_lock(lock, imagenet_lock.model_copy(update={"kind": "folder"}))
-    write_plan(compile_plan(load_spec(spec).experiment, imagenet_lock), path, spec=spec)
+    locked = imagenet_lock.model_copy(update={"kind": "folder"})
+    write_lock(lock, locked)
+    write_plan(compile_plan(load_spec(spec).experiment, locked), path, spec=spec)
     check_plan(path)
     splits = {name: dict(classes) for name, classes in imagenet_lock.splits.items()}
     del splits["train"]["n02869837"]

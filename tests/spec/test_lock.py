@@ -22,8 +22,8 @@ from ddspec.spec.lock import (
     lock_path,
     read_lock,
     scan_folder,
-    write_lock,
 )
+from ddspec.spec.lock_text import write_lock
 
 SPLITS = {"train": "train", "test": "val"}
 
