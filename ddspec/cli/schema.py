@@ -18,6 +18,8 @@ class Kind(StrEnum):
     """Documents that have a schema."""
 
     SPEC = "spec"
+    PLAN = "plan"
+    POLICY = "policy"
 
 
 SCHEMA_FILE = "ddspec.schema.json"
@@ -25,7 +27,7 @@ SCHEMA_FILE = "ddspec.schema.json"
 
 
 def schema(
-    kind: Annotated[Kind, typer.Argument(metavar="KIND", help="spec")] = Kind.SPEC,
+    kind: Annotated[Kind, typer.Argument(metavar="KIND", help="spec, plan or policy.")] = Kind.SPEC,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="Write it there, replacing FILE."),
@@ -54,6 +56,14 @@ def schema_of(kind: Kind) -> dict[str, Any]:
             from ddspec.spec.document_schema import spec_schema
 
             return spec_schema(_presets(), _protocols())
+        case Kind.PLAN:
+            from ddspec.spec.other_schemas import plan_schema
+
+            return plan_schema()
+        case Kind.POLICY:
+            from ddspec.spec.other_schemas import policy_schema
+
+            return policy_schema(_names())
 
 
 def write_schema(path: Path, made: dict[str, Any]) -> None:
@@ -64,7 +74,21 @@ def write_schema(path: Path, made: dict[str, Any]) -> None:
         raise DdspecError(f"`{path}` is not a regular file", exit=Exit.USAGE)
     if not path.parent.is_dir():
         raise DdspecError(f"`{path.parent}` is not a folder", exit=Exit.UNABLE)
-    path.write_text(json.dumps(made, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(made, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _names() -> dict[str, list[str]]:
+    """Return the names that each rule of a policy may list."""
+    from ddspec.plan.devices import DEVICES
+    from ddspec.plan.policy_rules import NO_PRESET
+    from ddspec.spec.facts import FACTS
+
+    return {
+        "device": list(DEVICES),
+        "DatasetsRule": [*FACTS, "folder"],
+        "PresetsRule": [*(choice.name for choice in _presets()), NO_PRESET],
+        "ProtocolsRule": [choice.name for choice in _protocols()],
+    }
 
 
 def _protocols() -> list[Choice]:

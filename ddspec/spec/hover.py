@@ -59,7 +59,6 @@ WORDS: Mapping[str, str] = {
     "warmup": "Raises the rate linearly before the schedule begins; by default there is none.",
     "every": "Distance of one from the next, in epochs or outer loops.",
     "most": "The oldest leaves when there would be more.",
-    "temperature": "Divides the logits of teacher and student.",
     # augmentation
     "operations": "Which operations there are; those left out never act.",
     "scale": "Both axes are scaled independently by a factor in [1 / scale, scale].",

@@ -75,7 +75,8 @@ def _webp(head: bytes, _file: BinaryIO) -> ImageHeader | None:
             width = int.from_bytes(head[24:27], "little") + 1
             height = int.from_bytes(head[27:30], "little") + 1
             return ImageHeader(width, height, 4 if head[20] & 0x10 else 3)
-    return None
+        case _:
+            return None
 
 
 def _jpeg(_head: bytes, file: BinaryIO) -> ImageHeader | None:
