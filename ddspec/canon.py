@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import TypeAlias
 
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
@@ -25,9 +26,23 @@ def canonical(value: Json) -> bytes:
     ).encode()
 
 
+def assembled(parts: Mapping[str, bytes]) -> bytes:
+    """Return the canonical form of a mapping from the canonical forms of its values."""
+    return b"{" + b",".join(_KEY(key) + b":" + parts[key] for key in sorted(parts)) + b"}"
+
+
 def digest(value: Json) -> Digest:
     """Return the SHA-256 of the canonical form of a JSON value, in hexadecimal."""
-    return hashlib.sha256(canonical(value)).hexdigest()
+    return digest_of(canonical(value))
+
+
+def digest_of(form: bytes) -> Digest:
+    """Return the SHA-256 of a canonical form, in hexadecimal."""
+    return hashlib.sha256(form).hexdigest()
+
+
+_KEY = lru_cache(maxsize=2**10)(canonical)
+"""Names of fields, of which there are few."""
 
 
 def _plain(value: Json) -> Json:

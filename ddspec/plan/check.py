@@ -44,16 +44,18 @@ DIGITS = frozenset({"digits", "mnist"})
 """Datasets whose images mean something else, or nothing, in a mirror."""
 
 
-def check(
-    experiment: Experiment, data: DataFacts, places: Places = nowhere, memo: Memo | None = None
-) -> Report:
-    """Return every violated rule of an experiment, located.
+def check(experiment: Experiment, data: DataFacts, places: Places = nowhere) -> Report:
+    """Return every violated rule of an experiment, located."""
+    return located(findings(experiment, data, Memo()), places)
+
+
+def findings(experiment: Experiment, data: DataFacts, memo: Memo) -> Iterator[Finding]:
+    """Yield every violated rule of an experiment.
 
     `memo` has what rules found in experiments that are alike, as the variants of a matrix are.
     """
-    once = (memo or Memo()).once
-    found = (one for rule in RULES for one in once(_found, experiment, rule, data))
-    return located(found, places)
+    for rule in RULES:
+        yield from memo.once(_found, experiment, rule, data)
 
 
 def _found(experiment: Experiment, rule: Rule, data: DataFacts) -> tuple[Finding, ...]:

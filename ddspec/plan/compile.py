@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from ddspec.canon import Digest, Json
 from ddspec.errors import DdspecError, Diagnostic, Exit
-from ddspec.plan.check import check
+from ddspec.plan.check import check, findings
 from ddspec.plan.data import data_facts
-from ddspec.plan.findings import Places, nowhere
+from ddspec.plan.findings import Finding, Places, located, nowhere
 from ddspec.plan.ir import DataFacts, Plan, Variant
 from ddspec.plan.lower import lower, lowered
 from ddspec.plan.stages import Shared
@@ -99,17 +99,22 @@ class _Matrix:
         self.errors: dict[Diagnostic, None] = {}
         self.notes: dict[Diagnostic, None] = {}
         self.presets: dict[str, Digest] = {}
+        self.found: set[Finding] = set()
+        """What rules found in variants before: it is told once."""
 
     def plan(self) -> tuple[Plan, tuple[Diagnostic, ...]]:
         every = list(self._lowered())
         self._require_one_lock(every)
-        if not self.errors:
-            self._require_unlike(every)
+        self._stop_at_errors()
+        presets = dict(sorted(self.presets.items()))
+        plan = united(every[0].variant.experiment.name, every, presets)
+        self._require_unlike(plan)
+        self._stop_at_errors()
+        return plan, tuple(_in_order(self.notes))
+
+    def _stop_at_errors(self) -> None:
         if self.errors:
             raise DdspecError(_in_order(self.errors), exit=Exit.INVALID)
-        name = every[0].variant.experiment.name
-        presets = dict(sorted(self.presets.items()))
-        return united(name, every, presets), tuple(_in_order(self.notes))
 
     def _lowered(self) -> Iterator[Lowered]:
         from ddspec.spec.load import with_overrides
@@ -133,11 +138,13 @@ class _Matrix:
         memo = self.shared.memo
         experiment = memo.known(made.experiment, self.loaded.experiment)
         data = memo.once(_data, experiment, self.lock)
-        report = check(experiment, data, made.place, memo)
+        found = dict.fromkeys(findings(experiment, data, memo))
+        report = located(found.keys() - self.found, made.place)
+        self.found |= found.keys()
         self.errors.update(dict.fromkeys(made.told(report.errors)))
         notes = (*(made.notes if made.presets else ()), *made.told(report.notes))
         self.notes.update(dict.fromkeys(notes))
-        if report.errors:
+        if any(one.severity == "error" for one in found):
             return None
         return Variant(name, settings, experiment, memo.once(protocol_of, experiment), data)
 
@@ -154,14 +161,13 @@ class _Matrix:
             place = self.loaded.place("matrix")
             self.errors[Diagnostic(message, place, "make a spec for each folder")] = None
 
-    def _require_unlike(self, every: Iterable[Lowered]) -> None:
+    def _require_unlike(self, plan: Plan) -> None:
         """Refuse variants of which all stages are the same."""
-        seen: dict[tuple[str, ...], str] = {}
-        for one in every:
-            name = one.variant.name
-            same = seen.setdefault(tuple(one.stages.identities.values()), name)
-            if same != name:
-                message = f"variants `{same}` and `{name}` compute the same"
+        seen: dict[frozenset[str], str] = {}
+        for one in plan.variants:
+            same = seen.setdefault(frozenset(one.labels), one.name)
+            if same != one.name:
+                message = f"variants `{same}` and `{one.name}` compute the same"
                 hint = "no stage depends on what they differ in: leave it out of the matrix"
                 self.errors[Diagnostic(message, self.loaded.place("matrix"), hint)] = None
 

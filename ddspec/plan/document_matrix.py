@@ -19,7 +19,7 @@ from ddspec.plan.document_parts import (
     group_of,
     schedule_of,
 )
-from ddspec.plan.ir import Plan, Stage, Variant, own_label, spec_digest
+from ddspec.plan.ir import Plan, Stage, Variant, own_label, spec_digests
 from ddspec.plan.labels import folded
 from ddspec.plan.variants import Made
 from ddspec.wire.work import DistillWork
@@ -36,7 +36,7 @@ def matrix_document(plan: Plan, made_from: str | None, counted: Json) -> dict[st
     """Return a plan of a matrix as JSON values, in the order in which a reviewer reads it."""
     first = plan.variants[0]
     whole = whole_of(first)
-    asked: Json = [[one.name, spec_digest(one.experiment)] for one in plan.variants]
+    asked: Json = [list(pair) for pair in spec_digests(plan.variants)]
     lines = _Lines(plan)
     return {
         **({} if made_from is None else {"made_from": made_from}),
@@ -101,6 +101,8 @@ def _variant_lines(plan: Plan, first: Mapping[str, Any]) -> Iterator[Json]:
         if also:
             line["also"] = seen[also] if also in seen else list(also)
             seen.setdefault(also, variant.name)
+        if variant.labels != made.in_order(variant.labels):
+            line["order"] = folded(variant.labels)
         yield line
 
 

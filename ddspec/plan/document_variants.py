@@ -155,9 +155,17 @@ def _with_labels(
         name, given = line["name"], line.get("also", [])
         also[name] = also[given] if isinstance(given, str) else _unfolded(given, len(made))
         labels = every.closed([*names.get("", ()), *names.get(name, ()), *also[name]])
+        if "order" in line:
+            labels = _ordered(labels, _unfolded(line["order"], len(made)))
         data = _source(labels, made, variants[name])
         found.append(replace(variants[name], labels=labels, data=data))
     return found
+
+
+def _ordered(labels: tuple[str, ...], order: list[str]) -> tuple[str, ...]:
+    if set(labels) != set(order) or len(labels) < len(order):
+        raise ValueError("the order of a variant's stages has other stages than it needs")
+    return tuple(order)
 
 
 def _unfolded(labels: list[str], most: int) -> list[str]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from ddspec.canon import Digest, Json, digest
+from ddspec.canon import Digest, Json, digest, digest_of
+from ddspec.plan.forms import Forms
 from ddspec.spec.evaluate import ProtocolSpec
 from ddspec.spec.experiment import Experiment
 from ddspec.wire.work import DistillWork, Work
@@ -71,7 +72,8 @@ class Variant:
     """The evaluation protocol, looked up; `idc_by_size` is resolved in the stages."""
     data: DataFacts
     labels: tuple[str, ...] = ()
-    """Its stages under the plan's labels, in the plan's order; empty where it needs them all."""
+    """Its stages under the plan's labels, in the order of a spec of its own, so upstream first;
+    empty where it needs them all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,7 @@ class Plan:
     def _asked(self) -> dict[str, Json]:
         if not self.is_matrix:
             return {"spec": spec_digest(self.experiment)}
-        return {"variants": [[one.name, spec_digest(one.experiment)] for one in self.variants]}
+        return {"variants": [[name, asked] for name, asked in spec_digests(self.variants)]}
 
     def stage(self, label: str) -> Stage:
         """Return the stage of a label; KeyError where there is none."""
@@ -184,9 +186,17 @@ def stage_key(work: Work, inputs: Mapping[str, Digest]) -> Digest:
     return digest({"work": work.identity(), "inputs": inputs})
 
 
+def spec_digests(variants: Iterable[Variant]) -> Iterator[tuple[str, Digest]]:
+    """Yield name and `spec_digest` of each variant; sections that they share are hashed once."""
+    forms = Forms()
+    for one in variants:
+        yield one.name, digest_of(forms.fields(one.experiment, _UNASKED))
+
+
+_UNASKED = frozenset({"name", "title", "expect"})
+
+
 def spec_digest(experiment: Experiment) -> Digest:
     """Return the digest of what a spec asks for: all settings but names, titles, expectations."""
-    asked: Json = experiment.model_dump(
-        mode="json", exclude_none=True, exclude={"name", "title", "expect"}
-    )
+    asked: Json = experiment.model_dump(mode="json", exclude_none=True, exclude=set(_UNASKED))
     return digest(asked)

@@ -48,8 +48,12 @@ class Memo:
         `make` is pure, and reads its first argument by attributes alone. Further arguments count
         as the same where they are the same object, or equal text and integers.
         """
-        call = (make, *map(_token, rest), *((name, _token(value)) for name, value in named.items()))
-        known = self._known.setdefault(call, {})
+        call: tuple[object, ...] = (make, *map(_token, rest))
+        if named:
+            call += tuple((name, _token(value)) for name, value in named.items())
+        known = self._known.get(call)
+        if known is None:
+            known = self._known[call] = {}
         for results in known.values():
             found = results.made.get(tuple(map(id, results.read(experiment))))
             if found is not None:
@@ -93,4 +97,4 @@ class _Traced:
 
 
 def _token(value: object) -> object:
-    return value if isinstance(value, (int, str)) else (id(value),)
+    return value if type(value) is int or type(value) is str else (id(value),)

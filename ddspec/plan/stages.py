@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Concatenate, ParamSpec, TypeVar
 
 from ddspec.canon import Digest
-from ddspec.plan.ir import Stage, stage_key
+from ddspec.plan.forms import Forms
+from ddspec.plan.ir import Stage
 from ddspec.plan.memo import Memo
 from ddspec.spec.experiment import Experiment
 from ddspec.wire.work import Work
@@ -22,6 +23,7 @@ class Shared:
 
     memo: Memo = field(default_factory=Memo)
     """Works, by the sections that they were made from."""
+    forms: Forms = field(default_factory=Forms)
     stages: dict[tuple[object, ...], tuple[Stage, Digest]] = field(default_factory=dict)
     """By label, address of the work, inputs and whatever else a stage holds."""
 
@@ -72,7 +74,7 @@ class Stages:
         location: Mapping[str, str],
         key: Digest | None,
     ) -> tuple[Stage, Digest]:
-        key = key or stage_key(work, inputs)
+        key = key or self.shared.forms.key(work, inputs)
         stage = Stage(
             label=label,
             work=work,

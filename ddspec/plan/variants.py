@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from graphlib import CycleError, TopologicalSorter
+from typing import TypeAlias
 
 from ddspec.canon import Digest
 from ddspec.plan.ir import Plan, Stage, Variant, own_label
 from ddspec.plan.stages import Stages
-from ddspec.wire.work import DistillWork
+from ddspec.wire.work import DistillWork, MergeWork
+
+Way: TypeAlias = "tuple[str, ...]"
+"""How an output is made: a label, and the keys of shards that are joined."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,40 +26,80 @@ class Lowered:
 
 
 def united(name: str, lowered: Sequence[Lowered], presets: Mapping[str, Digest]) -> Plan:
-    """Return the plan of a matrix; the order is that of the variants, upstream first in each.
+    """Return the plan of a matrix: upstream first, and stages alike beside each other.
 
     A stage is known by its key, and without a data lock by what its key would be. Where two
     variants reach the same output in different ways (shards, and the whole), the first way is kept.
     """
     wanted = _wanted(lowered)
     names = _names(lowered, wanted)
-    stages: dict[Digest, Stage] = {}
+    found: dict[Digest, Stage] = {}
     for one, labels in zip(lowered, wanted, strict=True):
         for label in labels:
             identity = one.stages.identities[label]
-            if identity not in stages:
-                stages[identity] = _renamed(
-                    one.stages.by_label[label], names, one.stages.identities
-                )
-    made = Made({stage.label: stage for stage in stages.values()})
+            if identity not in found:
+                found[identity] = _renamed(one.stages.by_label[label], names, one.stages.identities)
+    made = Made(_alike_together(found.values(), lowered))
     variants = (
         replace(one.variant, labels=_used(one.stages, labels, names, made))
         for one, labels in zip(lowered, wanted, strict=True)
     )
-    return Plan(name, tuple(variants), tuple(stages.values()), presets)
+    return Plan(name, tuple(variants), tuple(made.stages.values()), presets)
+
+
+def _alike_together(stages: Iterable[Stage], lowered: Sequence[Lowered]) -> dict[str, Stage]:
+    """Return stages by label, those of different variants side by side.
+
+    They stay variant by variant where variants have stages in different orders, or where one makes
+    in another way what the rest builds on.
+    """
+    orders = dict.fromkeys(tuple(one.stages.by_label) for one in lowered)
+    edges: dict[str, dict[str, None]] = {}
+    for order in orders:
+        for label, after in zip(("", *order), order, strict=False):
+            edges.setdefault(after, {})[label] = None
+    unsorted = {stage.label: stage for stage in stages}
+    try:
+        ranks = {label: rank for rank, label in enumerate(TopologicalSorter(edges).static_order())}
+    except CycleError:
+        return unsorted
+    found = dict(sorted(unsorted.items(), key=lambda item: ranks[own_label(item[0])]))
+    return found if _upstream_first(found) else unsorted
+
+
+def _upstream_first(stages: Mapping[str, Stage]) -> bool:
+    seen: set[str] = set()
+    for label, stage in stages.items():
+        if not seen.issuperset(stage.upstream.values()):
+            return False
+        seen.add(label)
+    return True
 
 
 def _wanted(lowered: Sequence[Lowered]) -> list[Collection[str]]:
     """Return for each variant the labels it needs: no shards of a set that another made whole."""
-    first: dict[Digest, str] = {}
+    first: dict[Digest, Way] = {}
     for one in lowered:
         for label, identity in one.stages.identities.items():
-            first.setdefault(identity, label)
+            if identity not in first:
+                first[identity] = _way(one.stages, label)
     return [_own_ways(one.stages, first) for one in lowered]
 
 
-def _own_ways(stages: Stages, first: Mapping[Digest, str]) -> Collection[str]:
-    replaced = {label for label, identity in stages.identities.items() if first[identity] != label}
+def _way(stages: Stages, label: str) -> Way:
+    """Return how an output is made; keys say the rest, but of a merge not what it joins."""
+    stage = stages.by_label[label]
+    if isinstance(stage.work, MergeWork):
+        return label, *(stages.identities[above] for above in stage.upstream.values())
+    return (label,)
+
+
+def _own_ways(stages: Stages, first: Mapping[Digest, Way]) -> Collection[str]:
+    replaced = {
+        label
+        for label, identity in stages.identities.items()
+        if first[identity] != _way(stages, label)
+    }
     if not replaced:
         return stages.by_label
     wanted = set[str]()
@@ -86,9 +131,9 @@ def _used(
     names: Mapping[Digest, str],
     made: Made,
 ) -> tuple[str, ...]:
-    """Return the plan's labels of what a variant needs, with all that comes before."""
-    labels = {names[stages.identities[label]] for label in wanted}
-    return made.in_order(labels) if wanted is stages.by_label else made.closed(labels)
+    """Return the plan's labels of what a variant needs, in the order of a spec of its own."""
+    labels = dict.fromkeys(names[stages.identities[label]] for label in wanted)
+    return tuple(labels) if wanted is stages.by_label else made.closed(labels)
 
 
 class Made:
