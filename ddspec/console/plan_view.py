@@ -85,8 +85,8 @@ def _below(overview: Overview) -> Iterator[str]:
     more = len(overview.notes) - NOTES_SHOWN
     if more > 0:
         yield from wrapped("", [f"and {more} more notes: `ddspec validate`"], width)
-    for one in overview.drift:
-        yield from wrapped("drift", [f"{one.part}: {one.message}"], width)
+    for moved in overview.drift:
+        yield from wrapped("drift", [f"{moved.part}: {moved.message}"], width)
     if overview.verdicts:
         yield from _policy(overview)
     yield from wrapped("next", overview.following, width)
