@@ -6,14 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from ddspec.plan.compile import compile_spec
 from ddspec.spec.augmentation import SgdSpec
 from ddspec.spec.experiment import Experiment
-from ddspec.spec.load import load_spec
+from ddspec.spec.load import load_spec, with_overrides
 from ddspec.spec.method import OnRealInnerSpec
 
+ROOT = Path(__file__).parents[2]
 SPECS = sorted(
     path
-    for path in (Path(__file__).parents[2] / "specs").rglob("*.yaml")
+    for path in (ROOT / "specs").rglob("*.yaml")
     if not path.name.endswith((".plan.yaml", ".lock.yaml"))
 )
 
@@ -32,7 +34,7 @@ def test_every_spec_opens_with_its_command_and_what_to_expect(path: Path) -> Non
     lines = path.read_text().splitlines()
     head = "\n".join(lines[: next(i for i, line in enumerate(lines) if not line.startswith("#"))])
 
-    assert f"ddspec run specs/{path.name}" in head
+    assert f"ddspec run {path.relative_to(ROOT)}" in head
     assert "Expected:" in head
 
 
@@ -74,3 +76,25 @@ def test_imagenet100_trains_networks_in_idcs_batches_of_128() -> None:
     )
     assert experiment.pool.batch == 128
     assert experiment.matcher.real_batch == 64
+
+
+def test_the_ablations_share_what_they_can() -> None:
+    """Stages by their labels' first part: five networks serve all, and three speeds cost one."""
+
+    def stages(name: str, part: str) -> int:
+        plan = compile_spec(load_spec(ROOT / "specs" / "ablations" / f"{name}.yaml"))
+        return sum(stage.label.split("/")[0] == part for stage in plan.stages)
+
+    assert stages("perturbation", "pool") == 5
+    assert stages("models", "pool") == 20
+    assert stages("acceleration", "pool") == 5
+    assert stages("acceleration", "distill") == 3 + 3  # Acc-DD's and IDC's way to 400 loops
+
+
+def test_the_speeds_expect_what_was_published() -> None:
+    loaded = load_spec(ROOT / "specs" / "ablations" / "acceleration.yaml")
+    variants = [with_overrides(loaded, one.overrides) for one in loaded.combinations]
+    expected = [[row.accuracy for row in one.experiment.expect] for one in variants]
+
+    assert [one.name for one in loaded.combinations[:3]] == ["5x", "10x", "20x"]
+    assert expected == [[0.671], [0.665], [0.652], [], [], []]
