@@ -165,7 +165,8 @@ def family(name: str, **changes: Any) -> Experiment:
     for section, value in changes.items():
         old = base.get(section)
         both = isinstance(old, dict) and isinstance(value, dict)
-        base[section] = {**old, **value} if both else value
+        same = both and ("kind" not in value or old.get("kind") in (None, value["kind"]))
+        base[section] = {**old, **value} if same else value
     return Experiment.model_validate(base)
 
 

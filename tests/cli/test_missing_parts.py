@@ -1,0 +1,50 @@
+"""A run that no runner can do is refused before anything starts, with all that is missing."""
+
+from __future__ import annotations
+
+from fake_cli import SPEC, Shell
+
+QUEUED = SPEC.replace("{kind: recorded, models: 2, epochs: 1}", "{kind: online}")
+
+
+def test_a_run_is_refused_before_anything_starts(shell: Shell) -> None:
+    spec = shell.write("queued.yaml", QUEUED)
+
+    ended = shell("run", spec)
+
+    assert ended.code == 6
+    assert "no runner of this version has pool `online`, which distill needs" in ended.err
+    assert "there is `fresh`, `recorded`" in ended.err
+    assert not shell.home.exists()
+
+
+def test_a_plan_file_is_refused_likewise(shell: Shell) -> None:
+    spec = shell.write("queued.yaml", QUEUED)
+    plan = str(shell.folder / "queued.plan.yaml")
+    assert shell("plan", spec, "-o", plan).code == 0
+
+    assert shell("run", plan).code == 6
+
+
+def test_a_rehearsal_says_what_a_run_would_be_refused_for(shell: Shell) -> None:
+    spec = shell.write("queued.yaml", QUEUED)
+
+    text, data = shell("run", spec, "--dry-run"), shell("run", spec, "--dry-run", "--json")
+
+    assert (text.code, data.code) == (6, 6)
+    assert "refused: no runner of this version has pool `online`" in text.out
+    assert data.json["missing_parts"] == [
+        {"part": "pool `online`", "why": "there is `fresh`, `recorded`", "stages": ["distill"]}
+    ]
+
+
+def test_a_rehearsal_of_what_runners_can_do_misses_nothing(shell: Shell) -> None:
+    ended = shell("run", "small.yaml", "--dry-run", "--json")
+
+    assert (ended.code, ended.json["missing_parts"]) == (0, [])
+
+
+def test_a_plan_shows_it(shell: Shell) -> None:
+    spec = shell.write("queued.yaml", QUEUED)
+
+    assert "pool `online` (distill)" in shell("plan", spec).out

@@ -1,0 +1,283 @@
+"""Which pieces of methods do not fit together, and where a message points."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from fake_families import FAMILIES, PERTURBED, RESNET, SHORT, TAUGHT, family
+
+from ddspec.errors import Place
+from ddspec.plan.check import check
+from ddspec.plan.data import data_facts
+from ddspec.plan.findings import Report
+from ddspec.plan.sharding import blocks_of
+
+BATCH_NORM = {"kind": "convnet", "depth": 3, "norm": "batch"}
+SHARDED = {"resources": {"shards": 5}}
+FROZEN = {"inner": {"kind": "frozen"}}
+
+
+def place(*path: str | int) -> Place:
+    return Place(".".join(map(str, path)), 1)
+
+
+def report(name: str, **changes: Any) -> Report:
+    experiment = family(name, **changes)
+    return check(experiment, data_facts(experiment.dataset), place)
+
+
+def found(name: str, **changes: Any) -> list[tuple[str, str]]:
+    """Return code and path of each error."""
+    errors = report(name, **changes).errors
+    return [(one.code, one.place.file if one.place else "") for one in errors]
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_the_families_break_no_rule(name: str) -> None:
+    assert found(name) == []
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_the_families_have_nothing_to_note_but_a_rate_that_nobody_takes(name: str) -> None:
+    codes = {note.code for note in report(name).notes}
+
+    assert codes <= ({"DDS036"} if name in ("tesla", "ftd") else set())
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "reason"),
+    [
+        pytest.param("mtt", {}, "a student is trained on the images of all classes", id="mtt"),
+        pytest.param(
+            "dm", {"network": BATCH_NORM}, "batch norm sees the images of all classes", id="dm, bn"
+        ),
+        pytest.param("dc", {}, "trained on the whole synthetic set", id="dc"),
+        pytest.param("dm", {"update": {"clock": "joint"}}, "the clock is joint", id="joint"),
+        pytest.param("sre2l", {}, "a batch holds 100 classes", id="within a batch"),
+    ],
+)
+def test_shards_that_are_not_exact_are_refused_with_the_reason(
+    name: str, changes: dict[str, Any], reason: str
+) -> None:
+    (error,) = report(name, **changes, **SHARDED).errors
+
+    assert (error.code, error.place) == ("DDS024", place("resources", "shards"))
+    assert reason in error.message
+    assert error.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        pytest.param("idc", {}, id="a shared clock, whose steps are replayed"),
+        pytest.param("dm", {}, id="means of classes"),
+        pytest.param("idm", {}, id="a queue never sees the set"),
+        pytest.param(
+            "dm",
+            {"network": BATCH_NORM, "matcher": {"batch_norm": "running"}, "update": {}},
+            id="running statistics",
+        ),
+        pytest.param(
+            "dc",
+            {
+                "loops": {"inner_steps": 1},
+                "update": {"clock": "per_class"},
+            },
+            id="one inner step: nothing is trained on the set",
+        ),
+        pytest.param("sre2l", {"matcher": {"classes_per_batch": 2}}, id="whole batches"),
+    ],
+)
+def test_shards_that_are_exact_compile(name: str, changes: dict[str, Any]) -> None:
+    assert found(name, **changes, **SHARDED) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "blocks"),
+    [
+        ("dc", "class"),
+        ("idc", "class"),
+        ("dm", "class"),
+        ("idm", "class"),
+        ("mtt", "whole"),
+        ("tesla", "whole"),
+        ("sre2l", "batch"),
+        ("teddy_post", "batch"),
+    ],
+)
+def test_a_matcher_declares_what_does_not_see_each_other(name: str, blocks: str) -> None:
+    assert blocks_of(family(name)) == blocks
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "code", "path"),
+    [
+        pytest.param(
+            "sre2l",
+            {"network": {"kind": "convnet", "depth": 3}},
+            "DDS025",
+            "network",
+            id="statistics of instance norm",
+        ),
+        pytest.param(
+            "sre2l", {"pool": {"epochs": 0}}, "DDS026", "labels.kind", id="untrained teacher"
+        ),
+        pytest.param(
+            "dm",
+            {"evaluate": {"protocol": TAUGHT}},
+            "DDS026",
+            "evaluate.protocol",
+            id="a taught protocol, and no teacher",
+        ),
+        pytest.param(
+            "sre2l",
+            {"evaluate": {"protocol": SHORT}},
+            "DDS027",
+            "evaluate.protocol",
+            id="hard labels under soft ones",
+        ),
+        pytest.param("mtt", FROZEN, "DDS028", "inner.kind", id="no student"),
+        pytest.param(
+            "dm",
+            {"inner": {"kind": "unrolled", "steps": 2, "learning_rate": 0.1}},
+            "DDS028",
+            "inner.kind",
+            id="a student without an expert",
+        ),
+        pytest.param(
+            "sre2l",
+            {"inner": {"kind": "on_synthetic", "epochs": 2}},
+            "DDS028",
+            "inner.kind",
+            id="statistics of a network in motion",
+        ),
+        pytest.param("mtt", {"pool": {"kind": "fresh"}}, "DDS029", "pool.kind", id="no experts"),
+        pytest.param(
+            "mtt", {"pool": {"record": "last"}}, "DDS029", "pool.record", id="no trajectory"
+        ),
+        pytest.param(
+            "mtt", {"pool": {"epochs": 4}}, "DDS029", "pool.epochs", id="a short trajectory"
+        ),
+        pytest.param(
+            "mtt",
+            {"evaluate": {"protocol": {**SHORT, "learned_rate": True}}},
+            "DDS030",
+            "evaluate.protocol",
+            id="whitened, and judged unwhitened",
+        ),
+        pytest.param(
+            "mtt",
+            {"evaluate": {"protocol": {**SHORT, "learned_rate": True, "zca": 0.5}}},
+            "DDS030",
+            "evaluate.protocol",
+            id="whitened otherwise",
+        ),
+        pytest.param(
+            "teddy_prior",
+            {"matcher": {"models_per_image": 10}},
+            "DDS034",
+            "matcher.models_per_image",
+            id="more networks than the pool has",
+        ),
+        pytest.param(
+            "teddy_prior",
+            {"pool": {"record": {"first": 50, "last": 40}}},
+            "DDS035",
+            "pool.record",
+            id="nothing recorded",
+        ),
+        pytest.param(
+            "dm",
+            {"evaluate": {"protocol": {**SHORT, "learned_rate": True}}},
+            "DDS036",
+            "evaluate.protocol",
+            id="no rate was learned",
+        ),
+        pytest.param(
+            "mtt", {"update": {"clock": "shared"}}, "DDS037", "update.clock", id="clock of classes"
+        ),
+        pytest.param(
+            "mtt", {"loops": {"inner_steps": 5}}, "DDS038", "loops.inner_steps", id="inner steps"
+        ),
+        pytest.param(
+            "sre2l",
+            {"pool": {"kind": "checkpoints", "weights": [{"kind": "torchvision"}]}},
+            "DDS039",
+            "pool.weights.0",
+            id="weights of another stem",
+        ),
+        pytest.param(
+            "sre2l",
+            {
+                "network": {**RESNET, "stem": "imagenet"},
+                "pool": {"kind": "checkpoints", "weights": [{"kind": "torchvision"}]},
+            },
+            "DDS039",
+            "pool.weights.0",
+            id="weights of other classes",
+        ),
+        pytest.param(
+            "dm", {"labels": {"kind": "expert"}}, "DDS040", "labels.kind", id="labels of nobody"
+        ),
+    ],
+)
+def test_what_does_not_fit_is_told_where_it_stands(
+    name: str, changes: dict[str, Any], code: str, path: str
+) -> None:
+    assert (code, path) in found(name, **changes)
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        pytest.param("dm", {"pool": {"kind": "recorded"}, "perturbation": PERTURBED}, id="dm"),
+        pytest.param("mtt", {"perturbation": PERTURBED}, id="starts of students"),
+        pytest.param("teddy_prior", {"perturbation": PERTURBED}, id="teachers"),
+        pytest.param("dc", {"inner": {"kind": "on_real", "steps": 2}}, id="dc on real data"),
+        pytest.param("idm", {"pool": {"kind": "fresh"}}, id="idm without its queue"),
+        pytest.param("dm", {"network": {"kind": "classic", "model": "vgg11"}}, id="dm on vgg"),
+        pytest.param(
+            "mtt", {"parameterization": {"kind": "multi_formation", "factor": 2}}, id="mtt, packed"
+        ),
+    ],
+)
+def test_what_makes_sense_compiles_though_nobody_published_it(
+    name: str, changes: dict[str, Any]
+) -> None:
+    assert found(name, **changes) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "rate", "told"),
+    [
+        pytest.param("dm", 0.001, True, id="a rate of [0, 1] in normalised space"),
+        pytest.param("dm", 1.0, False, id="dm's own"),
+        pytest.param("mtt", 0.1, True, id="dsa's rate for trajectories"),
+        pytest.param("mtt", 1e5, False, id="mtt's largest"),
+        pytest.param("sre2l", 25.0, True, id="a hundred times sre2l's"),
+    ],
+)
+def test_a_rate_of_another_space_is_noted(name: str, rate: float, told: bool) -> None:
+    notes = report(name, update={"learning_rate": rate}).notes
+
+    assert ("DDS032" in {note.code for note in notes}) is told
+
+
+def test_the_number_of_repeats_that_would_do_is_told() -> None:
+    # 2 x (1.96 x 0.8 / 0.5)^2 = 19.7
+    expected = [{"accuracy": 0.6, "source": "a table", "tolerance": 0.005}]
+
+    (note,) = report("dm", expect=expected).notes
+
+    assert note.code == "DDS031"
+    assert "5 repeats cannot tell 0.5 points apart where accuracies spread by 0.8: 20 can" in (
+        note.message
+    )
+
+
+def test_a_published_deviation_counts_more_than_a_usual_one() -> None:
+    # 2 x (1.96 x 0.2 / 0.5)^2 = 1.2
+    expected = [{"accuracy": 0.6, "source": "a table", "tolerance": 0.005, "std": 0.002}]
+
+    assert report("dm", expect=expected).notes == ()
