@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from ddspec.cli.boundary import bounded
+from ddspec.cli.comment import comment
 from ddspec.cli.data import data
 from ddspec.cli.diff import diff
 from ddspec.cli.doctor import doctor
@@ -35,6 +36,7 @@ VERBS: dict[str, Callable[..., Exit]] = {
     "plan": plan,
     "run": run,
     "diff": diff,
+    "comment": comment,
     "init": init,
     "validate": validate,
     "policy": policy,

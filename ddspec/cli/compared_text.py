@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ddspec.cli.compared import Compared
+from ddspec.cli.sides import written
 from ddspec.console.diff_view import render_diff
 from ddspec.plan.diff import diff
 from ddspec.plan.effort import effort
@@ -26,7 +27,8 @@ def _block(base: str, one: Compared) -> Iterator[str]:
     elif one.before is not None and one.after is not None:
         found = diff(one.before.plan, one.after.plan)
         cost = effort(one.before.plan, one.after.plan, found)
-        yield render_diff(found, f"{base}:{report.was or report.path}", report.path, cost)
+        where = written(one.before, one.after)
+        yield render_diff(found, f"{base}:{report.was or report.path}", report.path, cost, where)
     else:
         stages = sum(report.counts.values())
         yield f"{report.path}: {report.status}" + (f", {stages} stages" if stages else "")

@@ -109,6 +109,7 @@ def _pair(
 
 def _text_of(old: Side, new: Side, found: PlanDiff | None, form: Format, *, changed: bool) -> str:
     from ddspec.cli.output import json_text
+    from ddspec.cli.sides import written
     from ddspec.console.diff_view import diff_json, render_diff, render_results_diff
     from ddspec.console.scores_view import render_scores
     from ddspec.plan.effort import effort
@@ -119,7 +120,8 @@ def _text_of(old: Side, new: Side, found: PlanDiff | None, form: Format, *, chan
     names = (old.target.name, new.target.name)
     head = render_results_diff(*names, changed=changed)
     if found is not None and old.plan is not None and new.plan is not None:
-        head = render_diff(found, *names, effort(old.plan, new.plan, found))
+        cost = effort(old.plan, new.plan, found)
+        head = render_diff(found, *names, cost, written(old.opened, new.opened))
     parts = (head, render_scores(old.scores, new.scores))
     return "\n\n".join(part for part in parts if part)
 

@@ -10,7 +10,7 @@ from ddspec.cli.inputs import PLAN_SUFFIX, Opened, is_plan_file
 from ddspec.errors import DdspecError, Exit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ddspec.canon import Digest
     from ddspec.plan.ir import Plan
@@ -168,17 +168,16 @@ def _at_revision(target: Target, revision: Revision) -> Opened:
     if target.path.endswith(PLAN_SUFFIX) or PLAN_HEAD in b"\n" + data[:4096]:
         text = data.decode("utf-8", "replace")
         return Opened(load_plan(text, target.name)[0], file=target.name)
-    loaded = _loaded(target.path, revision)
-    return compiled(loaded, lock_at(target.path, revision), target.name)
+    lock = lock_at(target.path, revision)
+    return compiled(_loaded(target.path, revision, lock), lock, target.name)
 
 
-def _loaded(path: str, revision: Revision) -> Loaded:
+def _loaded(path: str, revision: Revision, lock: Lock | None) -> Loaded:
     """Read a spec and what it extends, all at one revision."""
     from ddspec.spec.extends import KEYS
-    from ddspec.spec.load import load_text
+    from ddspec.spec.load import load_source
 
-    source = revision.source(path, KEYS)
-    return load_text(source.text, source.file, files=revision)
+    return load_source(revision.source(path, KEYS), files=revision, lock=lock)
 
 
 def lock_at(spec: str, revision: Revision) -> Lock | None:
@@ -199,3 +198,15 @@ def compiled(loaded: Loaded, lock: Lock | None, name: str) -> Opened:
 
     plan, notes = compile_noted(loaded, lock)
     return Opened(plan, notes, loaded, name)
+
+
+def written(before: Opened | None, after: Opened | None) -> Callable[[str], str]:
+    """Return what tells of a setting's path where it is written on both sides."""
+    from ddspec.console.where import where_words
+
+    def words(path: str) -> str:
+        steps = path.split(".")
+        sides = (None if one is None else one.loaded for one in (before, after))
+        return where_words(*(None if one is None else one.place(*steps) for one in sides))
+
+    return words

@@ -1,61 +1,146 @@
-"""`ddspec validate`: say what is wrong with a spec, all at once."""
+"""`ddspec validate`: say what is wrong with specs and plans, all at once."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-from ddspec.cli.options import AsJson, Document
+import typer
+
+from ddspec.cli.options import AsJson
 from ddspec.errors import DdspecError, Diagnostic, Exit
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ddspec.canon import Json
 
+VALIDATION_FORMAT = "ddspec.validation/1"
 
-def validate(document: Document, as_json: AsJson = False) -> Exit:
-    """Check a spec or plan; tell all problems at once.
+
+class Format(StrEnum):
+    """How problems are told."""
+
+    TEXT = "text"
+    JSON = "json"
+    GITHUB = "github"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is to say of one document."""
+
+    document: Path
+    exit: Exit
+    name: str | None = None
+    stages: int = 0
+    problems: tuple[Diagnostic, ...] = ()
+    notes: tuple[Diagnostic, ...] = ()
+
+
+def validate(
+    documents: Annotated[
+        list[Path], typer.Argument(metavar="SPEC|PLAN...", help="Specs, or plan files.")
+    ],
+    plans: Annotated[
+        bool,
+        typer.Option("--plans", help="Also refuse a plan file beside a spec that is not current."),
+    ] = False,
+    form: Annotated[
+        Format, typer.Option("--format", help="`github` is annotations of a workflow.")
+    ] = Format.TEXT,
+    as_json: AsJson = False,
+) -> Exit:
+    """Check specs and plans; tell all problems at once.
 
     With `--json` the problems are data, and go to stdout.
     """
-    from ddspec.cli.inputs import open_document
-    from ddspec.cli.output import say, show, show_json
-
-    if as_json:
-        exit, found = _verdict(document)
-        show_json(found)
-        return exit
-    opened = open_document(document)
-    for note in opened.notes:
-        say(f"note: {note}")
-    show(f"{document}: valid, {len(opened.plan.stages)} stages")
-    return Exit.DONE
+    verdicts = [_verdict(document, plans=plans) for document in dict.fromkeys(documents)]
+    match Format.JSON if as_json else form:
+        case Format.JSON:
+            _show_json(verdicts)
+        case Format.GITHUB:
+            _annotate(verdicts)
+        case Format.TEXT:
+            _tell(verdicts)
+    return max((one.exit for one in verdicts), default=Exit.DONE)
 
 
-def _verdict(document: Document) -> tuple[Exit, dict[str, Json]]:
+def _verdict(document: Path, *, plans: bool) -> Verdict:
     from ddspec.cli.inputs import open_document
 
     try:
         opened = open_document(document)
+        if plans:
+            _check_beside(document)
     except DdspecError as error:
-        return error.exit, _answer(None, problems=error.diagnostics)
-    return Exit.DONE, _answer(opened.plan.name, notes=opened.notes)
+        return Verdict(document, error.exit, problems=error.diagnostics)
+    plan = opened.plan
+    return Verdict(document, Exit.DONE, plan.name, len(plan.stages), notes=opened.notes)
 
 
-def _answer(
-    name: str | None,
-    *,
-    problems: tuple[Diagnostic, ...] = (),
-    notes: tuple[Diagnostic, ...] = (),
-) -> dict[str, Json]:
+def _check_beside(document: Path) -> None:
+    """Refuse a committed plan that does not follow from its spec, bytes compared."""
+    from ddspec.cli.changed_specs import plan_of
+    from ddspec.cli.inputs import is_plan_file
+    from ddspec.plan.codec import check_plan
+
+    if is_plan_file(document):
+        check_plan(document)
+    elif (beside := Path(plan_of(str(document)))).exists():
+        check_plan(beside, document)
+
+
+def _tell(verdicts: Sequence[Verdict]) -> None:
+    from ddspec.cli.output import say, show
+
+    failed = [one for one in verdicts if one.problems]
+    for one in verdicts:
+        for note in one.notes:
+            say(f"note: {note}")
+        if not one.problems:
+            show(f"{one.document}: valid, {one.stages} stages")
+    if failed:
+        problems = dict.fromkeys(problem for one in failed for problem in one.problems)
+        raise DdspecError(problems, exit=max(one.exit for one in failed))
+
+
+def _annotate(verdicts: Sequence[Verdict]) -> None:
+    from ddspec.cli.output import show
+    from ddspec.console.annotations import annotated
+
+    lines = [
+        *(annotated(one.problems) for one in verdicts if one.problems),
+        *(annotated(one.notes, "notice") for one in verdicts if one.notes),
+    ]
+    if lines:
+        show("\n".join(dict.fromkeys(line for some in lines for line in some.split("\n"))))
+
+
+def _show_json(verdicts: Sequence[Verdict]) -> None:
+    """Print one object: the verdict on one document, or on several together."""
+    from ddspec.cli.output import show_json
+
+    if len(verdicts) == 1:
+        show_json({"format": VALIDATION_FORMAT, **_plain(verdicts[0])})
+        return
+    every: list[Json] = [{"document": str(one.document), **_plain(one)} for one in verdicts]
+    valid = not any(one.problems for one in verdicts)
+    show_json({"format": VALIDATION_FORMAT, "valid": valid, "documents": every})
+
+
+def _plain(verdict: Verdict) -> dict[str, Json]:
     return {
-        "format": "ddspec.validation/1",
-        "name": name,
-        "valid": not problems,
-        "problems": [_plain(problem) for problem in problems],
-        "notes": [_plain(note) for note in notes],
+        "name": verdict.name,
+        "valid": not verdict.problems,
+        "problems": [_told(problem) for problem in verdict.problems],
+        "notes": [_told(note) for note in verdict.notes],
     }
 
 
-def _plain(told: Diagnostic) -> dict[str, Json]:
+def _told(told: Diagnostic) -> dict[str, Json]:
     """Return a diagnostic as data; line and column count from 1, and are null where unknown."""
     place = told.place
     return {

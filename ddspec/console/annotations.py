@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Literal, TypeAlias
 
-from ddspec.console.review import At, Report, Review, Told
+from ddspec.console.review import OURS, At, Report, Review, Told
 from ddspec.errors import Diagnostic
 from ddspec.visible import visible, visible_lines
 
@@ -49,7 +49,7 @@ def _report(report: Report) -> Iterator[str]:
 
 
 def _told(level: Level, row: Told, path: str) -> str:
-    at = row.at or At(file=path)
+    at = row.at if row.at is not None and row.at.inside else At(file=path)
     words = f"{row.message}\nhint: {row.hint}" if row.hint else row.message
     return command(level, words, file=at.file, line=at.line, col=at.column, title=row.code)
 
@@ -57,7 +57,7 @@ def _told(level: Level, row: Told, path: str) -> str:
 def _diagnostic(one: Diagnostic, level: Level) -> str:
     place = one.place
     words = f"{one.message}\nhint: {one.hint}" if one.hint else one.message
-    if place is None:
+    if place is None or place.file.startswith(OURS):
         return command(level, words, title=one.code)
     return command(level, words, file=place.file, line=place.line, col=place.column, title=one.code)
 

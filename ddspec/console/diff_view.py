@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby
+from collections.abc import Callable, Mapping, Sequence
 
 from ddspec.canon import Digest, Json, canonical
 from ddspec.console.columns import columns
 from ddspec.console.quantities import flops
 from ddspec.console.scores_view import scores_json
+from ddspec.console.stage_groups import stage_groups
 from ddspec.plan.category import MEANINGS
-from ddspec.plan.diff import Change, PlanDiff, Status
+from ddspec.plan.diff import PlanDiff, SettingChange
 from ddspec.plan.effort import Effort
-from ddspec.plan.labels import pattern, range_label
 from ddspec.run.scores import Score
 from ddspec.visible import visible
 
@@ -22,15 +21,25 @@ SHOWN = 30
 """Characters of a value that are shown."""
 LEAD = 8
 """Of them, those before the first that differs."""
-EDITS_SHOWN = 3
+NAMES_SHOWN = 5
 NOTHING = "nothing changed"
 
 
-def render_diff(changed: PlanDiff, before: str, after: str, cost: Effort | None = None) -> str:
-    """Return settings, stages, schedule and a verdict; `before` and `after` name the documents."""
+def render_diff(
+    changed: PlanDiff,
+    before: str,
+    after: str,
+    cost: Effort | None = None,
+    where: Callable[[str], str] = lambda _: "",
+) -> str:
+    """Return settings, stages, schedule and a verdict; `before` and `after` name the documents.
+
+    `where` tells of a setting's path on which lines it is written.
+    """
     sections = (
         [f"{before} -> {after}: {_verdict(changed)}"],
-        _settings(changed),
+        _settings(changed, where),
+        _variants(changed),
         _stages(changed),
         [*_relations(changed), *_cost(cost)] if changed else [],
     )
@@ -112,39 +121,47 @@ def _verdict(changed: PlanDiff) -> str:
     return f"{MEANINGS[changed.moves]}, numbers {verdict} comparable"
 
 
-def _settings(changed: PlanDiff) -> list[str]:
+def _settings(changed: PlanDiff, where: Callable[[str], str]) -> list[str]:
     if not changed.settings:
         return []
+    heads = ("setting", "before", "after", "effect", "where")
     rows = [
-        (one.path, *_shown(_text(one.before), _text(one.after)), one.effect)
+        (one.path, *_shown(_text(one.before), _text(one.after)), _effect(one), where(one.path))
         for one in changed.settings
     ]
-    return columns([("setting", "before", "after", "effect"), *rows], left=4)
+    width = 5 if any(row[-1] for row in rows) else 4
+    return columns([row[:width] for row in (heads, *rows)], left=width)
+
+
+def _effect(one: SettingChange) -> str:
+    count = len(one.variants)
+    return f"{one.effect}, {count} variant{'s' if count > 1 else ''}" if count else one.effect
+
+
+def _variants(changed: PlanDiff) -> list[str]:
+    found = changed.variants
+    if not found and not found.same:
+        return []
+    named = (("added", found.added), ("removed", found.removed), ("changed", found.changed))
+    rows = [(what, f"{len(names)}", _listed(names)) for what, names in named if names]
+    return [
+        f" {sum(map(len, (found.added, found.removed, found.changed, found.same)))} variants:"
+        f" {len(found.same)} same",
+        *columns(rows, left=3),
+    ]
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
+    return ", ".join(names[:NAMES_SHOWN]) + more
 
 
 def _stages(changed: PlanDiff) -> list[str]:
     if not changed:
         return []
     counts = " · ".join(f"{n} {status}" for status, n in changed.counts.items())
-    return [f" {len(changed.changes)} stages: {counts}", *columns(list(_groups(changed)), left=3)]
-
-
-def _groups(changed: PlanDiff) -> Iterator[tuple[str, str, str]]:
-    """Yield one row for neighbours that changed alike, with the cause; same ones are left out."""
-    moved = (change for change in changed.changes if change.status != "same")
-    for (status, _, cause), run in groupby(moved, key=likeness):
-        yield status, range_label([change.label for change in run]), cause
-
-
-def likeness(change: Change) -> tuple[Status, str, str]:
-    """Return by what stages share a row: status, label without its number, and cause."""
-    paths = [edit.path for edit in change.edits if edit.path != "schedule_digest"]
-    cause = ", ".join(paths[:EDITS_SHOWN])
-    if change.status == "edited":
-        cause = f"differs in {cause}" if paths else "has other inputs"
-    if len(paths) > EDITS_SHOWN:
-        cause += f" and {len(paths) - EDITS_SHOWN} more"
-    return change.status, pattern(change.label), cause
+    rows = [(one.status, one.label, one.cause) for one in stage_groups(changed.changes)]
+    return [f" {len(changed.changes)} stages: {counts}", *columns(rows, left=3)]
 
 
 def _cost(cost: Effort | None) -> list[str]:

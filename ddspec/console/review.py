@@ -26,6 +26,10 @@ LINE = 240
 """Longest text of one cell, in characters."""
 
 
+OURS = ("presets/methods/", "presets/protocols/")
+"""How files of this package are called in messages; no repository has them."""
+
+
 def _visible(text: str) -> str:
     if text != visible(text):
         raise ValueError("a character that could steer a terminal or hide text")
@@ -223,6 +227,11 @@ class Review(_Model):
     reports: Annotated[tuple[Report, ...], Field(max_length=MAX_REPORTS)] = ()
     omitted: Number = 0
     """Specs that changed and have no report, because there are too many."""
+
+
+def reviewed(review: Review, name: str, commit: str) -> Review:
+    """Return the review as one of a commit that is known otherwise; ValueError if it is no id."""
+    return review.model_copy(update={"head": Revision(name=name, commit=commit)})
 
 
 def read_review(path: Path) -> Review:

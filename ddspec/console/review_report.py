@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 from pathlib import PurePosixPath
 
-from ddspec.console.diff_view import likeness
 from ddspec.console.review import (
     MAX_ROWS,
+    OURS,
     At,
     Cost,
     Costs,
@@ -27,6 +26,7 @@ from ddspec.console.review import (
     line,
 )
 from ddspec.console.setting_words import value_words
+from ddspec.console.stage_groups import stage_groups
 from ddspec.errors import Diagnostic, Place
 from ddspec.plan.devices import Device
 from ddspec.plan.diff import Change, PlanDiff, SettingChange, Status, diff
@@ -34,7 +34,6 @@ from ddspec.plan.estimate import stage_costs
 from ddspec.plan.forecast import Measured, forecast
 from ddspec.plan.groups import total
 from ddspec.plan.ir import Plan, Stage, own_label
-from ddspec.plan.labels import range_label
 from ddspec.plan.past import Said
 from ddspec.spec.origins import Disagreement
 
@@ -55,10 +54,6 @@ class Version:
     def at(self, place: Place | None) -> At | None:
         """Return a place by its path from the root."""
         return _at(place, self.rooted)
-
-
-OURS = ("presets/methods/", "presets/protocols/")
-"""How our own files are called in messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,19 +199,11 @@ def _stage_rows(found: PlanDiff | None, plan: Plan, status: ReportStatus) -> lis
         only: Status = "added" if status == "new" else "removed"
         moved = [Change(stage.label, only) for stage in plan]
     else:
-        moved = [change for change in found.changes if change.status != "same"]
-    rows = []
-    for (kind, _, cause), run in groupby(moved, key=likeness):
-        labels = [change.label for change in run]
-        rows.append(
-            StageRow(
-                status=kind,
-                label=line(range_label(labels)),
-                stages=len(labels),
-                cause=line(cause),
-            )
-        )
-    return rows
+        moved = list(found.changes)
+    return [
+        StageRow(status=one.status, label=line(one.label), stages=one.stages, cause=line(one.cause))
+        for one in stage_groups(moved)
+    ]
 
 
 def _reused(found: PlanDiff, plan: Plan) -> str:
