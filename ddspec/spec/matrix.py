@@ -92,6 +92,8 @@ class _Reading:
             self.reader.refuse(message, self.node.span, "split the matrix, or use longer steps")
             return ()
         chosen = [*self._product(axes), *included]
+        if not chosen:
+            self.reader.refuse("every variant is excluded", self.node.span)
         return self._named(chosen) if self._unlike(chosen) else ()
 
     def _axes(self) -> list[Axis]:

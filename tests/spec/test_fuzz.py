@@ -98,6 +98,7 @@ PIECES = (
     "matrix: {}\n",
     "matrix: {seed: [1, 2]}\n",
     "matrix: {preset.variant: [fast, no]}\n",
+    "matrix: {seed: [1], exclude: [{seed: 1}]}\n",
     "disagreements: [{}]\n",
     "dataset",
     "budget",

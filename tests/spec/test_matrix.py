@@ -210,6 +210,11 @@ def test_the_order_of_keys_changes_nothing(shuffled: list[str]) -> None:
             id="exclusion of no axis",
         ),
         pytest.param(
+            "a.b: [1]\nexclude: [{a.b: 1}]\n",
+            ["1:1: every variant is excluded"],
+            id="everything excluded",
+        ),
+        pytest.param(
             "a.b: [1, 2]\nexclude: [{a.b: 3}]\n",
             ["2:17: `a.b` never has this value in the matrix"],
             id="exclusion of no value",
