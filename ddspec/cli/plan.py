@@ -10,6 +10,7 @@ import typer
 
 from ddspec.cli.drift import drift_of
 from ddspec.cli.options import AsJson, Document, Home, Variants
+from ddspec.cli.plan_views import Asked
 from ddspec.cli.policy import PolicyFile, enforce, verdicts_on
 from ddspec.errors import DdspecError, Exit
 
@@ -108,12 +109,8 @@ def plan(
     overview = _overview(opened, document, store, gpu, gpus)
     overview = overview.with_verdicts(verdicts, drift_of(whole))
     form = Format.JSON if as_json else form
-    views = (
-        *([_values(overview, pattern, form)] if values else []),
-        *([_why(overview, why, store, form)] if why is not None else []),
-        *([_listing(overview, stages=stages, schedule=schedule)] if stages or schedule else []),
-    )
-    _show(overview, views, form)
+    asked = Asked(pattern if values else None, why, stages, schedule)
+    _show(overview, asked, store, form)
     enforce(verdicts)
     return Exit.CHANGED if exit_code and overview.left else Exit.DONE
 
@@ -163,68 +160,21 @@ def _forecast(plan: Plan, gpu: str | None) -> Forecast | None:
     return forecast(plan, device(gpu))
 
 
-def _show(overview: Overview, views: Sequence[str], form: Format) -> None:
+def _show(overview: Overview, asked: Asked, store: Store | None, form: Format) -> None:
     from ddspec.cli.output import show, show_json
-    from ddspec.console.plan_json import plan_json
-    from ddspec.console.plan_view import render_plan
+    from ddspec.cli.plan_views import views_json, views_text
 
-    if views:
-        show("\n\n".join(views))
-    elif form is Format.JSON:
-        show_json(plan_json(overview))
+    if form is Format.JSON:
+        from ddspec.console.plan_json import plan_json
+
+        alone = asked and not asked.stages and not asked.schedule
+        show_json(views_json(overview, asked) if alone else plan_json(overview))
+    elif asked:
+        show(views_text(overview, asked, store))
     else:
+        from ddspec.console.plan_view import render_plan
+
         show(render_plan(overview))
-
-
-def _values(overview: Overview, pattern: str, form: Format) -> str:
-    """Return settings with their origins; raises `DdspecError` (usage) where none fits."""
-    from ddspec.cli.output import json_text
-    from ddspec.console.disagreements_view import render_disagreements
-    from ddspec.console.values_view import matching, render_values, values_json
-
-    found = matching(overview.settings, pattern)
-    if not found:
-        raise _nothing(pattern, "setting", [one.path for one in overview.settings])
-    if form is Format.JSON:
-        return json_text(values_json(found))
-    parts = [render_values(found)]
-    if overview.disagreements and not pattern:
-        parts.append(render_disagreements(overview.disagreements))
-    return "\n\n".join(parts)
-
-
-def _why(overview: Overview, pattern: str, store: Store | None, form: Format) -> str:
-    """Return why stages will run; raises `DdspecError` (usage) where none fits."""
-    from ddspec.cli.output import json_text
-    from ddspec.cli.standing import told_by_journal
-    from ddspec.console.why_view import reason_json, render_why, selected
-
-    stages = selected(overview.plan, pattern)
-    if not stages or overview.why is None:
-        raise _nothing(pattern, "stage", [stage.label for stage in overview.plan])
-    if form is Format.JSON:
-        why = overview.why
-        return json_text([{"label": one.label, **reason_json(why, one)} for one in stages])
-    keys = [stage.key for stage in stages if stage.key is not None]
-    return render_why(overview.why, stages, told_by_journal(store, keys) if store else {})
-
-
-def _nothing(pattern: str, what: str, known: Sequence[str]) -> DdspecError:
-    from difflib import get_close_matches
-
-    close = get_close_matches(pattern, known, n=1)
-    return DdspecError(
-        f"there is no {what} `{pattern}`",
-        exit=Exit.USAGE,
-        hint=f"did you mean `{close[0]}`?" if close else "",
-    )
-
-
-def _listing(overview: Overview, *, stages: bool, schedule: bool) -> str:
-    from ddspec.console.stages_view import render_schedule, render_stages
-
-    parts = [render_stages(overview)] if stages else []
-    return "\n".join([*parts, *([render_schedule(overview.plan)] if schedule else [])])
 
 
 def _next(overview: Overview, document: Path) -> Sequence[str]:

@@ -38,12 +38,10 @@ def duration(seconds: float) -> str:
     return _two(round(seconds / 3600), 24, "d", "h", digits=1)
 
 
-def time_span(span: Seconds | None) -> str:
-    """Return a range of times in one unit: `10-20 m`, `0.9-2.4 h`; `?` for unknown."""
-    if span is None:
-        return "?"
-    unit, seconds, digits = next(one for one in _UNITS if span.high_s < one[3] or not one[3])[:3]
-    return f"{_range(span.low_s / seconds, span.high_s / seconds, digits)} {unit}"
+def time_words(low_s: float, high_s: float) -> str:
+    """Return a range of times in one unit: `10-20 m`, `0.9-2.4 h`."""
+    unit, seconds, digits = next(one for one in _UNITS if high_s < one[3] or not one[3])[:3]
+    return f"{_range(low_s / seconds, high_s / seconds, digits)} {unit}"
 
 
 def hours_span(span: Seconds | None) -> str:

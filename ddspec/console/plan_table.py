@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from ddspec.console.durations import hours_span, time_span
+from ddspec.console.durations import hours_span, time_words
 from ddspec.console.overview import Overview
 from ddspec.console.plan_sections import AFTER_LOCK
 from ddspec.console.quantities import count, flops, flops_span, memory, size
-from ddspec.plan.forecast import Forecast, Span
 from ddspec.plan.groups import total
 from ddspec.plan.ir import Plan, Stage
 from ddspec.plan.rows import Row, rows_of
 from ddspec.plan.why import Reason, State
 from ddspec.wire.work import PrepareWork
+
+if TYPE_CHECKING:
+    from ddspec.plan.forecast import Forecast
 
 STATES: tuple[State, ...] = ("changed", "run", "in store", "not needed")
 """In the order of the table: what costs something first."""
@@ -104,8 +107,7 @@ def _each(times: Forecast, labels: Sequence[str]) -> str:
     spans = [span for label in labels if (span := times.stages[label]) is not None]
     if len(spans) < len(labels):
         return "?"
-    low, high = min(span.low_s for span in spans), max(span.high_s for span in spans)
-    return time_span(Span(low, high))
+    return time_words(min(span.low_s for span in spans), max(span.high_s for span in spans))
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -40,9 +40,11 @@ def test_values_of_one_section_or_of_a_glob_are_listed_alone(shell: Shell) -> No
 
 
 def test_values_as_json_are_whole(shell: Shell) -> None:
-    found = shell("plan", "small.yaml", "--values", "--json").json
+    found = shell("plan", "small.yaml", "--values", "--why", "distill", "--json").json
 
-    assert {"path": "pool.epochs", "value": 1, "where": "small.yaml:6"} in found
+    assert found["format"] == "ddspec.plan-view/1"
+    assert {"path": "pool.epochs", "value": 1, "where": "small.yaml:6"} in found["settings"]
+    assert found["why"] == [{"label": "distill", "state": "run", "reason": "never run"}]
 
 
 def test_a_preset_is_named_with_its_file_and_its_source(shell: Shell) -> None:
