@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
-from ddspec.canon import Digest, digest
+from ddspec.canon import Digest, Json, digest
 from ddspec.spec.base import Count, Fraction, Name, SpecModel, Text
 from ddspec.spec.directives import DisagreementSpec
 from ddspec.spec.explain import validate
@@ -123,7 +123,7 @@ class Preset:
     content: PresetFile
     document: Document
     digest: Digest
-    """Of its meaning: comments and layout do not count."""
+    """Of what it sets and when; sources, results, comments and layout do not count."""
 
     def settings(self, block: int) -> Node:
         """Return the part of a spec that a block sets; empty where it only tells something."""
@@ -160,7 +160,21 @@ def read_preset(name: str, folder: Path) -> Preset:
     text = (folder / f"{name}.yaml").read_text(encoding="utf-8")
     document = compose(Source(f"presets/{folder.name}/{name}.yaml", text, ours=True))
     content = validate(document, PresetFile)
-    return Preset(content, document, digest(document.root.value))
+    return Preset(content, document, digest(_meaning(document)))
+
+
+def _meaning(document: Document) -> Json:
+    """Return the part of a preset that makes specs what they are."""
+    blocks = document.find("blocks")
+    default = document.find("default")
+    assert blocks is not None  # it was validated
+    return {
+        "default": None if default is None else default.value,
+        "blocks": [
+            {key: node.value for key, node in block.children.items() if key in ("when", "set")}
+            for block in blocks.children.values()
+        ],
+    }
 
 
 def applied(preset: Preset, subject: Subject) -> tuple[int, ...]:

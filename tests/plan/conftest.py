@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from ddspec.plan.compile import compile_plan
+from ddspec.plan.compile import compile_plan, compile_spec
 from ddspec.plan.ir import Plan
 from ddspec.spec.experiment import Experiment
 from ddspec.spec.facts import FACTS
@@ -82,10 +82,13 @@ def imagenet_lock() -> Lock:
 
 @pytest.fixture(scope="session")
 def specified(imagenet_lock: Lock) -> Callable[[str], Plan]:
-    """Compile one of the specs of the repository, ImageNet-100 with the made-up lock."""
+    """Compile one of the specs of the repository, ImageNet-100 with the made-up lock.
+
+    Names are paths under `specs`, without the ending: `ablations/models`.
+    """
 
     def compiled(name: str) -> Plan:
-        experiment = load_spec(SPECS / f"{name}.yaml").experiment
-        return compile_plan(experiment, imagenet_lock if name == "imagenet100" else None)
+        lock = imagenet_lock if name == "imagenet100" else None
+        return compile_spec(load_spec(SPECS / f"{name}.yaml", lock=lock), lock)
 
     return compiled

@@ -22,7 +22,12 @@ from ddspec.plan.text import dump_plan, load_plan
 from ddspec.spec.experiment import Experiment
 
 GOLDEN = Path(__file__).with_name("golden")
-SPECS = ("digits", "cifar10", "imagenet100")
+FOLDER = Path(__file__).parents[2] / "specs"
+SPECS = sorted(
+    str(path.relative_to(FOLDER).with_suffix(""))
+    for path in FOLDER.rglob("*.yaml")
+    if not path.name.endswith((".plan.yaml", ".lock.yaml"))
+)
 
 Specified = Callable[[str], Plan]
 Plans = Callable[..., Plan]
@@ -31,9 +36,10 @@ Plans = Callable[..., Plan]
 @pytest.mark.parametrize("name", SPECS)
 def test_the_plans_of_the_specs_are_under_review(specified: Specified, name: str) -> None:
     """Where this fails for a reason, run it with DDSPEC_WRITE_GOLDEN=1 and read the difference."""
-    text = dump_plan(specified(name), made_from=f"{name}.yaml")
+    text = dump_plan(specified(name), made_from=f"{Path(name).name}.yaml")
     golden = GOLDEN / f"{name}.plan.yaml"
     if os.environ.get("DDSPEC_WRITE_GOLDEN"):
+        golden.parent.mkdir(exist_ok=True)
         golden.write_text(text, encoding="utf-8")
 
     assert text == golden.read_text(encoding="utf-8")
