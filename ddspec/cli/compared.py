@@ -11,9 +11,10 @@ from ddspec.cli.changed_specs import Found, plan_of, specs_beside
 from ddspec.cli.inputs import Opened
 from ddspec.cli.sides import Target, as_written
 from ddspec.console.review import MAX_REPORTS, PlanFile, Report, Review, Revision, line
-from ddspec.console.review_report import Beside, Clock, Version, invalid, report_of
+from ddspec.console.review_report import Beside, Version, invalid, report_of
 from ddspec.errors import DdspecError, Diagnostic
 from ddspec.plan.codec import check_plan
+from ddspec.plan.effort import Clock
 from ddspec.spec import revisions
 from ddspec.spec.revisions import Repository, repository_of
 

@@ -8,25 +8,25 @@ from ddspec.cli.compared import Compared
 from ddspec.cli.sides import written
 from ddspec.console.diff_view import render_diff
 from ddspec.plan.diff import diff
-from ddspec.plan.effort import effort
+from ddspec.plan.effort import Clock, effort
 from ddspec.visible import visible_lines
 
 
-def branch_text(base: str, every: Sequence[Compared]) -> str:
+def branch_text(base: str, every: Sequence[Compared], clock: Clock) -> str:
     """Return one block for each spec."""
     if not every:
         return f"no spec differs from {base}"
-    return "\n\n".join("\n".join(_block(base, one)) for one in every)
+    return "\n\n".join("\n".join(_block(base, one, clock)) for one in every)
 
 
-def _block(base: str, one: Compared) -> Iterator[str]:
+def _block(base: str, one: Compared, clock: Clock) -> Iterator[str]:
     report = one.report
     if one.problems:
         yield f"{report.path}: cannot be compiled"
         yield from (visible_lines(str(problem)) for problem in one.problems)
     elif one.before is not None and one.after is not None:
         found = diff(one.before.plan, one.after.plan)
-        cost = effort(one.before.plan, one.after.plan, found)
+        cost = effort(one.before.plan, one.after.plan, found, clock)
         where = written(one.before, one.after)
         yield render_diff(found, f"{base}:{report.was or report.path}", report.path, cost, where)
     else:

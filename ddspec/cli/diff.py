@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from ddspec.cli.sides import Side
     from ddspec.console.review import Review
-    from ddspec.console.review_report import Clock
     from ddspec.plan.diff import PlanDiff
+    from ddspec.plan.effort import Clock
 
 
 class Format(StrEnum):
@@ -103,11 +103,13 @@ def _pair(
     if form is Format.MARKDOWN or form is Format.GITHUB:
         _show_review(_review_of(old, new, clock), form, repository)
     else:
-        show(_text_of(old, new, found, form, changed=changed))
+        show(_text_of(old, new, found, form, clock, changed=changed))
     return Exit.CHANGED if exit_code and changed else Exit.DONE
 
 
-def _text_of(old: Side, new: Side, found: PlanDiff | None, form: Format, *, changed: bool) -> str:
+def _text_of(
+    old: Side, new: Side, found: PlanDiff | None, form: Format, clock: Clock, *, changed: bool
+) -> str:
     from ddspec.cli.output import json_text
     from ddspec.cli.sides import written
     from ddspec.console.diff_view import diff_json, render_diff, render_results_diff
@@ -120,7 +122,7 @@ def _text_of(old: Side, new: Side, found: PlanDiff | None, form: Format, *, chan
     names = (old.target.name, new.target.name)
     head = render_results_diff(*names, changed=changed)
     if found is not None and old.plan is not None and new.plan is not None:
-        cost = effort(old.plan, new.plan, found)
+        cost = effort(old.plan, new.plan, found, clock)
         head = render_diff(found, *names, cost, written(old.opened, new.opened))
     parts = (head, render_scores(old.scores, new.scores))
     return "\n\n".join(part for part in parts if part)
@@ -166,7 +168,7 @@ def _branch(
     if form is Format.TEXT:
         from ddspec.cli.compared_text import branch_text
 
-        show(branch_text(base, every))
+        show(branch_text(base, every, clock))
     else:
         _show_review(review, form, repository)
     if any(one.problems for one in every):
@@ -192,7 +194,7 @@ def _show_review(review: Review, form: Format, repository: str) -> None:
 
 
 def _clock(gpu: str | None) -> Clock:
-    from ddspec.console.review_report import Clock
+    from ddspec.plan.effort import Clock
 
     if gpu is None:
         return Clock()

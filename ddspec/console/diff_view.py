@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ddspec.canon import Digest, Json, canonical
 from ddspec.console.columns import columns
-from ddspec.console.quantities import flops
+from ddspec.console.markdown_costs import TO, hours
+from ddspec.console.quantities import flops, memory, size
 from ddspec.console.scores_view import scores_json
 from ddspec.console.stage_groups import stage_groups
 from ddspec.plan.category import MEANINGS
 from ddspec.plan.diff import PlanDiff, SettingChange
-from ddspec.plan.effort import Effort
+from ddspec.plan.effort import Effort, Taken
 from ddspec.run.scores import Score
 from ddspec.visible import visible
 
@@ -167,11 +168,24 @@ def _stages(changed: PlanDiff) -> list[str]:
 def _cost(cost: Effort | None) -> list[str]:
     if cost is None or cost.before is None or cost.after is None:
         return []
-    share = f" ({100 * (cost.after / cost.before - 1):+.0f} %)" if cost.before else ""
-    return [
-        f" work from scratch: {flops(cost.before)} -> {flops(cost.after)}{share},"
-        f" of it new {flops(cost.new)}"
-    ]
+    rows = [("from scratch", *(_work(cost, one) for one in (cost.before, cost.after)))]
+    if cost.new is not None:
+        rows.append(("if before has run", "-", _work(cost, cost.new)))
+    held = (_held(one) for one in (cost.before, cost.after))
+    rows.append(("memory / disk", *held))
+    what = "work" if cost.clock.device is None else f"hours on {cost.clock.device.name}"
+    return ["", *columns([(what, "before", "after"), *rows], left=1)]
+
+
+def _work(cost: Effort, taken: Taken) -> str:
+    if cost.clock.device is None:
+        return flops(taken.flops)
+    span = taken.device_seconds
+    return hours(None if span is None else (span.low_s, span.high_s)).replace(TO, "-")
+
+
+def _held(taken: Taken) -> str:
+    return f"{memory(taken.memory_bytes)} / {size(taken.disk_bytes)}"
 
 
 def _relations(changed: PlanDiff) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
@@ -28,11 +28,8 @@ from ddspec.console.review import (
 from ddspec.console.setting_words import value_words
 from ddspec.console.stage_groups import stage_groups
 from ddspec.errors import Diagnostic, Place
-from ddspec.plan.devices import Device
 from ddspec.plan.diff import Change, PlanDiff, SettingChange, Status, diff
-from ddspec.plan.estimate import stage_costs
-from ddspec.plan.forecast import Measured, forecast
-from ddspec.plan.groups import total
+from ddspec.plan.effort import Clock, Taken, effort
 from ddspec.plan.ir import Plan, Stage, own_label
 from ddspec.plan.past import Said
 from ddspec.spec.origins import Disagreement
@@ -54,14 +51,6 @@ class Version:
     def at(self, place: Place | None) -> At | None:
         """Return a place by its path from the root."""
         return _at(place, self.rooted)
-
-
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """What forecasts of time are made for; without a device there are none."""
-
-    device: Device | None = None
-    measured: Sequence[Measured] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +199,7 @@ def _reused(found: PlanDiff, plan: Plan) -> str:
     """Return which expensive outputs stay, in a sentence."""
     same = {change.label for change in found.changes if change.status == "same"}
     moved = len(same) < len(found.changes)
-    pool = sum(stage.work.kind == "pretrain" and stage.label in same for stage in plan)
+    pool = sum(REACHES[stage.work.kind] == "pool" and stage.label in same for stage in plan)
     judged = {stage.upstream.get("set", "") for stage in plan if _judges_distilled(stage)}
     words = [
         f"the {pool} networks" if pool > 1 else "the network" if pool else "",
@@ -237,30 +226,25 @@ def _is_baseline(label: str) -> bool:
 def _costs(
     before: Version | None, after: Version | None, found: PlanDiff | None, clock: Clock
 ) -> Costs:
-    moved = None
-    if found is not None:
-        moved = {change.label for change in found.changes if change.status != "same"}
+    plans = (None if one is None else one.plan for one in (before, after))
+    all_of_it = effort(*plans, found, clock)
     return Costs(
         device=None if clock.device is None else line(clock.device.name),
-        before=None if before is None else cost_of(before.plan, clock),
-        after=None if after is None else cost_of(after.plan, clock),
-        new=None if after is None or moved is None else cost_of(after.plan, clock, moved),
+        before=_cost(all_of_it.before),
+        after=_cost(all_of_it.after),
+        new=_cost(all_of_it.new),
     )
 
 
-def cost_of(plan: Plan, clock: Clock, only: Collection[str] | None = None) -> Cost:
-    """Return what all stages of a plan take, or those of some labels."""
-    every = stage_costs(plan)
-    costs = [cost for label, cost in every.items() if only is None or label in only]
-    seconds = None
-    if clock.device is not None:
-        span = forecast(plan, clock.device, clock.measured, every).total(only)
-        seconds = None if span is None else (span.low_s, span.high_s)
+def _cost(taken: Taken | None) -> Cost | None:
+    if taken is None:
+        return None
+    span = taken.device_seconds
     return Cost(
-        gpu_seconds=seconds,
-        flops=total(cost.flops for cost in costs),
-        memory_bytes=max((cost.memory_bytes for cost in costs), default=0),
-        disk_bytes=total(cost.output_bytes for cost in costs),
+        gpu_seconds=None if span is None else (span.low_s, span.high_s),
+        flops=taken.flops,
+        memory_bytes=taken.memory_bytes,
+        disk_bytes=taken.disk_bytes,
     )
 
 

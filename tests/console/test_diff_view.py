@@ -10,14 +10,20 @@ import pytest
 from ddspec.console.diff_view import diff_json, render_diff
 from ddspec.console.scores_view import render_scores
 from ddspec.plan.compile import compile_plan
+from ddspec.plan.devices import device
 from ddspec.plan.diff import PlanDiff, diff
-from ddspec.plan.effort import Effort
+from ddspec.plan.effort import Clock, Effort, Taken
+from ddspec.plan.forecast import Span
 from ddspec.plan.ir import Plan
 from ddspec.run.scores import Score
 from ddspec.spec.experiment import Experiment
 from ddspec.spec.load import load_spec
 
 DIGITS = Path(__file__).parents[2] / "specs" / "digits.yaml"
+
+
+TAKEN = (Taken(400, 1024, 5), Taken(300, 1024, 4), Taken(120, 1024, 1))
+EFFORT = Effort(*TAKEN)
 
 
 def changed(**changes: Any) -> PlanDiff:
@@ -39,7 +45,7 @@ def plan(experiment: Experiment) -> Plan:
 
 def test_a_change_is_shown_with_cause_and_consequence() -> None:
     found = changed(loops__outer_loops=20, evaluate__repeats=7)
-    text = render_diff(found, "a.yaml", "b.yaml", Effort(400, 300, new=120))
+    text = render_diff(found, "a.yaml", "b.yaml", EFFORT)
 
     assert (
         text
@@ -57,7 +63,26 @@ a.yaml -> b.yaml: distillation changes, numbers stay comparable
 
  schedule: first 20 of 40 rows unchanged
  unchanged: protocol, test set, label kind, networks
- work from scratch: 400 FLOP -> 300 FLOP (-25 %), of it new 120 FLOP"""
+
+ work                       before           after
+ from scratch             400 FLOP        300 FLOP
+ if before has run               -        120 FLOP
+ memory / disk      1.00 KiB / 5 B  1.00 KiB / 4 B"""
+    )
+
+
+def test_times_are_shown_on_the_device_they_are_asked_for() -> None:
+    spans = Span(3600, 7200), Span(1800, 5400), None
+    taken = (replace(one, device_seconds=span) for one, span in zip(TAKEN, spans, strict=True))
+    cost = Effort(*taken, clock=Clock(device("a6000")))
+    text = render_diff(changed(loops__outer_loops=20), "a", "b", cost)
+
+    assert text.endswith(
+        """
+ hours on a6000             before           after
+ from scratch              1.0-2.0         0.5-1.5
+ if before has run               -               ?
+ memory / disk      1.00 KiB / 5 B  1.00 KiB / 4 B"""
     )
 
 
@@ -66,7 +91,8 @@ def test_a_section_of_another_kind_is_one_row() -> None:
     lines = render_diff(changed(**changes), "a", "b").split("\n")
 
     assert [line.rstrip() for line in lines[3:6]] == [
-        " network.width  32                              16     protocol: numbers are no longer comparable",
+        " network.width  32                              16     "
+        "protocol: numbers are no longer comparable",
         " perturbation   filter_gaussian: directions 2…  none   distillation",
         "",
     ]
