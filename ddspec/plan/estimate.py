@@ -274,10 +274,8 @@ class _Counting:
         return self.data.channels * self.data.size**2
 
     def select(self, work: SelectWork) -> Cost:
-        """Count a choice of real images; those that are drawn are kept in float32."""
-        exact = self.plan.experiment.precision == "float64" and work.selection.kind == "init"
-        data, width = self.data, 8 if exact else 4
-        size = disk.set_bytes(data, len(data.classes), work.images_per_class, width)
+        """Count a choice of images, which are kept in float32 at any precision."""
+        size = disk.set_bytes(self.data, len(self.data.classes), work.images_per_class, 4)
         return Cost(output_bytes=size + disk.RESULT)
 
     def merge(self) -> Cost:

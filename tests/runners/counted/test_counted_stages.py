@@ -1,0 +1,157 @@
+"""Costs of stages are what the runners' tasks really take: operations, memory, bytes on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from counters import Counter
+
+from ddspec.plan.compile import compile_plan
+from ddspec.plan.estimate import Cost, stage_costs
+from ddspec.plan.ir import Plan
+from ddspec.spec.experiment import Experiment
+from ddspec_runners.site import Site
+from ddspec_runners.tasks.table import TASKS
+
+PUBLISHED = 700
+"""Bytes of the result and of the manifest, which the tasks do not write themselves."""
+
+SMALL: dict[str, Any] = {
+    "name": "small",
+    "dataset": {"kind": "digits"},
+    "budget": {"images_per_class": 20},
+    "network": {"kind": "convnet", "depth": 2, "width": 32},
+    "pool": {"kind": "recorded", "models": 1, "epochs": 1},
+    "inner": {"kind": "on_real", "steps": 2},
+    "matcher": {"kind": "gradient", "distance": "l1"},
+    "augmentation": {
+        "matching": {"kind": "idc"},
+        "training": {"kind": "idc", "operations": ["color", "crop"]},
+        "cutmix": 0.5,
+    },
+    "update": {"learning_rate": 2e-4},
+    "loops": {"outer_loops": 2, "inner_steps": 3},
+    "evaluate": {
+        "protocol": {"name": "short", "steps": 5},
+        "repeats": 1,
+        "baselines": {"random": 1, "init": 1, "full": 1},
+    },
+}
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "ConvNet-2, all labels hard": {},
+    "ConvNet-3, two formations": {
+        "budget": {"images_per_class": 16},
+        "network": {"kind": "convnet", "depth": 3, "width": 64},
+        "parameterization": {"kind": "multi_formation", "factor": 2},
+        "matcher": {"kind": "gradient", "distance": "cosine", "parameters": "matrices"},
+        "resources": {"shards": 2},
+    },
+    "layer norm in float64": {
+        "network": {"kind": "convnet", "depth": 2, "width": 32, "norm": "layer"},
+        "matcher": {"kind": "gradient", "distance": "squared", "max_views": 8},
+        "inner": {"kind": "frozen"},
+        "precision": "float64",
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What one stage was said to take, and what it took."""
+
+    kind: str
+    said: Cost
+    took: Counter
+    folder: Path
+    resident: int
+    """Bytes of images that stay on an accelerator, which a CPU only maps."""
+
+    def written(self, *, pictures: bool = True) -> int:
+        files = [path for path in self.folder.rglob("*") if path.is_file()]
+        return PUBLISHED + sum(p.stat().st_size for p in files if pictures or p.suffix != ".png")
+
+
+@pytest.fixture(scope="module", params=VARIANTS.values(), ids=VARIANTS.keys())
+def ran(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Mapping[str, Ran]:
+    """Run every stage of a small plan, in its order, under torch's counters."""
+    plan = compile_plan(Experiment.model_validate({**SMALL, **request.param}))
+    return _run(plan, tmp_path_factory.mktemp("stages"))
+
+
+def _run(plan: Plan, root: Path) -> Mapping[str, Ran]:
+    costs, outputs, found = stage_costs(plan), {}, {}
+    images = (plan.data.train or 0) * plan.data.channels * plan.data.size**2
+    for stage in plan:
+        output, scratch = root / stage.label, root / "scratch" / stage.label
+        output.mkdir(parents=True)
+        scratch.mkdir(parents=True)
+        inputs = {name: outputs[label] for name, label in stage.upstream.items()}
+        site = Site(key=stage.key or "", inputs=inputs, output=output, scratch=scratch)
+        with Counter() as counter:
+            TASKS[stage.work.kind](stage.work, site)
+        outputs[stage.label] = output
+        kind = stage.work.kind
+        resident = images if kind in ("pretrain", "distill") else 0
+        found[stage.label] = Ran(kind, costs[stage.label], counter, output, resident)
+    return found
+
+
+def test_operations_of_every_stage_are_within_a_fiftieth(ran: Mapping[str, Ran]) -> None:
+    found = {label: one.took.flops for label, one in ran.items()}
+
+    assert found == {label: pytest.approx(one.said.flops, rel=0.02) for label, one in ran.items()}
+
+
+def test_memory_of_every_network_stage_is_within_a_fifth(ran: Mapping[str, Ran]) -> None:
+    on_networks = {label: one for label, one in ran.items() if one.said.flops}
+    found = {label: one.took.peak for label, one in on_networks.items()}
+
+    assert found == {
+        label: pytest.approx(one.said.memory_bytes - one.resident, rel=0.2)
+        for label, one in on_networks.items()
+    }
+
+
+def test_bytes_of_splits_and_networks_are_within_a_fiftieth(ran: Mapping[str, Ran]) -> None:
+    tensors = {label: one for label, one in ran.items() if one.kind in ("prepare", "pretrain")}
+    found = {label: one.written() for label, one in tensors.items()}
+
+    assert found == {
+        label: pytest.approx(one.said.output_bytes, rel=0.02) for label, one in tensors.items()
+    }
+
+
+def test_bytes_of_sets_are_within_a_twentieth(ran: Mapping[str, Ran]) -> None:
+    """The picture of a set is up to a tenth of it, and how well it packs depends on the images."""
+    sets = {label: one for label, one in ran.items() if one.kind in ("distill", "merge", "select")}
+    found = {label: one.written() for label, one in sets.items()}
+
+    assert found == {
+        label: pytest.approx(one.said.output_bytes, rel=0.05) for label, one in sets.items()
+    }
+
+
+def test_bytes_of_figures_are_within_a_fifth(ran: Mapping[str, Ran]) -> None:
+    """They are a few thousand; numbers are as long as they are."""
+    figures = {label: one for label, one in ran.items() if one.kind == "evaluate"}
+    found = {label: one.written() for label, one in figures.items()}
+
+    assert found == {
+        label: pytest.approx(one.said.output_bytes, rel=0.2) for label, one in figures.items()
+    }
+
+
+def test_kernels_are_counted_to_within_a_half(ran: Mapping[str, Ran]) -> None:
+    on_networks = {label: one for label, one in ran.items() if one.said.flops}
+    found = {label: one.took.kernels for label, one in on_networks.items()}
+
+    assert found == {
+        label: pytest.approx(one.said.kernels, rel=0.5) for label, one in on_networks.items()
+    }
