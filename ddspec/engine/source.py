@@ -16,7 +16,7 @@ from typing import get_args
 
 from ddspec.errors import DdspecError, Exit
 
-SUFFIXES = (".py", ".txt", ".typed")
+SUFFIXES = (".py", ".txt", ".yaml", ".j2", ".typed")
 """What our packages consist of; a checkout may hold other things as well."""
 
 RUNNERS = "ddspec_runners"
@@ -31,20 +31,44 @@ VOCABULARY = (
     "spec/augmentation.py",
     "spec/base.py",
     "spec/classes/cifar100.txt",
+    "spec/classes/imagefruit.txt",
+    "spec/classes/imagemeow.txt",
+    "spec/classes/imagenet10.txt",
     "spec/classes/imagenet100.txt",
+    "spec/classes/imagenet1k.txt",
+    "spec/classes/imagenette.txt",
+    "spec/classes/imagesquawk.txt",
+    "spec/classes/imagewoof.txt",
+    "spec/classes/imageyellow.txt",
+    "spec/classes/tiny_imagenet.txt",
+    "spec/dataset.py",
     "spec/evaluate.py",
     "spec/events.py",
     "spec/explain.py",
     "spec/facts.py",
+    "spec/facts_folders.py",
+    "spec/inner.py",
+    "spec/labels.py",
+    "spec/learned.py",
     "spec/lock.py",
+    "spec/matcher.py",
     "spec/method.py",
     "spec/network.py",
     "spec/nodes.py",
+    "spec/optimizer.py",
+    "spec/perturbation.py",
+    "spec/pool.py",
+    "spec/published.py",
     "spec/scalars.py",
     "spec/shapes.py",
     "spec/source.py",
+    "spec/update.py",
     "wire/__init__.py",
     "wire/job.py",
+    "wire/judging.py",
+    "wire/model.py",
+    "wire/networks.py",
+    "wire/parts.py",
     "wire/schedule.py",
     "wire/work.py",
 )

@@ -126,7 +126,11 @@ def test_a_file_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_the_revisions_are_those_of_the_works() -> None:
     assert revisions() == dict.fromkeys(
-        ("prepare", "pretrain", "distill", "select", "merge", "evaluate"), 1
+        (
+            *("prepare", "pretrain", "checkpoint", "prune", "distill"),
+            *("select", "merge", "relabel", "evaluate"),
+        ),
+        1,
     )
 
 
