@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal, TypeAlias, get_args
 
 from ddspec.canon import Digest
-from ddspec.plan.ir import Plan, Stage
+from ddspec.plan.ir import Plan, Stage, own_label
 from ddspec.plan.keys import recomputed_keys
 from ddspec.wire.work import DistillWork, PrepareWork
 
@@ -30,9 +30,12 @@ MEANINGS: Mapping[Category, str] = {
 REACHES: Mapping[str, Category] = {
     "prepare": "data",
     "pretrain": "pool",
+    "checkpoint": "pool",
+    "prune": "pool",
     "distill": "distillation",
     "merge": "distillation",
     "select": "evaluation only",
+    "relabel": "evaluation only",
     "evaluate": "evaluation only",
 }
 """How far a change reaches that moves an output of this kind of work."""
@@ -83,7 +86,10 @@ def _outputs(plan: Plan) -> dict[Digest, str]:
 
 def _what(stage: Stage) -> str:
     work = stage.work
-    return f"prepare/{work.split}" if isinstance(work, PrepareWork) else work.kind
+    if isinstance(work, PrepareWork):
+        return f"prepare/{work.split}"
+    # the soft labels of the distilled set are part of it; those of a baseline are not
+    return "distill" if own_label(stage.label) == "relabel" else work.kind
 
 
 def keys_of(plan: Plan) -> Mapping[str, Digest]:

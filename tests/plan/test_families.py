@@ -7,7 +7,10 @@ from collections import Counter
 import pytest
 from fake_families import FAMILIES, RESNET, SHORT, TAUGHT, family, planned
 
+from ddspec.plan.admit import LABELS
+from ddspec.plan.category import REACHES
 from ddspec.plan.compile import compile_plan
+from ddspec.plan.document_parts import WORKS
 from ddspec.plan.ir import Plan
 from ddspec.plan.keys import recomputed_keys
 from ddspec.wire.work import (
@@ -29,6 +32,10 @@ def test_every_family_compiles_and_its_keys_follow_from_its_works(name: str) -> 
     plan = planned(name)
 
     assert dict(recomputed_keys(plan.stages)) == {stage.label: stage.key for stage in plan}
+
+
+def test_every_kind_of_work_has_labels_and_a_reach() -> None:
+    assert set(WORKS) == set(LABELS) == set(REACHES)
 
 
 @pytest.mark.parametrize(
