@@ -31,6 +31,8 @@ DIRECTIVES = ("preset", "extends", "matrix", "disagreements")
 """Keys of a spec that are resolved away before it is an experiment."""
 CONTEXT = ("preset", "dataset", "budget")
 """Sections on which it depends what a preset sets."""
+OWN, PLAIN = ("own",), ("plain",)
+"""What variants stand on that leave the preset alone, and those that have none."""
 METHOD = (
     "network",
     "pool",
@@ -99,19 +101,19 @@ class Layers:
         Raises `DdspecError` (invalid) for a preset or variant of one that does not exist.
         """
         touched = overrides is not None and any(key in overrides.children for key in CONTEXT)
-        if not touched and () in self.grounds:
-            return self.grounds[()]
+        if not touched and OWN in self.grounds:
+            return self.grounds[OWN]
         own = only(self.document.root, CONTEXT)
         if overrides is not None:
             own = merge(own, only(overrides, CONTEXT))
         found = self._found(own)
         if not touched:
-            self.grounds[()] = found
+            self.grounds[OWN] = found
         return found
 
     def _found(self, own: Node) -> Ground:
         if _no_preset(own):
-            return self._remembered((), lambda: Stack(self.personal, self.document))
+            return self._remembered(PLAIN, lambda: Stack(self.personal, self.document))
         preset, subject = choose(own, self.presets, self.count_classes)
         key = (preset.content.name, subject)
         return self._remembered(key, lambda: self._with_preset(own, preset, subject))

@@ -36,7 +36,7 @@ SETTINGS: dict[str, list[Json]] = {
     "perturbation.coefficient": [{"law": "fixed", "value": 1.0}, {"law": "fixed"}],
     "pool.models": [2, 0],
     "pool.epochs": [0],
-    "preset": ["toy", "toyy", {"name": "toy", "variant": "fast"}],
+    "preset": ["toy", "toyy", None, {"name": "toy", "variant": "fast"}],
     "preset.variant": ["fast", "slow"],
     "seed": [3, -1],
     "title": ["a", "${HOME}", 3],
@@ -133,6 +133,13 @@ def test_the_preset_is_chosen_anew_for_a_variant(
     made = with_overrides(loaded, overrides(loaded, values))
 
     assert made.experiment.loops.model_dump()[setting] == expected
+
+
+def test_a_variant_without_the_preset_lacks_what_it_gave(presets: Path) -> None:
+    loaded = load_text(SPEC, "x.yaml", presets=presets)
+
+    with pytest.raises(DdspecError, match="missing key `loops`"):
+        with_overrides(loaded, overrides(loaded, {"preset": None}))
 
 
 def test_a_spec_may_be_whole_in_its_variants_only(presets: Path) -> None:
