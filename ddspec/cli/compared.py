@@ -8,9 +8,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ddspec.cli.changed_specs import Found, plan_of, specs_beside
+from ddspec.cli.drift import drift_of
 from ddspec.cli.inputs import Opened
+from ddspec.cli.policy import verdicts_on
 from ddspec.cli.sides import Target, as_written
-from ddspec.console.review import MAX_REPORTS, PlanFile, Report, Review, Revision, line
+from ddspec.console.review import (
+    MAX_REPORTS,
+    PlanFile,
+    PolicyRow,
+    Report,
+    Review,
+    Revision,
+    line,
+)
 from ddspec.console.review_report import Beside, Version, invalid, report_of
 from ddspec.errors import DdspecError, Diagnostic
 from ddspec.plan.codec import check_plan
@@ -32,7 +42,9 @@ class Compared:
     """Why it cannot be compiled as it is now."""
 
 
-def compared_with(base: str, named: Sequence[str], clock: Clock) -> tuple[Review, list[Compared]]:
+def compared_with(
+    base: str, named: Sequence[str], clock: Clock, policy: Path | None = None
+) -> tuple[Review, list[Compared]]:
     """Compare the specs of some files and folders with where this branch left a revision.
 
     Specs that do not change, and whose plan file is current, are left out, unless they are named
@@ -43,7 +55,7 @@ def compared_with(base: str, named: Sequence[str], clock: Clock) -> tuple[Review
     fork = repository.fork(tip) or tip
     found = specs_beside(repository, fork, named)
     asked = {repository.inside(Path(name)) for name in named}
-    every = [_Both(repository, fork, one, clock).compared() for one in found]
+    every = [_Both(repository, fork, one, clock, policy).compared() for one in found]
     shown = [one for one in every if one.report.path in asked or not _is_unchanged(one.report)]
     review = Review(
         base=Revision(name=line(base), commit=fork.commit),
@@ -69,6 +81,26 @@ def version_of(opened: Opened, rooted: Callable[[str], str] = str) -> Version:
     )
 
 
+def judged(opened: Opened, document: Path, policy: Path | None) -> tuple[PolicyRow, ...]:
+    """Return what the team's policy says of a plan; nothing without one."""
+    verdicts = verdicts_on(opened, document, policy)
+    if not verdicts:
+        return ()
+    from ddspec.console.policy_view import policy_rows
+
+    return policy_rows(verdicts)
+
+
+def drifted(before: Opened | None, after: Opened) -> tuple[Diagnostic, ...]:
+    """Return what is not as locks say: data since the other side, and runners here."""
+    found = list(drift_of(after))
+    if before is not None and before.lock is not None and after.lock is not None:
+        from ddspec.plan.drift import data_drift
+
+        found += data_drift(before.lock, after.lock)
+    return tuple(Diagnostic(f"{one.part}: {one.message}") for one in found)
+
+
 def _is_unchanged(report: Report) -> bool:
     stale = report.plan_file is not None and report.plan_file.state == "stale"
     return report.status == "same" and not stale
@@ -82,6 +114,7 @@ class _Both:
     base: revisions.Revision
     found: Found
     clock: Clock
+    policy: Path | None
 
     def compared(self) -> Compared:
         found = self.found
@@ -100,7 +133,8 @@ class _Both:
         beside = Beside(
             was=found.was if found.was != found.path else None,
             plan_file=self._plan_file(),
-            drift=() if problem is None else (problem,),
+            policy=judged(after, Path(self._named(found.path)), self.policy),
+            drift=(*(() if problem is None else (problem,)), *drifted(before, after)),
             clock=self.clock,
         )
         now = version_of(after, self._rooted)

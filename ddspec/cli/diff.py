@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ddspec.cli.options import AsJson, Home
+from ddspec.cli.policy import PolicyFile
 from ddspec.errors import DdspecError, Exit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from ddspec.cli.sides import Side
     from ddspec.console.review import Review
@@ -58,6 +59,7 @@ def diff(
         bool, typer.Option("--exit-code", help="Exit 4 when anything changed.")
     ] = False,
     home: Home = None,
+    policy: PolicyFile = None,
 ) -> Exit:
     """Compare two specs, plans or results.
 
@@ -68,23 +70,23 @@ def diff(
     named = documents or []
     clock = _clock(gpu)
     if base is not None:
-        return _branch(base, named, form, clock, repository, exit_code=exit_code)
+        return _branch(base, named, form, clock, repository, policy, exit_code=exit_code)
     if len(named) != 2:
         raise DdspecError(
             f"two documents are compared, and {len(named)} are named",
             exit=Exit.USAGE,
             hint="`ddspec diff A B`, or `ddspec diff --base REV`",
         )
-    return _pair(named[0], named[1], form, clock, repository, home, exit_code=exit_code)
+    return _pair((named[0], named[1]), form, clock, repository, home, policy, exit_code=exit_code)
 
 
 def _pair(
-    before: str,
-    after: str,
+    named: tuple[str, str],
     form: Format,
     clock: Clock,
     repository: str,
     home: Path | None,
+    policy: Path | None,
     *,
     exit_code: bool,
 ) -> Exit:
@@ -93,7 +95,7 @@ def _pair(
     from ddspec.cli.sides import open_side, targets_of
 
     store = existing_store(home)
-    targets = targets_of(before, after)
+    targets = targets_of(*named)
     for target in targets:
         if target.note:
             say(f"note: {target.note}")
@@ -101,7 +103,10 @@ def _pair(
     found = _compared(old, new)
     changed = old.digest != new.digest if found is None else bool(found)
     if form is Format.MARKDOWN or form is Format.GITHUB:
-        _show_review(_review_of(old, new, clock), form, repository)
+        review = _review_of(old, new, clock, policy)
+        _show_review(review, form, repository)
+        if _is_denied(review):
+            return Exit.REFUSED
     else:
         show(_text_of(old, new, found, form, clock, changed=changed))
     return Exit.CHANGED if exit_code and changed else Exit.DONE
@@ -128,9 +133,14 @@ def _text_of(
     return "\n\n".join(part for part in parts if part)
 
 
-def _review_of(old: Side, new: Side, clock: Clock) -> Review:
+def _is_denied(review: Review) -> bool:
+    """Tell whether a policy denies what is reviewed."""
+    return any(row.outcome == "deny" for report in review.reports for row in report.policy)
+
+
+def _review_of(old: Side, new: Side, clock: Clock, policy: Path | None) -> Review:
     """Return the report of two documents as a review of one."""
-    from ddspec.cli.compared import version_of
+    from ddspec.cli.compared import drifted, judged, version_of
     from ddspec.console.review import Review, Revision, line
     from ddspec.console.review_report import Beside, report_of
 
@@ -148,7 +158,13 @@ def _review_of(old: Side, new: Side, clock: Clock) -> Review:
     before = version_of(old.opened, lambda file: file.removeprefix(prefixes[0]))
     after = version_of(new.opened, lambda file: file.removeprefix(prefixes[1]))
     was = old.target.path if old.target.path != new.target.path else None
-    report = report_of(new.target.path, before, after, Beside(was=was, clock=clock))
+    beside = Beside(
+        was=was,
+        policy=judged(new.opened, Path(new.target.path), policy),
+        drift=drifted(old.opened, new.opened),
+        clock=clock,
+    )
+    report = report_of(new.target.path, before, after, beside)
     return Review(base=sides[0], head=sides[1], reports=(report,))
 
 
@@ -158,13 +174,14 @@ def _branch(
     form: Format,
     clock: Clock,
     repository: str,
+    policy: Path | None,
     *,
     exit_code: bool,
 ) -> Exit:
     from ddspec.cli.compared import compared_with
     from ddspec.cli.output import show
 
-    review, every = compared_with(base, named, clock)
+    review, every = compared_with(base, named, clock, policy)
     if form is Format.TEXT:
         from ddspec.cli.compared_text import branch_text
 
@@ -173,6 +190,8 @@ def _branch(
         _show_review(review, form, repository)
     if any(one.problems for one in every):
         return Exit.INVALID
+    if _is_denied(review):
+        return Exit.REFUSED
     changed = any(one.report.status != "same" for one in every)
     return Exit.CHANGED if exit_code and changed else Exit.DONE
 

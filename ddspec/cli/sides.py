@@ -197,7 +197,7 @@ def compiled(loaded: Loaded, lock: Lock | None, name: str) -> Opened:
     from ddspec.plan.compile import compile_noted
 
     plan, notes = compile_noted(loaded, lock)
-    return Opened(plan, notes, loaded, name)
+    return Opened(plan, notes, loaded, name, lock)
 
 
 def written(before: Opened | None, after: Opened | None) -> Callable[[str], str]:

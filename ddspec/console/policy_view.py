@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal
 
 from ddspec.canon import Json
-from ddspec.plan.policy import Verdict, kept
+from ddspec.console.review import PolicyRow, line
+from ddspec.plan.policy import State, Verdict, kept
 from ddspec.visible import visible
 
 POLICY_JSON_FORMAT = "ddspec.policy-verdicts/1"
@@ -39,6 +41,23 @@ def render_verdicts(verdicts: Sequence[Verdict]) -> str:
             f"{WORDS[one.state]:<{state}}  {one.kind:<{kind}}  {visible(one.message)}{reason}"
         )
     return "\n".join([*lines, "", policy_summary(verdicts)])
+
+
+def policy_rows(verdicts: Sequence[Verdict]) -> tuple[PolicyRow, ...]:
+    """Return verdicts for a report; what is not known yet is a warning."""
+    outcomes: Mapping[State, Literal["pass", "warn", "deny"]] = {
+        "kept": "pass",
+        "warned": "warn",
+        "denied": "deny",
+        "unknown": "warn",
+    }
+    rows = []
+    for one in verdicts:
+        unknown = "not known yet: " if one.state == "unknown" else ""
+        reason = f" ({one.reason})" if one.reason and one.state != "kept" else ""
+        message = line(f"{unknown}{one.message}{reason}")
+        rows.append(PolicyRow(rule=line(one.kind), outcome=outcomes[one.state], message=message))
+    return tuple(rows)
 
 
 def verdicts_json(verdicts: Sequence[Verdict]) -> list[Json]:
