@@ -242,4 +242,4 @@ RULES: tuple[Rule, ...] = (
     _baselines,
     _expectations,
 )
-"""Numbers are never used again: DDS001 to DDS040 are taken."""
+"""Numbers are never used again: DDS001 to DDS044 are taken."""

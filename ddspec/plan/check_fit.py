@@ -11,7 +11,9 @@ from ddspec.plan.sharding import blocks_of, has_batch_norm, why_not
 from ddspec.spec.experiment import Experiment
 from ddspec.spec.method import (
     CheckpointsPoolSpec,
+    DistributionMatcherSpec,
     ExpertLabelsSpec,
+    OnlinePoolSpec,
     PrunedPoolSpec,
     RecordedPoolSpec,
     StatisticsMatcherSpec,
@@ -141,6 +143,36 @@ def pool_findings(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
         yield from _published(experiment, data, pool.converged, ("pool", "converged"))
 
 
+def loose_settings(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
+    """Yield settings that mean nothing beside the others."""
+    shape, matcher = experiment.parameterization, experiment.matcher
+    if shape.space == "zca" and experiment.update.clamp != "none":
+        yield error(
+            41,
+            ("update", "clamp"),
+            "whitening mixes all pixels, so no bounds of one of them are [0, 1] in ZCA space",
+            "use `clamp: none`",
+        )
+    if shape.space != "zca" and shape.zca_eps is not None:
+        message = f"`zca_eps` is of ZCA space, images are learned in {shape.space} space"
+        yield error(42, ("parameterization", "zca_eps"), message, "use `space: zca`, or drop it")
+    if not isinstance(matcher, DistributionMatcherSpec):
+        return
+    if matcher.last is not None and matcher.features != "layers":
+        message = "`last` counts modules, and the embedding is what the last of them puts out"
+        yield error(43, ("matcher", "last"), message, "use `features: layers`, or drop it")
+    term = matcher.cross_entropy
+    measured = isinstance(experiment.pool, OnlinePoolSpec)
+    if term is not None and term.by_accuracy and not measured:
+        yield error(
+            44,
+            ("matcher", "cross_entropy"),
+            "the term is weighted by the accuracy of each network in its training, and only those "
+            "of an `online` pool are trained along the way",
+            "use `by_accuracy: false`, or `pool: {kind: online}`",
+        )
+
+
 def trained(experiment: Experiment) -> bool:
     """Tell whether every network of the pool was trained on the data before distillation."""
     pool = experiment.pool
@@ -176,4 +208,5 @@ FIT_RULES = (
     statistics_findings,
     trajectory_findings,
     pool_findings,
+    loose_settings,
 )

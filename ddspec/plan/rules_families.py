@@ -18,6 +18,10 @@ _STATISTICS = (
     "update: {learning_rate: 0.1, clock: joint}\n"
     "loops: {outer_loops: 40, inner_steps: 1}\n"
 )
+_WHITENED = (
+    "parameterization: {kind: pixels, space: zca}\n"
+    "evaluate:\n  protocol: {name: whitened, steps: 100, zca: 0.1}\n"
+)
 _BATCH_NORM = "network: {kind: convnet, depth: 2, width: 32, norm: batch}\n"
 
 FAMILY_RULES: tuple[Rule, ...] = (
@@ -149,5 +153,49 @@ FAMILY_RULES: tuple[Rule, ...] = (
         mend="Use `kind: soft` for the labels of trained networks, or leave `labels` out.",
         wrong="labels: {kind: expert}",
         right="labels: {kind: hard}",
+    ),
+    Rule(
+        41,
+        "Whitened images that are clamped",
+        "error",
+        says="`update.clamp` is not `none` in ZCA space.",
+        why="[0, 1] is a range of each pixel. A whitened value is a mixture of all pixels of an "
+        "image and has no bounds of its own.",
+        mend="Use `clamp: none`; images are clamped when they are exported.",
+        wrong=_WHITENED + "update: {learning_rate: 0.1, clamp: every_step}",
+        right=_WHITENED + "update: {learning_rate: 0.1, clamp: none}",
+    ),
+    Rule(
+        42,
+        "Whitening of images that are not whitened",
+        "error",
+        says="`parameterization.zca_eps` stands where `space` is not `zca`.",
+        why="It would change nothing, and who wrote it expects something of it.",
+        mend="Use `space: zca`, or leave `zca_eps` out.",
+        wrong="parameterization: {kind: pixels, space: normalised, zca_eps: 0.1}",
+        right="parameterization: {kind: pixels, space: normalised}",
+    ),
+    Rule(
+        43,
+        "The last modules of an embedding",
+        "error",
+        says="`matcher.last` stands where `features` is `embedding`.",
+        why="The embedding is one vector, what enters the classifier; `last` counts modules.",
+        mend="Use `features: layers`, or leave `last` out.",
+        wrong="inner: {kind: frozen}\nmatcher: {kind: distribution, last: 2}",
+        right="inner: {kind: frozen}\nmatcher: {kind: distribution, features: layers, last: 2}",
+    ),
+    Rule(
+        44,
+        "A term weighted by an accuracy that nobody measures",
+        "error",
+        says="`matcher.cross_entropy.by_accuracy` without an `online` pool.",
+        why="IDM weighs the term by how well a network does on the real batches that it is "
+        "trained on; other networks are not trained along the way.",
+        mend="Use `by_accuracy: false`, or an `online` pool.",
+        wrong=_DM.replace("distribution", "distribution, cross_entropy: {weight: 0.5}"),
+        right=_DM.replace(
+            "distribution", "distribution, cross_entropy: {weight: 0.5, by_accuracy: false}"
+        ),
     ),
 )

@@ -220,6 +220,24 @@ def test_a_matcher_declares_what_does_not_see_each_other(name: str, blocks: str)
         pytest.param(
             "dm", {"labels": {"kind": "expert"}}, "DDS040", "labels.kind", id="labels of nobody"
         ),
+        pytest.param(
+            "mtt", {"update": {"clamp": "every_step"}}, "DDS041", "update.clamp", id="zca, clamped"
+        ),
+        pytest.param(
+            "dm",
+            {"parameterization": {"zca_eps": 0.1}},
+            "DDS042",
+            "parameterization.zca_eps",
+            id="eps of nothing",
+        ),
+        pytest.param("dm", {"matcher": {"last": 2}}, "DDS043", "matcher.last", id="last of one"),
+        pytest.param(
+            "idm",
+            {"pool": {"kind": "fresh"}},
+            "DDS044",
+            "matcher.cross_entropy",
+            id="an accuracy that nobody measures",
+        ),
     ],
 )
 def test_what_does_not_fit_is_told_where_it_stands(
@@ -235,7 +253,14 @@ def test_what_does_not_fit_is_told_where_it_stands(
         pytest.param("mtt", {"perturbation": PERTURBED}, id="starts of students"),
         pytest.param("teddy_prior", {"perturbation": PERTURBED}, id="teachers"),
         pytest.param("dc", {"inner": {"kind": "on_real", "steps": 2}}, id="dc on real data"),
-        pytest.param("idm", {"pool": {"kind": "fresh"}}, id="idm without its queue"),
+        pytest.param(
+            "idm",
+            {
+                "pool": {"kind": "fresh"},
+                "matcher": {"cross_entropy": {"weight": 0.5, "by_accuracy": False}},
+            },
+            id="idm without its queue",
+        ),
         pytest.param("dm", {"network": {"kind": "classic", "model": "vgg11"}}, id="dm on vgg"),
         pytest.param(
             "mtt", {"parameterization": {"kind": "multi_formation", "factor": 2}}, id="mtt, packed"
