@@ -44,6 +44,11 @@ def time_words(low_s: float, high_s: float) -> str:
     return f"{_range(low_s / seconds, high_s / seconds, digits)} {unit}"
 
 
+def time_span(span: Seconds | None) -> str:
+    """Return a range of times in one unit; `?` for unknown."""
+    return "?" if span is None else time_words(span.low_s, span.high_s)
+
+
 def hours_span(span: Seconds | None) -> str:
     """Return a range of times in hours: `79-197 h`; `?` for unknown."""
     if span is None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ddspec.console.durations import hours_span, time_words
+from ddspec.console.durations import hours_span, time_span, time_words
 from ddspec.console.overview import Overview
 from ddspec.console.plan_sections import AFTER_LOCK
 from ddspec.console.quantities import count, flops, flops_span, memory, size
@@ -99,7 +99,7 @@ def _columns(overview: Overview, rows: Sequence[Row]) -> list[Column]:
 def _time_columns(times: Forecast, rows: Sequence[Row]) -> list[Column]:
     labels = [[stage.label for stage in row.stages] for row in rows]
     each = [_each(times, one) for one in labels]
-    totals = [hours_span(times.total(frozenset(one))) for one in labels]
+    totals = [time_span(times.total(frozenset(one))) for one in labels]
     return [Column("time each*", each), Column("total*", totals)]
 
 
@@ -157,10 +157,10 @@ def _footnote(overview: Overview) -> Iterator[str]:
     parts = [f"{times.device.name}: {basis}{runs}"]
     left = overview.left
     if left is not None and len(left) < len(overview.plan.stages):
-        parts.append(f"what is left takes {hours_span(times.total(left))}")
+        parts.append(f"what is left takes {time_span(times.total(left))}")
     if overview.gpus > 1:
         elapsed = times.elapsed(overview.gpus, left)
-        parts.append(f"on {overview.gpus} of them {hours_span(elapsed)}")
+        parts.append(f"on {overview.gpus} of them {time_span(elapsed)}")
     yield f" * {' · '.join(parts)}"
 
 

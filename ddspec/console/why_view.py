@@ -12,6 +12,7 @@ from ddspec.console.overview import Overview
 from ddspec.console.setting_words import cause_words, cut, places, value_words
 from ddspec.plan.ir import Plan, Stage, own_label
 from ddspec.plan.labels import folded
+from ddspec.plan.leaves import Edit
 from ddspec.plan.rows import common_label
 from ddspec.plan.why import Cause, Reason, What, Why
 from ddspec.visible import visible
@@ -123,48 +124,57 @@ def render_why(why: Why, stages: Sequence[Stage], journal: Mapping[Digest, str])
 
     `journal` says how the last attempt at a key ended.
     """
-    texts: dict[str, list[str]] = {}
+    alike: dict[str, list[Stage]] = {}
     for stage in stages:
-        texts.setdefault("\n".join(_in_full(why, stage, journal)), []).append(stage.label)
-    blocks = (f"{', '.join(folded(labels))}: {text}" for text, labels in texts.items())
+        alike.setdefault("\n".join(_in_full(why, stage, journal)), []).append(stage)
+    blocks = []
+    for text, members in alike.items():
+        labels = ", ".join(folded(stage.label for stage in members))
+        state, _, rest = text.partition("\n")
+        keys = _keys(why, members[0]) if len(members) == 1 else ""
+        blocks.append("\n".join(part for part in (f"{labels}: {state}{keys}", rest) if part))
     return "\n\n".join(blocks)
+
+
+def _keys(why: Why, stage: Stage) -> str:
+    """Return the key of one stage, and the one that it had in the run it is compared with."""
+    was = why.reason(stage).was
+    moved = was is not None and was.key != stage.key
+    before = f", was {was.key[:SHORT]}" if was is not None and moved else ""
+    return "" if stage.key is None else f" (key {stage.key[:SHORT]}{before})"
 
 
 def _in_full(why: Why, stage: Stage, journal: Mapping[Digest, str]) -> Iterator[str]:
     chain = why.trace(stage)
     reason = chain[0]
-    yield _state_words(reason, stage, journal)
+    yield _state_words(reason, visible(journal.get(stage.key or "", "")))
     if reason.state == "changed":
         yield from _chain(chain)
     elif reason.what == "new" and reason.causes:
-        yield " settings that changed since:"
+        yield " what changed since and can have added it:"
         yield from _cause_lines(reason.causes)
 
 
-def _state_words(reason: Reason, stage: Stage, journal: Mapping[Digest, str]) -> str:
-    key, past = (stage.key or "")[:SHORT], reason.past
-    ran = "" if past is None else moment(past.time)
-    told = visible(journal.get(stage.key or "", ""))
+def _state_words(reason: Reason, told: str) -> str:
+    ran = "" if reason.past is None else moment(reason.past.time)
+    last = f"; the last attempt: {told}" if told else ""
     match reason.what:
         case "data":
             return "no key yet, its data are not locked (`ddspec lock`)"
         case "in store":
-            return f"in store, {key}" + (f", {visible(reason.said)}" if reason.said else "")
+            return "in store" + (f", {visible(reason.said)}" if reason.said else "")
         case "not needed":
             return "not in store, and nothing that will run needs it"
         case "damaged":
-            return f"will run: its stored output {key} is damaged, {visible(reason.said)}"
+            return f"will run: its stored output is damaged, {visible(reason.said)}"
         case "not made":
-            last = f"; the last attempt: {told}" if told else ""
             return f"will run: the run of {ran} asked for it and did not finish it{last}"
         case "never run":
-            last = f"; the last attempt: {told}" if told else ""
             return f"will run: no run here has asked for it{last}"
         case "new":
-            return f"will run: it is new, the run of {ran} did not have it"
+            return f"will run: it is new, the run of {ran} did not have it{last}"
         case _:
-            was = "" if reason.was is None else f", it was {reason.was.key[:SHORT]}"
-            return f"will run: changed since the run of {ran}, its key is {key}{was}"
+            return f"will run: changed since the run of {ran}"
 
 
 def _chain(chain: Sequence[Reason]) -> Iterator[str]:
@@ -205,12 +215,20 @@ def _cause_lines(causes: Iterable[Cause]) -> Iterator[str]:
 
 
 def _field_lines(reason: Reason) -> Iterator[str]:
-    fields = [one for one in reason.fields if one.path not in DERIVED]
+    said = {_told(cause.path, cause.edit) for cause in reason.causes}
+    fields = [
+        one for one in reason.fields if one.path not in DERIVED and _told(one.path, one) not in said
+    ]
     for one in fields[:FIELDS_SHOWN]:
         before, after = (cut(value_words(value), 30) for value in (one.before, one.after))
         yield f"   in its work: {visible(one.path)} {before} -> {after}"
     if len(fields) > FIELDS_SHOWN:
         yield f"   and {len(fields) - FIELDS_SHOWN} more fields"
+
+
+def _told(path: str, edit: Edit) -> str:
+    """Return what a changed leaf says, to see that a setting has said it already."""
+    return f"{path.rpartition('.')[2]} {value_words(edit.before)} {value_words(edit.after)}"
 
 
 def reason_json(why: Why, stage: Stage) -> dict[str, Json]:

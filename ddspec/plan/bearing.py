@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 BEARING: Mapping[str, tuple[str, ...]] = {
     "source": ("dataset",),
@@ -37,6 +37,34 @@ BEARING: Mapping[str, tuple[str, ...]] = {
 }
 """Sections of a spec by field of a work, or by kind and field; a field that is missing may be made
 from any setting."""
+
+
+COUNTING = (
+    "evaluate.repeats",
+    "evaluate.baselines",
+    "evaluate.networks",
+    "evaluate.on",
+    "pool.kind",
+    "pool.models",
+    "pool.weights",
+    "pool.record",
+    "pool.converged",
+    "resources.shards",
+    "loops.snapshots",
+    "labels",
+    "dataset",
+)
+"""Sections that decide which stages there are."""
+
+
+def adding(changed: Iterable[str], axes: Collection[str] = ()) -> tuple[str, ...]:
+    """Return those of the changed settings that can add a stage; all where none of them can.
+
+    `axes` are settings that a matrix sets: each of their values is a variant of its own.
+    """
+    paths = tuple(changed)
+    found = {path for section in COUNTING for path in _under(section, paths)} | {*axes}
+    return tuple(path for path in paths if path in found) or paths
 
 
 def behind(kind: str, field: str, changed: Iterable[str]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from ddspec.canon import Digest, Json, canonical
-from ddspec.plan.bearing import behind
+from ddspec.plan.bearing import adding, behind
 from ddspec.plan.ir import Plan, Stage, own_label
 from ddspec.plan.leaves import Edit, edits
 from ddspec.plan.past import Past, PastStage, Said
@@ -75,7 +75,7 @@ class Reason:
     fields: tuple[Edit, ...] = ()
     """Leaves of its own work that differ."""
     causes: tuple[Cause, ...] = ()
-    """Settings behind those fields; for a new stage, all that changed since."""
+    """Settings behind those fields; for a new stage, those that can have added it."""
     above: tuple[str, ...] = ()
     """Labels of inputs that are others than they were."""
     said: str = ""
@@ -134,6 +134,7 @@ class Why:
     ) -> None:
         """Compare with `standing`; `settings` are the resolved settings of now, by path."""
         self.plan, self.standing, self.settings = plan, standing, settings or {}
+        self._axes = axes_of(variant.settings for variant in plan.variants)
         self._since: dict[int, dict[str, Cause]] = {}
         self._compared: dict[tuple[int, str], Reason] = {}
 
@@ -189,7 +190,8 @@ class Why:
     def _compare(self, stage: Stage, past: Past) -> Reason:
         since, was = self._settings_since(past), _former(stage, past)
         if was is None:
-            return Reason(stage.label, self._state(stage), "new", past, causes=(*since.values(),))
+            causes = self._adding(past)
+            return Reason(stage.label, self._state(stage), "new", past, causes=causes)
         now = stage.work.model_dump(mode="json", exclude_none=True)
         fields = edits(was.work, now)
         above = tuple(dict.fromkeys(_moved(stage, past, was)))
@@ -206,16 +208,18 @@ class Why:
                 return Reason(stage.label, "run", "not made", past, was)
         if not pasts:
             return Reason(stage.label, "run", "never run")
-        causes = tuple(self._settings_since(pasts[0]).values())
-        return Reason(stage.label, "run", "new", pasts[0], causes=causes)
+        return Reason(stage.label, "run", "new", pasts[0], causes=self._adding(pasts[0]))
+
+    def _adding(self, past: Past) -> tuple[Cause, ...]:
+        since = self._settings_since(past)
+        return tuple(since[path] for path in adding(since, self._axes.keys() & since.keys()))
 
     def _state(self, stage: Stage) -> State:
         return "in store" if stage.key in self.standing.present else "changed"
 
     def _settings_since(self, past: Past) -> dict[str, Cause]:
         if id(past) not in self._since:
-            axes = axes_of(variant.settings for variant in self.plan.variants)
-            self._since[id(past)] = changed_settings(past, self.settings, axes)
+            self._since[id(past)] = changed_settings(past, self.settings, self._axes)
         return self._since[id(past)]
 
 

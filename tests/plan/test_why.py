@@ -5,10 +5,13 @@ from typing import Any
 
 import pytest
 
+from ddspec.plan.compile import compile_noted
 from ddspec.plan.ir import Plan
 from ddspec.plan.leaves import leaves
 from ddspec.plan.past import Past, Said, decode, encode
+from ddspec.plan.said import settings_of
 from ddspec.plan.why import Standing, Why, former
+from ddspec.spec.load import load_text
 
 Plans = Callable[..., Plan]
 
@@ -165,3 +168,59 @@ def test_every_edit_is_found_at_the_root_of_every_stage_that_it_moves(
     assert path in found
     for stage in moved:
         assert any(path in {c.path for c in root.causes} for root in asked.roots(stage))
+
+
+def test_a_new_stage_is_laid_to_settings_that_can_add_one(planned: Plans) -> None:
+    before, after = planned(), planned(evaluate__repeats=3, pool__epochs=3)
+    asked = why(after, past(before), store=keys(before))
+
+    reason = asked.reason(after.stage("evaluate/convnet2-w32/2"))
+
+    assert [cause.path for cause in reason.causes] == ["evaluate.repeats"]
+
+
+MATRIX = """\
+name: grid
+preset: dm
+dataset: {kind: cifar10}
+budget: {images_per_class: 1}
+matrix:
+  budget.images_per_class: [1, 10]
+"""
+
+
+def matrix(text: str) -> tuple[Plan, dict[str, Said]]:
+    loaded = load_text(text, "grid.yaml")
+    settings = {one.path: one for one in settings_of(loaded)}
+    return compile_noted(loaded)[0], settings
+
+
+def test_a_new_value_of_an_axis_is_why_its_stages_are_new() -> None:
+    before, said_before = matrix(MATRIX)
+    after, said_after = matrix(MATRIX.replace("[1, 10]", "[1, 10, 50]"))
+    old = decode(encode(before, said_before.values(), 1.0))
+    assert old is not None
+    standing = Standing(keys(before), made=keys(before), pasts=(old,))
+
+    found = Why(after, standing, said_after).reason(after.stage("distill@ipc-50"))
+
+    assert (found.state, found.what) == ("run", "new")
+    (cause,) = found.causes
+    assert cause.path == "budget.images_per_class"
+    assert (cause.edit.before, cause.edit.after) == ([1, 10], [1, 10, 50])
+    assert cause.after == "grid.yaml:6"
+
+
+def test_a_setting_that_all_variants_share_is_why_all_of_them_change() -> None:
+    before, said_before = matrix(MATRIX)
+    after, said_after = matrix(f"{MATRIX}update: {{momentum: 0.25}}\n")
+    old = decode(encode(before, said_before.values(), 1.0))
+    assert old is not None
+    present = keys(before) & keys(after)
+    asked = Why(after, Standing(present, made=keys(before), pasts=(old,)), said_after)
+    moved = {label: one for label, one in asked.reasons().items() if one.state == "changed"}
+
+    assert {"distill@ipc-1", "distill@ipc-10"} <= moved.keys()
+    for stage in (after.stage(label) for label in moved):
+        (root,) = asked.roots(stage)
+        assert [cause.path for cause in root.causes] == ["update.momentum"]
