@@ -120,6 +120,7 @@ def _preset(presets: Sequence[Choice]) -> dict[str, Any]:
                 "properties": {"name": name, "variant": variant},
                 "additionalProperties": False,
             },
+            {"type": "null", "description": "Forgets the preset of a spec that this one extends."},
         ],
     }
 

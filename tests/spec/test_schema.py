@@ -51,6 +51,7 @@ def test_every_spec_of_ours_passes(path: Path, judge: Any) -> None:
 LAYERED = {
     "a preset": PRESET,
     "a variant of a preset": PRESET.replace("acc_dd", "{name: acc_dd, variant: 10x}"),
+    "a preset that is forgotten": "name: x\nextends: a.yaml\npreset: null\n",
     "an override": PRESET + "pool: {epochs: 0}\n",
     "a parent gives the rest": "name: x\nextends: base.yaml\nmatcher: {real_batch: 3}\n",
     "several parents": "name: x\nextends: [a.yaml, b.yaml]\n",
