@@ -200,7 +200,7 @@ def _relations(changed: PlanDiff) -> list[str]:
     verdicts = comparable.facts
     same = [name for name, kept in verdicts.items() if kept]
     other = [name for name, kept in verdicts.items() if not kept]
-    lines = [f" schedule: {rows}"]
+    lines = [f" schedule: {rows}"] if most else []
     lines += [f" unchanged: {', '.join(same)}"] if same else []
     lines += [f" changed: {', '.join(other)}; accuracies do not compare"] if other else []
     return lines

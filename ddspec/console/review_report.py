@@ -28,6 +28,7 @@ from ddspec.console.review import (
 from ddspec.console.setting_words import value_words
 from ddspec.console.stage_groups import stage_groups
 from ddspec.errors import Diagnostic, Place
+from ddspec.plan.category import REACHES
 from ddspec.plan.diff import Change, PlanDiff, SettingChange, Status, diff
 from ddspec.plan.effort import Clock, Taken, effort
 from ddspec.plan.ir import Plan, Stage, own_label
@@ -226,8 +227,8 @@ def _is_baseline(label: str) -> bool:
 def _costs(
     before: Version | None, after: Version | None, found: PlanDiff | None, clock: Clock
 ) -> Costs:
-    plans = (None if one is None else one.plan for one in (before, after))
-    all_of_it = effort(*plans, found, clock)
+    was, now = (None if one is None else one.plan for one in (before, after))
+    all_of_it = effort(was, now, found, clock)
     return Costs(
         device=None if clock.device is None else line(clock.device.name),
         before=_cost(all_of_it.before),

@@ -50,7 +50,13 @@ def comparable(before: Plan, after: Plan) -> Comparable:
         protocol=protocols[0] == protocols[1],
         test_set=_test_set(before) == _test_set(after),
         networks=bool(_judges(before) & _judges(after)),
+        labels=_labels(before) == _labels(after),
     )
+
+
+def _labels(plan: Plan) -> str:
+    labels = plan.experiment.labels
+    return "hard" if labels is None else labels.kind
 
 
 def _judges(plan: Plan) -> set[str]:

@@ -18,6 +18,7 @@ from ddspec.plan.settings import (
     differences,
     setting_changes,
 )
+from ddspec.wire.work import DistillWork
 
 Status: TypeAlias = Literal["same", "edited", "downstream", "added", "removed"]
 STATUSES: tuple[Status, ...] = ("same", "edited", "downstream", "added", "removed")
@@ -44,7 +45,7 @@ class ScheduleChange:
 
 
 NO_SCHEDULE = ScheduleChange(0, 0, 0)
-"""Of plans that share no variant."""
+"""Of plans that share no variant, or have nothing to draw."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,10 +184,15 @@ def _schedules(
     return min(zip(shares, found, strict=True), key=itemgetter(0), default=(0, NO_SCHEDULE))[1]
 
 
+def _is_drawn(work: DistillWork) -> bool:
+    """Return whether there is anything to draw: which network, or how it is perturbed."""
+    return work.schedule.members > 1 or work.schedule.perturbation.kind != "none"
+
+
 def _schedule(before: Plan, after: Plan) -> ScheduleChange:
     old, new = before.distillation(), after.distillation()
-    if not old or not new:
-        return ScheduleChange(old[-1].stop if old else 0, new[-1].stop if new else 0, 0)
+    if not (old and new and any(_is_drawn(works[0]) for works in (old, new))):
+        return NO_SCHEDULE
     stops = old[-1].stop, new[-1].stop
     if old[0].schedule == new[0].schedule:
         return ScheduleChange(*stops, min(stops))

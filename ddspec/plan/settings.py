@@ -33,7 +33,7 @@ EXPECTED: Mapping[str, Category] = {
     "dataset.train": "layout",
     "dataset.validation": "data",
     "budget": "distillation",
-    "network": "pool",
+    "network": "protocol",
     "pool": "pool",
     "perturbation": "distillation",
     "inner": "distillation",
@@ -54,7 +54,7 @@ EXPECTED: Mapping[str, Category] = {
     "resources": "layout",
     "expect": "cosmetic",
 }
-"""How far a setting is expected to reach, by the longest path that it lies under.
+"""How far a setting reaches at most, by the longest path that it lies under.
 
 Used where a setting cannot be tried alone; what stages really do decides everywhere else.
 """
@@ -70,7 +70,7 @@ class Setting:
 
     @property
     def expected(self) -> Category:
-        """How far it is expected to reach."""
+        """How far it reaches at most."""
         parts = self.path.split(".")
         names = (".".join(parts[:end]) for end in range(len(parts), 0, -1))
         return next((EXPECTED[name] for name in names if name in EXPECTED), "cosmetic")
