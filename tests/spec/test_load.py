@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -108,6 +110,22 @@ def test_a_location_keeps_its_variable(good: str) -> None:
     loaded = load_text(good.replace("dataset: {kind: digits}", dataset), "x.yaml")
 
     assert loaded.experiment.dataset.model_dump()["path"] == "${DDSPEC_SCANS}/a"
+
+
+def test_a_plain_spec_loads_nothing_that_resolves_layers(tmp_path: Path, good: str) -> None:
+    path = tmp_path / "small.yaml"
+    path.write_text(good)
+    heavy = ("directives", "extends", "matrix", "presets", "origins", "lock")
+    code = (
+        "import sys; from ddspec.spec.load import load_spec; load_spec(sys.argv[1]);"
+        f"print([name for name in {heavy} if 'ddspec.spec.' + name in sys.modules])"
+    )
+
+    ran = subprocess.run(
+        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True
+    )
+
+    assert ran.stdout == "[]\n"
 
 
 def _loads_or_is_refused(text: str) -> None:
