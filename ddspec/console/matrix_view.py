@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ddspec.canon import Json
 from ddspec.console.layout import INDENT, wrapped
 from ddspec.console.setting_words import cut, value_words
 from ddspec.plan.ir import Plan
 from ddspec.plan.why import axes_of
+from ddspec.spec.experiment import Experiment
 from ddspec.visible import visible
 
 AXES_SHOWN = 12
 VALUES_SHOWN = 12
 
-BEARS: dict[str, tuple[str, ...]] = {
+BEARS: Mapping[str, tuple[str, ...]] = {
     "what": ("dataset",),
     "budget": ("budget", "parameterization", "labels", "dataset"),
     "pool": ("pool", "network", "dataset"),
-    "schedule": ("loops", "perturbation", "pool.models", "seed"),
+    "schedule": ("loops", "perturbation", "pool", "seed"),
     "matcher": ("matcher", "loops", "update", "init", "precision", "budget", "parameterization"),
     "inner": ("inner", "resources"),
-    "evaluator": ("evaluate",),
+    "evaluator": ("evaluate", "network"),
 }
 """Settings that a section of the overview speaks of."""
 
@@ -40,16 +43,14 @@ def matrix_lines(plan: Plan, width: int) -> list[str]:
 
 
 def varies(section: str, plan: Plan) -> bool:
-    """Return whether what a section says is of the first variant alone."""
-    if not plan.is_matrix or len(plan.variants) < 2:
-        return False
-    paths = {path for variant in plan.variants for path in variant.settings}
-    return any(_touches(path, known) for path in paths for known in BEARS[section])
+    """Return whether what a section says is of the first variant, and may not be of others."""
+    first = _parts(section, plan.variants[0].experiment)
+    return any(_parts(section, one.experiment) != first for one in plan.variants[1:])
 
 
-def _touches(path: str, section: str) -> bool:
-    whole = path in ("preset", "preset.name", "preset.variant")
-    return whole or f"{path}.".startswith(f"{section}.") or f"{section}.".startswith(f"{path}.")
+def _parts(section: str, experiment: Experiment) -> tuple[object, ...]:
+    fields = vars(experiment)
+    return tuple(fields[name] for name in BEARS[section])
 
 
 def _values(axis: Json) -> str:

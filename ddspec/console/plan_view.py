@@ -45,7 +45,7 @@ def _above(overview: Overview) -> Iterator[str]:
     if whole.is_matrix:
         yield from matrix_lines(whole, width)
     for name, words in sections(plan):
-        marked = f"{name} *" if varies(name, whole) else name
+        marked = f"{name}*" if varies(name, whole) else name
         yield from wrapped(marked, words, width)
     yield ""
     yield from table(overview)

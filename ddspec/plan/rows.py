@@ -10,7 +10,7 @@ from ddspec.plan.groups import largest, total
 from ddspec.plan.ir import Plan, Stage, own_label
 from ddspec.wire.work import EvaluateWork
 
-MOST_ROWS = 30
+MOST_ROWS = 20
 """Above it the variants of a matrix share rows."""
 
 

@@ -89,7 +89,7 @@ def test_a_matrix_shows_its_axes_and_what_is_shared() -> None:
     assert "pool.epochs              0, 2, 4" in text
     assert rows["pool/0..4@*"][1] == "15"
     assert rows["prepare"][1] == "2"
-    assert " budget *  " in text
+    assert " budget*    " in text
     assert " what       " in text
     assert "of them are shared" in text
 
