@@ -18,6 +18,8 @@ FILE = Path(__file__).with_name("references.yaml")
 class Reference(SpecModel):
     """A paper or a repository."""
 
+    short: Text
+    """What tables and messages call it."""
     cite: Text
     url: Text
 
@@ -39,6 +41,10 @@ def references() -> Mapping[str, Reference]:
 
 
 def reference_of(source: str) -> Reference | None:
-    """Return what a `source:` refers to: `idc-code, argument.py`; None for `ours: a reason`."""
-    key = source.replace(":", ",").split(",", 1)[0].strip()
-    return references().get(key)
+    """Return what a `source:` refers to, by key (`idc-code, argument.py`) or short name.
+
+    None for what begins with `ours: ` and a reason.
+    """
+    first = source.replace(":", ",").split(",", 1)[0].strip()
+    known = references()
+    return known.get(first) or next((one for one in known.values() if one.short == first), None)

@@ -173,6 +173,7 @@ def _meaning(document: Document) -> Json:
         "blocks": [
             {key: node.value for key, node in block.children.items() if key in ("when", "set")}
             for block in blocks.children.values()
+            if "set" in block.children
         ],
     }
 
