@@ -42,9 +42,8 @@ def lowered(
     experiment: Experiment, protocol: ProtocolSpec, data: DataFacts, shared: Shared
 ) -> Stages:
     """Lower an experiment, sharing what others before it had in common with it."""
-    stages = Stages(experiment, data.content is not None, shared)
-    _prepare(stages, data)
-    lower_pool(stages, data)
+    before = shared.memo.once(_before_distilling, experiment, data, shared)
+    stages = before.again(experiment)
     distilled = _distill(stages, data)
     sources = _select(stages) | {
         "distilled": (distilled,) * experiment.evaluate.repeats,
@@ -52,6 +51,14 @@ def lowered(
     }
     for set_name in ("distilled", "random", "init", "full"):
         _evaluate(stages, data, protocol, set_name, sources[set_name])
+    return stages
+
+
+def _before_distilling(experiment: Experiment, data: DataFacts, shared: Shared) -> Stages:
+    """Lower what most variants of a matrix have in common."""
+    stages = Stages(experiment, data.content is not None, shared)
+    _prepare(stages, data)
+    lower_pool(stages, data)
     return stages
 
 

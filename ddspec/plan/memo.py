@@ -7,7 +7,7 @@ while it runs, so a function that reads another section one day needs no entry a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator, Sequence
 from operator import attrgetter
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
@@ -23,6 +23,34 @@ class Memo:
     def __init__(self) -> None:
         self._known: dict[object, dict[tuple[str, ...], _Results]] = {}
         self._sections: dict[tuple[str, object], object] = {}
+        self._firsts: dict[tuple[object, ...], tuple[Any, ...]] = {}
+
+    def each(
+        self,
+        makes: Sequence[Callable[Concatenate[Experiment, P], T]],
+        experiment: Experiment,
+        *rest: P.args,
+        **named: P.kwargs,
+    ) -> Iterator[T]:
+        """Yield `make(experiment, *rest)` of each of `makes`, as `once` does.
+
+        Faster for many: what reads nothing that is different from the first experiment is not even
+        looked up.
+        """
+        call = (id(makes), *map(_token, rest), *map(_token, named.values()))
+        first = self._firsts.get(call)
+        if first is None:
+            first = self._firsts[call] = (experiment, makes, rest, named, {})
+        base, values = first[0], first[4]
+        other = {name for name, section in experiment if section is not getattr(base, name)}
+        for make in makes:
+            if make in values and values[make][0].isdisjoint(other):
+                yield values[make][1]
+                continue
+            value, names = self._made(make, experiment, *rest, **named)
+            if experiment is base:
+                values[make] = (frozenset(names), value)
+            yield value
 
     def known(self, experiment: Experiment, like: Experiment) -> Experiment:
         """Return an experiment with sections seen before in place of equal ones.
@@ -48,6 +76,16 @@ class Memo:
         `make` is pure, and reads its first argument by attributes alone. Further arguments count
         as the same where they are the same object, or equal text and integers.
         """
+        return self._made(make, experiment, *rest, **named)[0]
+
+    def _made(
+        self,
+        make: Callable[Concatenate[Experiment, P], T],
+        experiment: Experiment,
+        *rest: P.args,
+        **named: P.kwargs,
+    ) -> tuple[T, Collection[str]]:
+        """Return a result, and the names of the sections that it was made from."""
         call: tuple[object, ...] = (make, *map(_token, rest))
         if named:
             call += tuple((name, _token(value)) for name, value in named.items())
@@ -57,14 +95,14 @@ class Memo:
         for results in known.values():
             found = results.made.get(tuple(map(id, results.read(experiment))))
             if found is not None:
-                return cast("T", found[0])
+                return cast("T", found[0]), results.names
         traced = _Traced(experiment)
         value = make(cast("Experiment", traced), *rest, **named)
         results = known.setdefault(tuple(sorted(traced._read)), _Results(tuple(traced._read)))
         sections = results.read(experiment)
         # What is compared by its address is kept, so that no other object is ever found there.
         results.made[tuple(map(id, sections))] = (value, sections, rest, named)
-        return value
+        return value, results.names
 
 
 class _Results:
@@ -72,14 +110,14 @@ class _Results:
 
     def __init__(self, names: tuple[str, ...]) -> None:
         self.made: dict[tuple[int, ...], tuple[Any, ...]] = {}
-        self._names = names
+        self.names = names
         self._get = attrgetter(*names) if names else None
 
     def read(self, experiment: Experiment) -> tuple[object, ...]:
         """Return the sections that the call read, of this experiment."""
         if self._get is None:
             return ()
-        return self._get(experiment) if len(self._names) > 1 else (self._get(experiment),)
+        return self._get(experiment) if len(self.names) > 1 else (self._get(experiment),)
 
 
 class _Traced:

@@ -39,6 +39,12 @@ class Stages:
     identities: dict[str, Digest] = field(default_factory=dict)
     """Keys by label; of data without a lock they serve for telling stages apart alone."""
 
+    def again(self, experiment: Experiment) -> Stages:
+        """Return the same stages as the first ones of another experiment."""
+        return Stages(
+            experiment, self.locked, self.shared, dict(self.by_label), dict(self.identities)
+        )
+
     def made(
         self, make: Callable[Concatenate[Experiment, P], T], *rest: P.args, **named: P.kwargs
     ) -> T:

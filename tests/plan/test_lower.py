@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -253,7 +254,7 @@ def test_a_folder_is_located_but_not_identified_by_its_path(
 ) -> None:
     def compiled(path: str) -> Plan:
         dataset = {"kind": "folder", "path": path, "size": 64}
-        return compile_plan(small(dataset=dataset), imagenet_lock)
+        return compile_plan(small(dataset=dataset), replace(imagenet_lock, kind="folder"))
 
     here, there = compiled("here"), compiled("${DDSPEC_PLACE}/there")
 
