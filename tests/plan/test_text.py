@@ -121,7 +121,7 @@ def test_a_null_that_is_not_the_default_comes_back(
     small: Callable[..., Experiment], imagenet_lock: Any
 ) -> None:
     dataset = {"kind": "folder", "path": "x", "size": 32, "test": None, "holdout": 0.5}
-    plan = compile_plan(small(dataset=dataset), replace(imagenet_lock, kind="folder"))
+    plan = compile_plan(small(dataset=dataset), imagenet_lock.model_copy(update={"kind": "folder"}))
 
     assert load_plan(dump_plan(plan), "x")[0] == plan
 
