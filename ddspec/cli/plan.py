@@ -35,6 +35,8 @@ class Format(StrEnum):
 
     TEXT = "text"
     JSON = "json"
+    MARKDOWN = "markdown"
+    GITHUB = "github"
 
 
 def plan(
@@ -95,7 +97,12 @@ def plan(
         raise DdspecError(
             f"`{pattern}` names a setting, and only `--values` lists settings", exit=Exit.USAGE
         )
-    whole = open_document(document)
+    try:
+        whole = open_document(document)
+    except DdspecError as error:
+        if form is not Format.GITHUB or as_json:
+            raise
+        return _annotated(error)
     verdicts = verdicts_on(whole, document, policy)
     opened = whole.only(variants)
     if check is not None:
@@ -110,7 +117,10 @@ def plan(
     overview = overview.with_verdicts(verdicts, drift_of(whole))
     form = Format.JSON if as_json else form
     asked = Asked(pattern if values else None, why, stages, schedule)
-    _show(overview, asked, store, form)
+    if form in (Format.MARKDOWN, Format.GITHUB):
+        _show_on_github(overview, document, form)
+    else:
+        _show(overview, asked, store, form)
     enforce(verdicts)
     return Exit.CHANGED if exit_code and overview.left else Exit.DONE
 
@@ -133,7 +143,7 @@ def _overview(
         opened.notes,
         over_variants(settings, opened.plan),
         disagreements=() if opened.loaded is None else opened.loaded.disagreements,
-        forecast=_forecast(opened.plan, gpu),
+        forecast=_forecast(opened.plan, gpu, store),
         gpus=gpus,
         width=_width(),
     )
@@ -150,14 +160,26 @@ def _width() -> int:
     return min(WIDTH, max(NARROW, shutil.get_terminal_size().columns))
 
 
-def _forecast(plan: Plan, gpu: str | None) -> Forecast | None:
-    """Return times on a device; none where no device is named."""
-    if gpu is None:
-        return None
-    from ddspec.plan.devices import device
-    from ddspec.plan.forecast import forecast
+def _forecast(plan: Plan, gpu: str | None, store: Store | None) -> Forecast | None:
+    """Return times on a device; without a name, on the one that stages were measured on, if any.
 
-    return forecast(plan, device(gpu))
+    Raises `DdspecError`: exit 2 for a device that is not known, exit 6 for one that is too small.
+    """
+    from ddspec.plan.devices import device
+    from ddspec.plan.estimate import stage_costs
+    from ddspec.plan.forecast import forecast
+    from ddspec.plan.placement import require_room, room_on
+    from ddspec.run.measured_runs import measured_runs, usual_device
+
+    measured = measured_runs(store)
+    where = usual_device(measured) if gpu is None else device(gpu)
+    if where is None:
+        return None
+    costs = stage_costs(plan)
+    room = room_on(where.name)
+    if gpu is not None and room is not None:
+        require_room(plan, room, costs=costs)
+    return forecast(plan, where, measured, costs)
 
 
 def _show(overview: Overview, asked: Asked, store: Store | None, form: Format) -> None:
@@ -175,6 +197,29 @@ def _show(overview: Overview, asked: Asked, store: Store | None, form: Format) -
         from ddspec.console.plan_view import render_plan
 
         show(render_plan(overview))
+
+
+def _show_on_github(overview: Overview, document: Path, form: Format) -> None:
+    """Print a comment, or annotations for what a reviewer should know."""
+    from ddspec.cli.output import show
+
+    if form is Format.MARKDOWN:
+        from ddspec.console.plan_markdown import plan_markdown
+
+        show(plan_markdown(overview, str(document)))
+    elif overview.notes:
+        from ddspec.console.annotations import annotated
+
+        show(annotated(overview.notes, "notice"))
+
+
+def _annotated(error: DdspecError) -> Exit:
+    """Print why there is no plan as annotations."""
+    from ddspec.cli.output import show
+    from ddspec.console.annotations import annotated
+
+    show(annotated(error.diagnostics))
+    return error.exit
 
 
 def _next(overview: Overview, document: Path) -> Sequence[str]:

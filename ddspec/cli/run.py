@@ -58,12 +58,16 @@ def run(
     Stopped or killed, it goes on where it was when it is run again. Progress goes to stderr, the
     table at the end to stdout.
     """
+    from dataclasses import replace
+
     from ddspec.cli.inputs import existing_store, home_of, open_document
     from ddspec.cli.output import say, show, show_json
     from ddspec.cli.place import in_words, settle
     from ddspec.cli.report import headline, report_of_run
+    from ddspec.cli.room import tell_tight_stages
     from ddspec.cli.standing import remember
     from ddspec.plan.abilities import require_parts
+    from ddspec.run.measured_runs import counts_of
     from ddspec.store.store import open_store
 
     first = open_document(document)
@@ -79,6 +83,8 @@ def run(
     plan = opened.plan
     asked = Asked(executor, device, jobs, image, gpus, memory, shm)
     orders, terms = settle(asked, plan, steal=steal)
+    orders = replace(orders, counted=counts_of(plan))
+    tell_tight_stages(plan, _missing(plan, existing_store(home)), orders, terms)
     store = open_store(home_of(home))
     say(headline(plan))
     say(f"plan {plan.digest[:12]} · {in_words(asked, orders, terms)} · {store.layout.home}")

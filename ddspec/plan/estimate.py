@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 from ddspec.plan import cost_disk as disk
@@ -52,6 +52,8 @@ class Cost:
     memory_bytes: int = 0
     """Tensors at their peak: networks, what backward passes keep, images that stay on the device;
     neither the engine itself nor what its libraries set aside."""
+    resident_bytes: int = 0
+    """Part of it that only an accelerator holds: images, which a CPU maps from disk."""
     parameters: int = 0
     """Of the network that the stage trains or learns with."""
     traffic_bytes: int = 0
@@ -156,7 +158,8 @@ class _Counting:
             tally,
             network,
             work.precision,
-            self.trainee_bytes(network, work.batch, work.precision) + self.resident_bytes(),
+            self.trainee_bytes(network, work.batch, work.precision),
+            resident_bytes=self.resident_bytes(),
             output_bytes=kept * disk.network_bytes(network, _width(work.precision)),
         )
 
@@ -167,7 +170,8 @@ class _Counting:
             self._epochs(network, work.epochs, work.batch, augmented=True),
             network,
             work.precision,
-            self.trainee_bytes(network, work.batch, work.precision) + self.resident_bytes(),
+            self.trainee_bytes(network, work.batch, work.precision),
+            resident_bytes=self.resident_bytes(),
             output_bytes=_width(work.precision) * (work.parameters or network.parameters),
         )
 
@@ -192,7 +196,8 @@ class _Counting:
             None if loop is None else loop * (work.stop - work.start),
             count.network,
             work.precision,
-            _width(work.precision) * count.memory() + self.resident_bytes(),
+            _width(work.precision) * count.memory(),
+            resident_bytes=self.resident_bytes(),
             output_bytes=self.learned_bytes(count.classes, work.stop - work.start),
         )
 
@@ -204,7 +209,7 @@ class _Counting:
         memory = self.trainee_bytes(network, work.protocol.batch, work.precision)
         memory = max(memory, width * TEST_BATCH * network.forward)
         if tested is None or images is None:
-            return Cost(None, 0, memory, network.parameters, precision=work.precision)
+            return _cost(None, network, work.precision, memory, output_bytes=None)
         passed, batches = _passed(work.protocol, images)
         mixed = work.protocol.augmentation.kind != "none" or work.protocol.cutmix > 0
         tally = trained(network, passed, batches, augmented=mixed) + predicted(
@@ -298,17 +303,23 @@ def _cost(
     memory_bytes: int,
     *,
     output_bytes: int | None,
+    resident_bytes: int = 0,
 ) -> Cost:
-    if tally is None:
-        return Cost(None, output_bytes, memory_bytes, network.parameters, precision=precision)
-    return Cost(
-        flops=tally.flops,
+    whole = Cost(
+        flops=None,
         output_bytes=output_bytes,
-        memory_bytes=memory_bytes,
+        memory_bytes=memory_bytes + resident_bytes,
+        resident_bytes=resident_bytes,
         parameters=network.parameters,
+        precision=precision,
+    )
+    if tally is None:
+        return whole
+    return replace(
+        whole,
+        flops=tally.flops,
         traffic_bytes=_width(precision) * tally.numbers,
         kernels=tally.kernels,
-        precision=precision,
     )
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Mapping
+
+from pydantic import JsonValue
 
 from ddspec.canon import Digest
 from ddspec.disk import disk_full, free_bytes
@@ -16,6 +19,7 @@ from ddspec.run.launch import appear
 from ddspec.run.outputs import odd_file, read_result
 from ddspec.run.words import words_of
 from ddspec.store.journal import Entry
+from ddspec.store.store import StoredResult
 from ddspec.wire.job import JobExit
 
 TEMPORARY = frozenset({JobExit.TRY_AGAIN, JobExit.DEVICE_LOST})
@@ -147,6 +151,14 @@ def _reason(desk: Desk, job: Tracked, stage: Stage, state: JobState, problem: st
     return "\n".join([head, *words_of(stage.label, lines, labels)[-TAIL_LINES:]])
 
 
+def _counted(desk: Desk, key: Digest, result: StoredResult | None) -> Mapping[str, JsonValue]:
+    """Return what is remembered of a finished stage, so that others can be forecast."""
+    counts = desk.orders.counted.get(key)
+    if counts is None or result is None or result.seconds is None:
+        return {}
+    return {**counts, "seconds": result.seconds}
+
+
 def _record(
     desk: Desk, job: Tracked, stage: Stage, key: Digest, state: JobState, outcome: str
 ) -> None:
@@ -166,5 +178,6 @@ def _record(
             reason=state.reason,
             engine=result.engine if result else {},
             place=job.place,
+            counted=_counted(desk, key, result) if outcome == "published" else {},
         )
     )

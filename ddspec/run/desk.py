@@ -40,6 +40,8 @@ class Orders:
     """Before the first retry; doubles with each."""
     patience_s: float = 60.0
     """How long a run waits for a place that holds its jobs and does not answer."""
+    counted: Mapping[Digest, Mapping[str, JsonValue]] = field(default_factory=dict)
+    """What the planner counted of each work, for the journal."""
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 
 from pydantic import JsonValue
 
@@ -37,6 +37,12 @@ class Entry:
     """Versions, device and threads, as the result tells them."""
     place: Mapping[str, JsonValue] = field(default_factory=dict)
     """Image, engine and GPUs, as the executor tells them; empty for a process of this machine."""
+    counted: Mapping[str, JsonValue] = field(default_factory=dict)
+    """What the planner counted of the work, and the seconds that it took; for forecasts."""
+
+
+FIELDS = frozenset(one.name for one in fields(Entry))
+"""Others are of a later version, and left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +64,7 @@ class Journal:
         files = self.layout.journal(key).glob("*.json")
         plains = [json.loads(path.read_bytes()) for path in files if path.name[0] != "."]
         entries = [
-            Entry(**{name: value for name, value in plain.items() if name != "format"})
+            Entry(**{name: value for name, value in plain.items() if name in FIELDS})
             for plain in plains
         ]
         return tuple(sorted(entries, key=lambda entry: (entry.started, entry.attempt)))
