@@ -1,1 +1,1 @@
-"""Published protocols, as data."""
+"""Published methods and protocols, as data: every value with its source."""
