@@ -20,6 +20,8 @@ USUAL_STD = 0.008
 """Of accuracies over networks, where a publication prints none."""
 SURE = 1.96
 """Standard errors that a difference must have to be told with 95 % confidence."""
+POINT = 0.01
+"""A difference that people argue about."""
 
 RATES: Mapping[tuple[str, str], tuple[float, float]] = {
     ("gradient", "pixel"): (1e-6, 0.5),
@@ -127,21 +129,36 @@ def rate_findings(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
 
 
 def repeat_findings(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
-    """Yield expectations that so few networks cannot confirm."""
-    repeats = experiment.evaluate.repeats
+    """Yield repeats too few to tell a point, or to confirm what is expected."""
+    repeats, known = experiment.evaluate.repeats, [one.std for one in experiment.expect if one.std]
+    spread = max(known, default=USUAL_STD)
+    if repeats < (needed := repeats_to_tell(POINT, spread)):
+        yield note(
+            21,
+            ("evaluate", "repeats"),
+            f"{repeats} repeats cannot tell 1 point apart, {needed} can",
+            f"accuracies spread by {100 * spread:.2g} points" + ("" if known else " as a rule"),
+        )
     for index, expected in enumerate(experiment.expect):
-        if expected.tolerance is None or expected.tolerance == 0:
+        if not expected.tolerance:
             continue
-        spread = USUAL_STD if expected.std is None else expected.std
-        needed = math.ceil(2 * (SURE * spread / expected.tolerance) ** 2)
-        if repeats < needed:
+        spread = expected.std or USUAL_STD
+        if repeats < (needed := repeats_to_tell(expected.tolerance, spread)):
             yield note(
                 31,
                 ("expect", index, "tolerance"),
-                f"{repeats} repeats cannot tell {100 * expected.tolerance:g} points apart where "
-                f"accuracies spread by {100 * spread:g}: {needed} can",
+                f"{repeats} repeats cannot tell {100 * expected.tolerance:.3g} points apart where "
+                f"accuracies spread by {100 * spread:.2g}: {needed} can",
                 f"set `evaluate.repeats: {needed}`, or widen the tolerance",
             )
+
+
+def repeats_to_tell(difference: float, spread: float) -> int:
+    """Return of how many networks two means that differ so much are told apart, 19 times of 20.
+
+    The difference of two means of n has the standard error `spread` x sqrt(2 / n).
+    """
+    return math.ceil(2 * (SURE * spread / difference) ** 2)
 
 
 JUDGING_RULES = (

@@ -72,9 +72,11 @@ METHOD_RULES: tuple[Rule, ...] = (
         21,
         "Too few repeats to tell the difference",
         "note",
-        says="`evaluate.repeats` is below 5.",
-        why="Accuracies of networks on one set spread by about half a point; a difference of one "
-        "point shows from 5 networks on.",
+        says="Of `evaluate.repeats` networks, two means that differ by a point cannot be told "
+        "apart.",
+        why="Accuracies spread over networks by the `std` of what is expected, as a rule by 0.8 "
+        "points. The difference of two means of n networks has the standard error "
+        "std x sqrt(2 / n), and 1.96 of them are to be less than a point: 5 networks as a rule.",
         mend="Train 5 or more; a repeat costs one training on a small set.",
         wrong="evaluate: {repeats: 3}",
         right="evaluate: {repeats: 5}",

@@ -269,7 +269,7 @@ def _expected(preset: Preset, subject: Subject) -> Iterator[Layer]:
         return
     row = preset.document.find("results", index)
     assert row is not None  # `content` was read from it
-    item = only(row, ("accuracy", "source"))
+    item = only(row, ("accuracy", "std", "source"))
     expect = replace(section(row, {0: item}, {}), value=[item.value])
     root = section(row, {"expect": expect}, {"expect": row.span})
     yield Layer("preset", root, source=preset.content.results[index].source)

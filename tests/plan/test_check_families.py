@@ -306,3 +306,24 @@ def test_a_published_deviation_counts_more_than_a_usual_one() -> None:
     expected = [{"accuracy": 0.6, "source": "a table", "tolerance": 0.005, "std": 0.002}]
 
     assert report("dm", expect=expected).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("repeats", "std", "told"),
+    [
+        # 2 x (1.96 x 0.8)^2 = 4.9
+        pytest.param(4, None, True, id="four, as accuracies spread as a rule"),
+        pytest.param(5, None, False, id="five"),
+        # 2 x (1.96 x 0.4)^2 = 1.2; 2 x (1.96 x 1.5)^2 = 17.3
+        pytest.param(2, 0.004, False, id="two where they spread little"),
+        pytest.param(17, 0.015, True, id="seventeen where they spread much"),
+    ],
+)
+def test_repeats_that_tell_a_point_follow_from_how_accuracies_spread(
+    repeats: int, std: float | None, told: bool
+) -> None:
+    expected = [{"accuracy": 0.6, "source": "a table"} | ({} if std is None else {"std": std})]
+
+    notes = report("dm", expect=expected, evaluate={"repeats": repeats}).notes
+
+    assert ("DDS021" in {note.code for note in notes}) is told
