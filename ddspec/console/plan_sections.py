@@ -102,19 +102,20 @@ def _pool(plan: Plan) -> list[str]:
 
 
 def _schedule(plan: Plan) -> list[str]:
-    loops, summary = plan.experiment.loops, schedule_of(plan)
-    rows = list(islice(plan.distillation()[0].schedule.rows(0, min(3, loops.outer_loops)), 3))
+    schedule = plan.distillation()[0].schedule
+    words = [_loops(plan), perturbation_words(plan.experiment.perturbation)]
+    rows = list(islice(schedule.rows(0, min(3, plan.experiment.loops.outer_loops)), 3))
+    if schedule.members == 1 and not rows[0].coefficients:
+        return words
+    summary = schedule_of(plan)
     drawn = summary["rows_per_model"]
-    more = " …" if loops.outer_loops > 2 else ""
-    if plan.distillation()[0].schedule.members == 1 and not rows[0].coefficients:
-        return [f"{_loops(plan)}", perturbation_words(plan.experiment.perturbation)]
+    first = [_schedule_row(row) for row in rows[:2]]
     return [
-        _loops(plan),
-        perturbation_words(plan.experiment.perturbation),
+        *words,
         f"table {str(summary['digest'])[:8]}",
         f"draws per model {_draws(drawn if isinstance(drawn, list) else [])}",
-        *(_schedule_row(row) for row in rows[:1]),
-        *(f"{_schedule_row(row)}{more}" for row in rows[1:2]),
+        *first[:-1],
+        f"{first[-1]} …" if len(rows) > len(first) else first[-1],
     ]
 
 

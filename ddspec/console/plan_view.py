@@ -14,6 +14,7 @@ from ddspec.console.setting_words import cut
 from ddspec.console.why_view import why_lines
 from ddspec.errors import Diagnostic
 from ddspec.plan.ir import Plan
+from ddspec.plan.rows import told
 from ddspec.visible import visible
 
 LINES = 44
@@ -65,10 +66,10 @@ def _missing(overview: Overview) -> Iterator[str]:
     parts = overview.missing
     if not parts:
         return
-    shown = [f"{visible(one.part)} ({one.needed_by})" for one in parts[:MISSING_SHOWN]]
+    shown = [f"{visible(one.part)} ({told(one.labels)})" for one in parts[:MISSING_SHOWN]]
     shown += [f"and {len(parts) - MISSING_SHOWN} more"] if len(parts) > MISSING_SHOWN else []
-    told = ["`run` refuses, no runner of this version has", *shown]
-    yield from wrapped("cannot run", told, overview.width)
+    words = ["`run` refuses, no runner of this version has", *shown]
+    yield from wrapped("cannot run", words, overview.width)
 
 
 def _below(overview: Overview) -> Iterator[str]:

@@ -13,7 +13,7 @@ from ddspec.console.setting_words import cause_words, cut, places, value_words
 from ddspec.plan.ir import Plan, Stage, own_label
 from ddspec.plan.labels import folded
 from ddspec.plan.leaves import Edit
-from ddspec.plan.rows import common_label
+from ddspec.plan.rows import told
 from ddspec.plan.why import Cause, Reason, What, Why
 from ddspec.visible import visible
 
@@ -63,7 +63,7 @@ def _changed(plan: Plan, why: Why, reasons: Mapping[str, Reason]) -> Iterator[tu
         plural = "" if entry.below == 1 else "s"
         below = f" · {entry.below} stage{plural} below" if entry.below else ""
         ran = "" if since is None else f" · since the run of {moment(since.time)}"
-        yield "changed", f"{common_label(entry.labels)}: {text}{below}{ran}"
+        yield "changed", f"{told(entry.labels)}: {text}{below}{ran}"
 
 
 def _others(reasons: Mapping[str, Reason]) -> Iterator[tuple[str, str]]:
@@ -79,7 +79,8 @@ def _others(reasons: Mapping[str, Reason]) -> Iterator[tuple[str, str]]:
         elif reason.what == "in store" and reason.said:
             gathered.setdefault(("other code", reason.said), []).append(reason.label)
     for (name, text), labels in gathered.items():
-        what = labels[0] if len(labels) == 1 else f"{len(labels)} stages"
+        many = name == "other code" and len(labels) > 1
+        what = f"{len(labels)} stages" if many else told(labels)
         yield name, f"{what}: {visible(text)}"
 
 
@@ -155,9 +156,9 @@ def _in_full(why: Why, stage: Stage, journal: Mapping[Digest, str]) -> Iterator[
         yield from _cause_lines(reason.causes)
 
 
-def _state_words(reason: Reason, told: str) -> str:
+def _state_words(reason: Reason, ended: str) -> str:
     ran = "" if reason.past is None else moment(reason.past.time)
-    last = f"; the last attempt: {told}" if told else ""
+    last = f"; the last attempt: {ended}" if ended else ""
     match reason.what:
         case "data":
             return "no key yet, its data are not locked (`ddspec lock`)"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ddspec.plan.estimate import Cost
 from ddspec.plan.groups import largest, total
 from ddspec.plan.ir import Plan, Stage, own_label
+from ddspec.plan.labels import pattern
 from ddspec.wire.work import EvaluateWork
 
 MOST_ROWS = 20
@@ -69,6 +70,16 @@ def rows_of(plan: Plan, costs: Mapping[str, Cost], *, starred: bool = False) -> 
         )
         for stages in found
     )
+
+
+def told(labels: Iterable[str], most: int = 3) -> str:
+    """Return labels in few words, those of one kind as one: `distill@*, evaluate/*/0..2`."""
+    kinds: dict[str, list[str]] = {}
+    for label in labels:
+        kinds.setdefault(pattern(own_label(label)), []).append(label)
+    names = [common_label(alike) for alike in kinds.values()]
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def _label(stages: Sequence[Stage], *, starred: bool) -> str:
