@@ -100,9 +100,14 @@ def lay_snakefile(folder: Path, count: int) -> None:
 
 
 def lay_dvc(folder: Path, count: int) -> None:
-    """Write the same graph as stages of a repository of DVC without Git."""
+    """Write the same graph as stages of a repository of DVC without Git.
+
+    The outputs are there, for it looks into them even in a dry run.
+    """
     (folder / "dvc.yaml").write_text("\n".join(_dvc_stages(count)))
-    (folder / "source.txt").write_text("source")
+    outputs = [f"{kind}{number}" for kind in ("set", "score") for number in range(count)]
+    for name in ("source.txt", "prepare", *(f"pool{i}" for i in range(5)), *outputs):
+        (folder / name).touch()
     subprocess.run([_tool("dvc"), "init", "--no-scm", "-q"], cwd=folder, check=True)
 
 

@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -252,9 +251,11 @@ def test_without_a_lock_a_plan_is_for_reading(imagenet_lock: Lock, small: Experi
 def test_a_folder_is_located_but_not_identified_by_its_path(
     imagenet_lock: Lock, small: Experiments
 ) -> None:
+    lock = imagenet_lock.model_copy(update={"kind": "folder"})
+
     def compiled(path: str) -> Plan:
         dataset = {"kind": "folder", "path": path, "size": 64}
-        return compile_plan(small(dataset=dataset), replace(imagenet_lock, kind="folder"))
+        return compile_plan(small(dataset=dataset), lock)
 
     here, there = compiled("here"), compiled("${DDSPEC_PLACE}/there")
 
