@@ -7,7 +7,7 @@ from typing import Any
 
 from ddspec.spec.experiment import Experiment
 from ddspec.spec.matrix_schema import matrix_definitions
-from ddspec.spec.schema import LAYER, Choice, described_schema
+from ddspec.spec.schema import LAYER, Choice, described_schema, reachable
 
 ROOT = "Experiment"
 TITLE = "ddspec spec"
@@ -36,7 +36,7 @@ def spec_schema(presets: Sequence[Choice] = (), protocols: Sequence[Choice] = ()
         }
     ]
     layers = [{"required": [key]} for key in ("preset", "extends", "matrix")]
-    return {
+    schema = {
         "$schema": made["$schema"],
         "title": TITLE,
         "description": DESCRIPTION,
@@ -54,6 +54,7 @@ def spec_schema(presets: Sequence[Choice] = (), protocols: Sequence[Choice] = ()
         ],
         "$defs": defs,
     }
+    return reachable(schema)
 
 
 def _root(properties: Mapping[str, Any], required: Sequence[str]) -> dict[str, Any]:

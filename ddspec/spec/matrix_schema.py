@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-AXIS_PATTERN = r"^(?!(?:exclude|include|variants)$)[a-z_]+(\.[a-z_0-9]+)*$"
+from ddspec.spec.schema import one_of
+
+AXIS_PATTERN = r"^[a-z_]+(\.[a-z_0-9]+)*$"
 NOT_AXES = frozenset({"name", "extends", "matrix", "disagreements"})
 """Keys at the top that are the same for all variants."""
 
@@ -18,6 +20,15 @@ _AS = {
     "title": "as: a name",
     "description": "What the axis is called in the names of variants.",
     "type": "string",
+}
+_VARIANT = {
+    "preset.variant": (
+        {
+            "title": "preset.variant: names",
+            "description": "Published variants of the preset, such as 5x and 10x of acc_dd.",
+        },
+        [{"type": ["string", "null"]}],
+    )
 }
 _RANGE = {
     "type": "object",
@@ -54,15 +65,16 @@ _LISTED = {
 
 def matrix_definitions(defs: Mapping[str, Any], root: str) -> dict[str, Any]:
     """Return the definitions of a matrix over the settings of the definition called `root`."""
-    settings = dict(_settings(defs, root))
-    named = {path: {**about, **_one_of(refs)} for path, (about, refs) in settings.items()}
+    settings = {**dict(_settings(defs, root)), **_VARIANT}
+    named = {
+        path: refs[0] if len(refs) == 1 and "$ref" in refs[0] else {**about, **one_of(refs)}
+        for path, (about, refs) in settings.items()
+    }
     override = {
         "type": "object",
         "properties": {**named, "name": _NAME},
-        "patternProperties": {AXIS_PATTERN: True},
         "additionalProperties": False,
     }
-    excluded = {path: {**about, **_or_list(refs)} for path, (about, refs) in settings.items()}
     lists = {
         "exclude": _list("Combinations to leave out: all that have these values.", "Exclusion"),
         "include": _list("Further variants, each with settings of its own.", "Override"),
@@ -73,20 +85,26 @@ def matrix_definitions(defs: Mapping[str, Any], root: str) -> dict[str, Any]:
         "type": "object",
         "additionalProperties": {"$ref": "#/$defs/Override"},
     }
-    axes = {path: {**about, **_axis(_one_of(refs))} for path, (about, refs) in settings.items()}
+    axes = {path: {**about, **_axis(one_of(refs))} for path, (about, refs) in settings.items()}
     return {
         "Range": _RANGE,
         "Listed": _LISTED,
+        "Axis": {
+            "type": ["array", "object"],
+            "minItems": 1,
+            "if": {"type": "object", "required": ["values"]},
+            "then": {"$ref": "#/$defs/Listed"},
+            "else": {"if": {"type": "object"}, "then": {"$ref": "#/$defs/Range"}},
+        },
         "Override": override,
         "Exclusion": {
             **override,
-            "properties": excluded,
-            "patternProperties": {AXIS_PATTERN: True, "^variants$": True},
+            "properties": {},
+            "patternProperties": {AXIS_PATTERN: True},
         },
         "Matrix": {
             "type": "object",
             "properties": {**axes, **lists, "variants": variants},
-            "patternProperties": {AXIS_PATTERN: _axis(True)},
             "additionalProperties": False,
         },
     }
@@ -102,17 +120,8 @@ def _list(description: str, item: str) -> dict[str, Any]:
 
 
 def _axis(value: Any) -> dict[str, Any]:
-    values = {"type": "array", "minItems": 1, "items": value}
-    return {"anyOf": [values, {"$ref": "#/$defs/Range"}, {"$ref": "#/$defs/Listed"}]}
-
-
-def _or_list(refs: list[Any]) -> dict[str, Any]:
-    value = _one_of(refs)
-    return {"anyOf": [value, {"type": "array", "items": value}]}
-
-
-def _one_of(shapes: list[Any]) -> Any:
-    return shapes[0] if len(shapes) == 1 else {"anyOf": shapes}
+    """Return the shape of an axis; only the values of a list are judged."""
+    return {"$ref": "#/$defs/Axis", "items": value}
 
 
 def _settings(

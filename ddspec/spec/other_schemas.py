@@ -7,7 +7,7 @@ from typing import Any
 
 from ddspec.spec.experiment import Experiment
 from ddspec.spec.policy import Policy
-from ddspec.spec.schema import LAYER, described_schema
+from ddspec.spec.schema import LAYER, described_schema, reachable
 
 _SHA = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 _SECTION = {"type": "object"}
@@ -46,7 +46,7 @@ def plan_schema() -> dict[str, Any]:
         # optional settings that are not set are left out
         properties[key]["$ref"] = f"#/$defs/{name}{LAYER}"
     required = ["format", "plan", "checksum", "digests", "revisions", "spec", "works", "stages"]
-    return {
+    schema = {
         "$schema": made["$schema"],
         "title": "ddspec plan",
         "description": "What `ddspec run` will do; written by `ddspec plan SPEC -o FILE`.",
@@ -55,12 +55,13 @@ def plan_schema() -> dict[str, Any]:
         "properties": properties,
         "$defs": made["$defs"],
     }
+    return reachable(schema)
 
 
 def policy_schema(names: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     """Return the JSON Schema of a policy; `names` offers those of each thing that a rule names."""
     made = described_schema(Policy)
-    defs = {name: shape for name, shape in made["$defs"].items() if not name.endswith(LAYER)}
+    defs = made["$defs"]
     root = defs.pop(Policy.__name__)
     for rule, known in names.items():
         properties = (root if rule == "device" else defs[rule])["properties"]
@@ -69,7 +70,7 @@ def policy_schema(names: Mapping[str, Sequence[str]]) -> dict[str, Any]:
                 _offer(properties[key], known)
     if "device" in names:
         _offer(defs["GpuHoursRule"]["properties"]["device"], names["device"])
-    return {"$schema": made["$schema"], **root, "$defs": defs}
+    return reachable({"$schema": made["$schema"], **root, "$defs": defs})
 
 
 def _offer(shape: dict[str, Any], names: Sequence[str]) -> None:

@@ -40,11 +40,13 @@ def described_schema(model: type[BaseModel], protocols: Sequence[Choice] = ()) -
     raw = model.model_json_schema()
     shapes, models = Shapes(model), models_in(model)
     raw["$defs"] = {**raw.get("$defs", {}), model.__name__: {**raw, "$defs": {}}}
+    described = {
+        name: _described(found, models[name], shapes) for name, found in raw["$defs"].items()
+    }
     defs: dict[str, Any] = {}
-    for name, found in raw["$defs"].items():
-        described = _described(found, models[name], shapes)
-        defs[name] = _told_apart(described, raw["$defs"], shapes)
-        defs[name + LAYER] = _layer(_told_apart(described, raw["$defs"], shapes, tagged=False))
+    for name, found in described.items():
+        defs[name] = _told_apart(found, described, shapes)
+        defs[name + LAYER] = _layer(_told_apart(found, described, shapes, tagged=False))
     for name in ("EvaluateSpec", "EvaluateSpec" + LAYER):
         if name in defs and protocols:
             _name_protocols(defs[name]["properties"]["protocol"], protocols)
@@ -79,7 +81,8 @@ def _property(
     if not field.is_required():
         value = _plain(field.get_default(call_default_factory=True))
         default = "; optional" if value is None else f"; default {_flow(value)}"
-        rest["default"] = value
+        # editors offer defaults as values, and a null is of no use to anybody
+        rest |= {} if value is None else {"default": value}
     _note_default_tag(rest, field)
     if "const" in shape or name in {"kind", "law"}:
         doc = _one_line(model.__doc__)
@@ -211,18 +214,33 @@ def _choice(
         must = {} if default in kinds else {"required": [key]}
         branches.append({"if": chosen | must, "then": {"$ref": ref}})
     if not tagged:
-        branches.append(_untagged(key, [defs[name] for name in names.values()]))
+        branches.append(_untagged(key, {name: defs[name] for name in names.values()}))
     required = {"required": [key]} if tagged and default is None else {}
     return {"type": "object", "properties": {key: known}, **required, "allOf": branches}
 
 
-def _untagged(key: str, members: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the branch of a section whose tag is given elsewhere."""
-    keys = dict.fromkeys(name for member in members for name in member["properties"])
+def _untagged(key: str, members: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the branch of a section whose tag is given elsewhere: it may have keys of any."""
+    shapes: dict[str, list[Any]] = {}
+    about: dict[str, dict[str, Any]] = {}
+    for name, member in members.items():
+        for inner, shape in member["properties"].items():
+            at = {"$ref": f"#/$defs/{name}{LAYER}/properties/{inner}"}
+            shapes.setdefault(inner, []).append(at)
+            texts = {text: shape[text] for text in ("title", "description")}
+            about.setdefault(inner, texts)
+    properties = {
+        name: about[name] | one_of(found) for name, found in shapes.items() if name != key
+    }
     return {
         "if": {"not": {"required": [key]}},
-        "then": {"propertyNames": {"enum": list(keys)}},
+        "then": {"allOf": [{"properties": properties, "additionalProperties": False}]},
     }
+
+
+def one_of(shapes: Sequence[Any]) -> Any:
+    """Return a shape that any of some shapes fits."""
+    return shapes[0] if len(shapes) == 1 else {"anyOf": list(shapes)}
 
 
 def _layer(shape: Any, *, inside: bool = True) -> Any:
@@ -236,12 +254,36 @@ def _layer(shape: Any, *, inside: bool = True) -> Any:
         if key == "required" and inside and "properties" in shape and "allOf" not in shape:
             continue
         if key == "$ref":
-            made[key] = value + LAYER
+            made[key] = value if "/properties/" in value else value + LAYER
         elif key in {"items", "if"}:
             made[key] = value
         else:
             made[key] = _layer(value, inside=inside)
     return made
+
+
+def reachable(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a schema without the definitions that nothing refers to."""
+    waiting: list[Any] = [{key: value for key, value in schema.items() if key != "$defs"}]
+    used: set[str] = set()
+    while waiting:
+        for name in _referred(waiting.pop()):
+            if name not in used:
+                used.add(name)
+                waiting.append(schema["$defs"][name])
+    return {**schema, "$defs": {k: v for k, v in schema["$defs"].items() if k in used}}
+
+
+def _referred(shape: Any) -> Iterator[str]:
+    if isinstance(shape, list):
+        for item in shape:
+            yield from _referred(item)
+    if isinstance(shape, Mapping):
+        for key, value in shape.items():
+            if key == "$ref":
+                yield value.removeprefix("#/$defs/").partition("/")[0]
+            else:
+                yield from _referred(value)
 
 
 def keys_of(shape: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:

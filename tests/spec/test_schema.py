@@ -60,6 +60,7 @@ LAYERED = {
     "a range": "name: x\nextends: a.yaml\nmatrix: {pool.epochs: {from: 0, to: 10, step: 2}}\n",
     "names of values": "name: x\nextends: a.yaml\n"
     "matrix: {preset: {as: method, values: {one: dsa, two: idc}}}\n",
+    "variants of a preset": PRESET + "matrix: {preset.variant: [5x, 10x]}\n",
     "exclusions": "name: x\nextends: a.yaml\n"
     "matrix: {pool.epochs: [0, 1], exclude: [{pool.epochs: [0, 1]}]}\n",
     "named variants": "name: x\nextends: a.yaml\n"
@@ -87,6 +88,11 @@ SLIPS = {
     "a bound": ("name: x\nextends: a.yaml\nnetwork: {kind: convnet, depth: 9}\n", "maximum of 6"),
     "an axis without an end": ("name: x\nmatrix: {pool.epochs: {from: 0, too: 3}}\n", "too"),
     "a value of an axis": ("name: x\nmatrix: {variants: {a: {loops.outer_loops: -1}}}\n", "-1"),
+    "a setting in a variant": (
+        "name: x\nmatrix: {variants: {a: {loops.outer: 1}}}\n",
+        "loops.outer",
+    ),
+    "a setting of an axis": ("name: x\nmatrix: {pool.epoch: [1]}\n", "pool.epoch"),
     "no kind": (
         "name: x\nmatrix: {}\nevaluate: {networks: [{depth: 3}]}\n",
         "'kind' is a required",
@@ -100,8 +106,18 @@ def test_a_slip_is_underlined(text: str, said: str, judge: Any) -> None:
     assert said in "\n".join(problems(judge, text))
 
 
+def text(schema: dict[str, Any], shape: dict[str, Any], of: str) -> str | None:
+    """Return what a shape says of itself, or what the one says that it stands for."""
+    while of not in shape and "$ref" in shape:
+        found: Any = schema
+        for step in shape["$ref"].removeprefix("#/").split("/"):
+            found = found[step]
+        shape = found
+    return shape.get(of)
+
+
 def test_every_key_is_explained(schema: dict[str, Any]) -> None:
-    bare = {name for name, shape in keys_of(schema) if not shape.get("description")}
+    bare = {name for name, shape in keys_of(schema) if not text(schema, shape, "description")}
 
     assert bare == set()
 
@@ -114,7 +130,7 @@ def test_a_text_for_a_name_is_used_by_a_field_that_has_none() -> None:
 
 
 def test_every_key_says_what_may_be_written(schema: dict[str, Any]) -> None:
-    bare = {name for name, shape in keys_of(schema) if not shape.get("title")}
+    bare = {name for name, shape in keys_of(schema) if not text(schema, shape, "title")}
 
     assert bare == set()
 
