@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ddspec.errors import DdspecError, Diagnostic, Exit
-from ddspec.plan.ir import Plan, Stage
+from ddspec.plan.ir import Stage
 from ddspec.plan.labels import folded
 from ddspec.wire.parts import Part, parts_of
 
@@ -77,13 +77,13 @@ class MissingPart:
         return ", ".join(ranges[:SHOWN]) + more
 
 
-def missing_parts(plan: Iterable[Stage]) -> tuple[MissingPart, ...]:
-    """Return what a plan asks of runners that they cannot do, in the order of its stages.
+def missing_parts(stages: Iterable[Stage]) -> tuple[MissingPart, ...]:
+    """Return what stages ask of runners that they cannot do, in the order of the stages.
 
     Of a matcher and what only that matcher has, the matcher alone is named.
     """
     needed: dict[Part, dict[str, None]] = {}
-    for stage in plan:
+    for stage in stages:
         for piece, kind in parts_of(stage.work):
             if kind not in ABLE[piece]:
                 needed.setdefault((piece, kind), {})[stage.label] = None
@@ -94,9 +94,9 @@ def missing_parts(plan: Iterable[Stage]) -> tuple[MissingPart, ...]:
     )
 
 
-def require_parts(plan: Plan) -> None:
-    """Raise `DdspecError` (unable) where a plan asks for what no runner of this version can do."""
-    missing = missing_parts(plan)
+def require_parts(stages: Iterable[Stage]) -> None:
+    """Raise `DdspecError` (unable) where stages ask for what no runner of this version can do."""
+    missing = missing_parts(stages)
     if missing:
         raise DdspecError(told(missing), exit=Exit.UNABLE)
 

@@ -13,6 +13,22 @@ Held = Annotated[float, Field(strict=True, ge=0, lt=1)]
 
 BuiltinName = Literal["digits", "mnist", "fashion_mnist", "cifar10", "cifar100"]
 
+LockedKind: TypeAlias = Literal[
+    "folder",
+    "svhn",
+    "tiny_imagenet",
+    "imagenet10",
+    "imagenet100",
+    "imagenet1k",
+    "imagenette",
+    "imagewoof",
+    "imagefruit",
+    "imagemeow",
+    "imagesquawk",
+    "imageyellow",
+]
+"""Datasets that a lock identifies."""
+
 
 class BuiltinDatasetSpec(SpecModel):
     """A dataset that is identified by published checksums."""
@@ -110,6 +126,7 @@ __all__ = [
     "Fraction",
     "ImageNetSubsetSpec",
     "ImageNetTenSpec",
+    "LockedKind",
     "Name",
     "PublishedFolderSpec",
     "SvhnSpec",

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ddspec.canon import Digest, digest
 from ddspec.errors import DdspecError, Diagnostic, Exit
-from ddspec.spec.dataset import BuiltinName
+from ddspec.spec.dataset import BuiltinName, LockedKind
 from ddspec.spec.explain import validate
 from ddspec.spec.nodes import compose
 from ddspec.spec.source import Source, read_source
@@ -30,20 +30,6 @@ IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".t
 """What counts as an image, in lower case."""
 
 Split: TypeAlias = Literal["train", "test"]
-LockedKind: TypeAlias = Literal[
-    "folder",
-    "svhn",
-    "tiny_imagenet",
-    "imagenet10",
-    "imagenet100",
-    "imagenet1k",
-    "imagenette",
-    "imagewoof",
-    "imagefruit",
-    "imagemeow",
-    "imagesquawk",
-    "imageyellow",
-]
 
 _Sha256 = Annotated[str, Field(strict=True, pattern=r"^[0-9a-f]{64}$")]
 _Number = Annotated[int, Field(strict=True, ge=0)]

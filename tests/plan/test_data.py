@@ -48,6 +48,15 @@ def counts(found: DataFacts) -> tuple[int | None, ...]:
             (124_155, 2_534, 5_000, None),
             id="imagenet100",
         ),
+        pytest.param({"kind": "svhn"}, (73_257, 0, 26_032, 4_659), id="svhn"),
+        pytest.param(
+            {"kind": "tiny_imagenet", "validation": 0.1},
+            (90_000, 10_000, 10_000, 450),
+            id="tiny-imagenet",
+        ),
+        pytest.param({"kind": "imagenet1k"}, (1_281_167, 0, 50_000, None), id="imagenet-1k"),
+        # of ten classes nobody prints how many images they have
+        pytest.param({"kind": "imagenette"}, (None, None, 500, None), id="imagenette"),
         pytest.param(
             {"kind": "folder", "path": "x", "size": 8}, (None,) * 4, id="an unseen folder"
         ),

@@ -14,10 +14,9 @@ from typing import get_args
 
 import pytest
 
-from ddspec.spec.dataset import BuiltinName
+from ddspec.spec.dataset import BuiltinName, LockedKind
 from ddspec.spec.facts import FACTS, DataFile, held_out
 from ddspec.spec.facts_folders import FOLDERS
-from ddspec.spec.lock import LockedKind
 
 DATA = Path(os.environ.get("DDSPEC_DATA", "/nonexistent"))
 """Read when this file is, before a fixture hides the variable."""
