@@ -65,6 +65,7 @@ def init(
     if found is not None:
         show(render_found(found))
     show(chosen_lines(plan.experiment, plan.data.size))
+    show(_times(plan))
     say(f"wrote {target}")
     show("\n".join(["next", *(f"  {step}" for step in steps)]))
     return Exit.DONE
@@ -128,6 +129,16 @@ def _compiled(text: str, target: Path, found: Survey | None) -> Plan:
     lock = None if found is None else stand_in(found)
     loaded = load_text(text, str(target), lock=lock)
     return compile_plan(loaded.experiment, lock, loaded.place)
+
+
+def _times(plan: Plan) -> str:
+    """Return how long all of it takes, so that nobody starts a month of work unknowingly."""
+    from ddspec.console.durations import time_span
+    from ddspec.plan.devices import device
+    from ddspec.plan.forecast import forecast
+
+    gpu, core = (time_span(forecast(plan, device(name)).total()) for name in ("a6000", "cpu"))
+    return f"by formula {gpu} on an a6000, {core} on one CPU core"
 
 
 def _write(target: Path, text: str) -> None:

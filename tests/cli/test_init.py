@@ -46,6 +46,7 @@ def test_a_folder_becomes_a_spec_that_plans_at_once(shell: Shell, draw: Draw) ->
     assert (made.code, planned.code) == (0, 0)
     assert "photos: 2 classes, 120 images to train on (60 in each)" in made.out
     assert "takes 16 px, 10 a class, convnet2 (16 px to 4 px)" in made.out
+    assert re.search(r"by formula \S+ \w on an a6000, \S+ \w on one CPU core\n", made.out)
     assert made.out.endswith(
         "next\n"
         "  ddspec lock photos.yaml --data .\n"

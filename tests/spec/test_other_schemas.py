@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ rules:
 """
 
 
+@cache
 def judge(kind: Kind) -> Any:
     schema = schema_of(kind)
     jsonschema.Draft202012Validator.check_schema(schema)
