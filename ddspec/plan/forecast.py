@@ -23,6 +23,8 @@ Fitted, with the time of a launch, to 27 published times of seven methods and bu
 TRAFFIC = 0.45
 LAUNCH_TIMES = 1.25
 """Times the shortest between two kernels."""
+ON_A_CORE = 3.0
+"""And so many times more on a CPU, where the caller also does what it started."""
 SPREAD = 2.4
 """So much longer or shorter the published times are than the formula at most, and a little more."""
 START_S = (0.0, 6.0)
@@ -172,7 +174,8 @@ def roofline(cost: Cost, device: Device, threads: int = 1) -> float:
     cores = threads if device.name == "cpu" else 1
     flops = (cost.flops or 0) / (device.peak(cost.precision) * cores)
     traffic = cost.traffic_bytes / (device.bandwidth * min(cores, CPU_THREADS))
-    return max(flops / COMPUTE, traffic / TRAFFIC) + cost.kernels * LAUNCH_S * LAUNCH_TIMES
+    launch = LAUNCH_S * LAUNCH_TIMES * (ON_A_CORE if device.name == "cpu" else 1.0)
+    return max(flops / COMPUTE, traffic / TRAFFIC) + cost.kernels * launch
 
 
 def _stage(stage: Stage, cost: Cost, device: Device, known: Sequence[_Relation]) -> Span | None:
