@@ -64,3 +64,11 @@ def test_a_joint_clock_moves_classes_as_their_own_clocks_do(bench: Any) -> None:
 def test_what_is_not_there_is_refused(bench: Any, changes: dict[str, object]) -> None:
     with pytest.raises(BadJob):
         bench.run("refused", bench.work(**changes))
+
+
+def test_shards_of_fresh_networks_are_parts_of_the_whole(bench: Any) -> None:
+    whole = bench.run("whole", bench.work(**FRESH))
+
+    part = bench.run("part", bench.work(**FRESH, classes={"start": 1, "stop": 3, "of": 3}))
+
+    assert torch.equal(part.images, whole.images[1:])
