@@ -193,7 +193,14 @@ class _Chosen:
     """Where a message about it points: the matrix, or its item of `include`."""
 
     def plain(self) -> dict[str, Json]:
-        return {dotted(one.path): one.node.value for one in self.settings}
+        return {dotted(one.path): _in_order(one.node.value) for one in self.settings}
+
+
+def _in_order(value: Json) -> Json:
+    """Return a value whose sections have their keys in one order, however they were written."""
+    if isinstance(value, dict):
+        return {name: _in_order(value[name]) for name in sorted(value)}
+    return [_in_order(one) for one in value] if isinstance(value, list) else value
 
 
 def _rank(path: Path) -> int:
