@@ -66,7 +66,7 @@ def verdicts_on(
     opened: Opened, document: Path, policy: Path | None, ground: Ground | None = None
 ) -> tuple[Verdict, ...]:
     """Return what the policy that is named, or the repository's, says; nothing without one."""
-    from ddspec.spec.policy import find_policy
+    from ddspec.spec.policy_file import find_policy
 
     path = policy or _found(find_policy(document))
     if path is None:

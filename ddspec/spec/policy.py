@@ -11,7 +11,6 @@ rules:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeAlias, Union
@@ -23,9 +22,6 @@ from ddspec.spec.base import Count, Name, Natural, Positive, SpecModel, Text
 from ddspec.spec.explain import validate
 from ddspec.spec.nodes import Document, compose
 from ddspec.spec.source import read_source
-
-POLICY_FILE = "ddspec-policy.yaml"
-"""Found in the folder of a spec, or in one above it up to the root of its repository."""
 
 Size = Annotated[
     str, Field(strict=True, pattern=r"^[0-9]{1,9}(\.[0-9]{1,3})? ?([kMGT]B|[KMGT]iB|B)$")
@@ -218,25 +214,3 @@ def load_policy(path: Path) -> LoadedPolicy:
     """Read a policy; raises `DdspecError` (invalid) with all its problems, located."""
     document = compose(read_source(path, sections=Policy.model_fields))
     return LoadedPolicy(validate(document, Policy), document)
-
-
-def find_policy(spec: Path) -> Path | None:
-    """Return the policy that a spec falls under: the nearest from its folder to its repository's.
-
-    Outside a repository only that of its own folder counts.
-    """
-    folder = spec.absolute().parent
-    for at in _up_to_repository(folder):
-        found = at / POLICY_FILE
-        if found.is_symlink() or found.exists():
-            return found
-    return None
-
-
-def _up_to_repository(folder: Path) -> Iterator[Path]:
-    chain = [folder, *folder.parents]
-    root = next((at for at in chain if (at / ".git").exists()), folder)
-    for at in chain:
-        yield at
-        if at == root:
-            return

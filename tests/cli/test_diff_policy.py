@@ -7,7 +7,7 @@ from fake_cli import SPEC, Shell
 from fake_git import SETTINGS, Repo, make_repo
 
 from ddspec.errors import Exit
-from ddspec.spec.policy import POLICY_FILE
+from ddspec.spec.policy_file import POLICY_FILE
 
 LONGER = SPEC.replace("outer_loops: 2", "outer_loops: 3")
 POLICY = (

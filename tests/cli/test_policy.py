@@ -8,7 +8,7 @@ import pytest
 from fake_cli import SPEC, Shell
 
 from ddspec.errors import Exit
-from ddspec.spec.policy import POLICY_FILE, find_policy
+from ddspec.spec.policy_file import POLICY_FILE, find_policy
 
 HEAD = "format: ddspec.policy/1\ndevice: a6000\nrules:\n"
 STRICT = HEAD + (
