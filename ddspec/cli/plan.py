@@ -165,6 +165,8 @@ def _forecast(plan: Plan, gpu: str | None, store: Store | None) -> Forecast | No
 
     Raises `DdspecError`: exit 2 for a device that is not known, exit 6 for one that is too small.
     """
+    if gpu is None and store is None:
+        return None  # nothing was measured here
     from ddspec.plan.devices import device
     from ddspec.plan.estimate import stage_costs
     from ddspec.plan.forecast import forecast

@@ -56,6 +56,18 @@ def table(overview: Overview) -> Iterator[str]:
     yield from _footnote(overview)
 
 
+def table_columns(overview: Overview) -> tuple[Column, ...]:
+    """Return the whole table, however wide it is."""
+    return tuple(_columns(overview, rows_of(overview.plan, overview.costs)))
+
+
+def table_words(overview: Overview) -> tuple[str, ...]:
+    """Return what stands under the table: counts, sums, and what times are based on."""
+    rows = rows_of(overview.plan, overview.costs)
+    notes = (line.removeprefix(" * ") for line in _footnote(overview))
+    return (_count_words(overview), _all(overview, rows), *notes)
+
+
 def _fitting(overview: Overview) -> tuple[Sequence[Row], list[Column]]:
     """Return rows and columns that fit the width, names of networks and what is needed given up."""
     rows = rows_of(overview.plan, overview.costs)
@@ -156,7 +168,7 @@ def _footnote(overview: Overview) -> Iterator[str]:
     basis = "formula, " if not times.measured else "formula narrowed by "
     parts = [f"{times.device.name}: {basis}{runs}"]
     left = overview.left
-    if left is not None and len(left) < len(overview.plan.stages):
+    if left and len(left) < len(overview.plan.stages):
         parts.append(f"what is left takes {time_span(times.total(left))}")
     if overview.gpus > 1:
         elapsed = times.elapsed(overview.gpus, left)
