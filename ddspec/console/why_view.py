@@ -105,19 +105,31 @@ def because(reason: Reason) -> str:
 
 
 def selected(plan: Plan, pattern: str) -> tuple[Stage, ...]:
-    """Return the stages that a label, a range of labels or a glob names, in the plan's order."""
-    return tuple(stage for stage in plan if _names(pattern, stage.label))
+    """Return the stages that a pattern names, in the plan's order.
+
+    Each part of it is a name, a glob or a range of numbers, and what follows may be left out:
+    `pool`, `pool/0..4`, `evaluate/*/0`, `distill@ipc-1`; without `@` all variants are meant.
+    """
+    own, at, variant = pattern.partition("@")
+    parts = own.split("/")
+    return tuple(
+        stage
+        for stage in plan
+        if _names(parts, own_label(stage.label))
+        and (not at or fnmatchcase(stage.label.partition("@")[2], variant))
+    )
 
 
-def _names(pattern: str, label: str) -> bool:
-    if pattern in (label, own_label(label)) or fnmatchcase(label, pattern):
-        return True
-    stem, dots, last = pattern.rpartition("..")
-    head, _, first = stem.rpartition("/")
-    at, _, number = own_label(label).rpartition("/")
-    if not dots or head != at or not (first + last + number).isdecimal():
-        return fnmatchcase(label, f"{pattern}/*") or fnmatchcase(label, f"{pattern}@*")
-    return int(first) <= int(number) <= int(last)
+def _names(parts: Sequence[str], label: str) -> bool:
+    own = label.split("/")
+    return len(parts) <= len(own) and all(map(_fits, parts, own))
+
+
+def _fits(part: str, own: str) -> bool:
+    first, dots, last = part.partition("..")
+    if dots and (first + last + own).isdecimal():
+        return int(first or 0) <= int(own) <= int(last or own)
+    return fnmatchcase(own, part)
 
 
 def render_why(why: Why, stages: Sequence[Stage], journal: Mapping[Digest, str]) -> str:
