@@ -44,7 +44,7 @@ def plan(
     pattern: Annotated[
         str,
         typer.Argument(
-            metavar="[SETTING]", help="With --values: a section or a glob, such as `pool`."
+            metavar="SETTING", help="With --values: a section or a glob, such as `pool`."
         ),
     ] = "",
     output: Annotated[

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 GITHUB = 65_536
@@ -11,15 +11,16 @@ GITHUB = 65_536
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """A table that is folded away, its pieces rendered."""
+    """A table that is folded away."""
 
     opening: str
-    rows: Sequence[str]
+    rows: Iterable[str]
+    """Rendered only as far as there is room."""
     closing: str
-    more: str = "| … {} more |\n"
+    more: str
     """The row that stands for those without room; `{}` is how many."""
-    hidden: int = 0
-    """Rows that exist and are not in `rows`."""
+    count: int
+    """Of all rows, also those that are not in `rows`."""
 
 
 @dataclass(slots=True)
@@ -46,15 +47,9 @@ class Budget:
         return self.add("".join((fold.opening, *rows, last, fold.closing)))
 
     def _fitting(self, fold: Fold) -> tuple[list[str], int]:
-        count = len(fold.rows) + fold.hidden
-        room = self.room - weight(fold.opening + fold.closing + fold.more.format(count))
-        rows: list[str] = []
-        for row in fold.rows:
-            room -= weight(row)
-            if room < 0:
-                break
-            rows.append(row)
-        return rows, count - len(rows)
+        room = self.room - weight(fold.opening + fold.closing + fold.more.format(fold.count))
+        rows = within(fold.rows, room)
+        return rows, fold.count - len(rows)
 
     @property
     def text(self) -> str:
@@ -65,3 +60,14 @@ class Budget:
 def weight(text: str) -> int:
     """Return what a text takes of a limit."""
     return len(text.encode("utf-8", "replace"))
+
+
+def within(rows: Iterable[str], room: int) -> list[str]:
+    """Return the first rows that together weigh no more than `room`."""
+    shown: list[str] = []
+    for row in rows:
+        room -= weight(row)
+        if room < 0:
+            break
+        shown.append(row)
+    return shown

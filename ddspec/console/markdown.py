@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ddspec.console.budget import GITHUB, Budget, weight
+from ddspec.console.budget import GITHUB, Budget, weight, within
+from ddspec.console.folded import TEMPLATE
 from ddspec.console.links import Links
-from ddspec.console.markdown_page import TEMPLATE, Page
+from ddspec.console.markdown_page import Page
 from ddspec.console.review import Report, Review
 from ddspec.console.templating import piece
 from ddspec.plan.category import CATEGORIES
 
 FOOTER_ROOM = 600
+HEADINGS_ROOM = 30_000
+"""Bytes for the headings of all specs, which usually take few."""
 NOTHING = "<!-- ddspec: -->\n### ddspec · **no spec changes**\n"
 
 
@@ -24,16 +27,18 @@ def review_markdown(review: Review, links: Links | None = None) -> str:
     reports = sorted(review.reports, key=_urgency)
     pages = [Page(report, review, links or Links()) for report in reports]
     # every spec has its heading; those that matter most have their summary, then their details
-    texts = [page.heading() for page in pages]
+    texts = within((page.heading() for page in pages), HEADINGS_ROOM)
     room = GITHUB - 1 - FOOTER_ROOM - len(pages) - sum(map(weight, texts))
-    for index, page in enumerate(pages):
+    for index, page in enumerate(pages[: len(texts)]):
         summary = page.summary()
         more = weight(summary) - weight(texts[index])
         if more <= room:
             texts[index] = summary
             room -= more
-    texts = _with_folds(pages, texts, room)
-    return _finished("\n".join(texts) or NOTHING, review)
+    left = review.omitted + len(pages) - len(texts)
+    texts = _with_folds(pages[: len(texts)], texts, room)
+    omitted = [f"{left:,} more specs change"] if left else []
+    return with_footer("\n".join(texts) or NOTHING, [*omitted, review.format, "updated in place"])
 
 
 def _with_folds(pages: Sequence[Page], texts: Sequence[str], room: int) -> list[str]:
@@ -48,13 +53,12 @@ def _with_folds(pages: Sequence[Page], texts: Sequence[str], room: int) -> list[
     return grown
 
 
-def _finished(body: str, review: Review) -> str:
-    """Return the comment with its footer, which says how long all of it is."""
-    omitted = [f"{review.omitted:,} more specs change"] if review.omitted else []
+def with_footer(body: str, parts: Sequence[str]) -> str:
+    """Return a comment with its last line, which says how long all of it is."""
     length = 0
     while True:  # the number of characters is one of them
-        count = f"updated in place · {length:,} of {GITHUB:,} characters"
-        text = body + piece(TEMPLATE, "footer")([*omitted, review.format, count])
+        count = f"{length:,} of {GITHUB:,} characters"
+        text = body + piece(TEMPLATE, "footer")([*parts, count])
         if len(text) == length:
             return text
         length = len(text)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import accumulate
 
-from ddspec.console.budget import Fold, weight
+from ddspec.console.budget import Fold, within
+from ddspec.console.folded import TEMPLATE, folded
 from ddspec.console.links import Links
 from ddspec.console.markdown_costs import cost_rows
 from ddspec.console.markdown_text import Markdown, code, escaped, prose
-from ddspec.console.review import At, Report, Review, Revision, SettingRow, Told
+from ddspec.console.review import At, Report, Review, Revision, SettingRow, Told, VariantRows
 from ddspec.console.templating import cell, joined, piece
 from ddspec.plan.category import MEANINGS
 
-TEMPLATE = "review.md.j2"
 TABLE_ROOM = 6_000
 """Bytes that the settings of one spec may take in its summary, and as many its problems."""
 SHORT = 8
@@ -54,26 +53,26 @@ class Page:
     def folds(self) -> Iterator[Fold]:
         """Yield what is folded away, the most telling first."""
         report = self.report
-        stages = [(one.status, code(one.label), one.stages, one.cause) for one in report.stages]
         kinds = ", ".join(name for name in report.counts if name != "same").capitalize()
-        yield _fold(kinds, ("", "stages", "n", "cause"), stages, report.groups)
+        stages = ((one.status, code(one.label), one.stages, one.cause) for one in report.stages)
+        yield folded(kinds, ("", "stages", "n", "cause"), stages, report.groups)
         if report.variants is not None:
-            yield self._variants()
+            yield self._variants(report.variants)
         if len(self._setting_rows()) < report.settings_changed:
-            changed = [_change_cells(one) for one in report.settings]
-            yield _fold("All settings that change", CHANGES, changed, report.settings_changed)
-        notes = [(self._where(one.at), prose(one.message), one.code) for one in report.notes]
-        yield _fold("Notes", ("where", "note", "rule"), notes)
-        rules = [(one.outcome, code(one.rule), prose(one.message)) for one in report.policy]
-        yield _fold("Policy", ("", "rule", ""), rules)
-        taken = [
+            changed = map(_change_cells, report.settings)
+            yield folded("All settings that change", CHANGES, changed, report.settings_changed)
+        notes = ((self._where(one.at), prose(one.message), one.code) for one in report.notes)
+        yield folded("Notes", ("where", "note", "rule"), notes, len(report.notes))
+        rules = ((one.outcome, code(one.rule), prose(one.message)) for one in report.policy)
+        yield folded("Policy", ("", "rule", ""), rules, len(report.policy))
+        taken = [one for one in report.disagreements if not one.overridden]
+        told = (
             (code(one.setting), one.takes, cell(one.paper), cell(one.code), cell(one.why, 160))
-            for one in report.disagreements
-            if not one.overridden
-        ]
-        yield _fold("Paper and code disagree", DISAGREEMENTS, taken)
-        values = [(code(one.path), cell(one.value), one.origin) for one in report.values]
-        yield _fold("All settings with their sources", SOURCES, values, report.values_resolved)
+            for one in taken
+        )
+        yield folded("Paper and code disagree", DISAGREEMENTS, told, len(taken))
+        values = ((code(one.path), cell(one.value), one.origin) for one in report.values)
+        yield folded("All settings with their sources", SOURCES, values, report.values_resolved)
 
     def _facts(self) -> Iterator[object]:
         report = self.report
@@ -105,8 +104,8 @@ class Page:
         return "".join([piece(TEMPLATE, "settings_head")(), *rows, last])
 
     def _setting_rows(self) -> list[str]:
-        rows = [piece(TEMPLATE, "setting")(one, self._places(one)) for one in self.report.settings]
-        return _within(rows, TABLE_ROOM)
+        row = piece(TEMPLATE, "setting")
+        return within((row(one, self._places(one)) for one in self.report.settings), TABLE_ROOM)
 
     def _places(self, row: SettingRow) -> Markdown:
         """Return where a setting is written, and where it was if that is another line."""
@@ -134,10 +133,10 @@ class Page:
             told += [Told(message=reason) for reason in report.plan_file.reasons]
         denied = (row for row in report.policy if row.outcome == "deny")
         told += [Told(message=f"policy {row.rule}: {row.message}"[:240]) for row in denied]
-        rows = [piece(TEMPLATE, "problem")(one, self._where(one.at)) for one in told]
-        shown = _within(rows[: max(NAMED, len(report.problems))], TABLE_ROOM)
-        left = len(rows) - len(shown)
-        return "".join(["\n" if rows else "", *shown, f"- … {left} more\n" if left else ""])
+        row, most = piece(TEMPLATE, "problem"), max(NAMED, len(report.problems))
+        shown = within((row(one, self._where(one.at)) for one in told[:most]), TABLE_ROOM)
+        left = len(told) - len(shown)
+        return "".join(["\n" if told else "", *shown, f"- … {left} more\n" if left else ""])
 
     def _sentences(self) -> str:
         sentences = tuple(one for one in (self._stages(), self._kept(), self._matrix()) if one)
@@ -171,14 +170,11 @@ class Page:
         words = joined((f"{n:,} {what}" for what, n in counts.items() if n), " · ")
         return Markdown(f"**{sum(counts.values()):,} variants:** {words}.")
 
-    def _variants(self) -> Fold:
-        found = self.report.variants
-        if found is None:
-            return _fold("", (), ())
+    def _variants(self, found: VariantRows) -> Fold:
         named = (("added", found.added), ("removed", found.removed), ("changed", found.changed))
-        rows = [(what, code(name)) for what, names in named for name in names]
-        total = sum(found.counts.get(what, 0) for what, _ in named)  # type: ignore[call-overload]  # its keys
-        return _fold("Variants", ("", "variant"), rows, total)
+        rows = ((what, code(name)) for what, names in named for name in names)
+        moved = sum(n for what, n in found.counts.items() if what != "same")
+        return folded("Variants", ("", "variant"), rows, moved)
 
 
 def verdict(report: Report) -> str:
@@ -219,24 +215,3 @@ def _side(revision: Revision) -> Markdown:
 
 def _change_cells(row: SettingRow) -> tuple[object, ...]:
     return code(row.path), cell(row.before, 100), cell(row.after, 100), row.effect
-
-
-def _fold(
-    title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], total: int | None = None
-) -> Fold:
-    """Return a table that is folded away; `total` counts also the rows that are not given."""
-    count = len(rows) if total is None else total
-    opening = piece(TEMPLATE, "fold_open")(f"{title} ({count:,})")
-    return Fold(
-        opening + piece(TEMPLATE, "fold_head")(columns),
-        [piece(TEMPLATE, "fold_row")(row) for row in rows],
-        piece(TEMPLATE, "fold_close")(),
-        more=f"| … {{}} more |{' |' * (len(columns) - 1)}\n",
-        hidden=max(0, count - len(rows)),
-    )
-
-
-def _within(rows: Sequence[str], room: int) -> list[str]:
-    """Return the first rows that together weigh no more than `room`."""
-    weights = accumulate(map(weight, rows))
-    return [row for row, so_far in zip(rows, weights, strict=True) if so_far <= room]

@@ -26,6 +26,7 @@ _BREAKS = (
     re.compile(r"(?<=[0-9a-f]{6})(?=[0-9a-f])", re.IGNORECASE),  # ids of commits
 )
 MARK = "\N{ZERO WIDTH SPACE}"
+_REFERENCES = str.maketrans({MARK: NO_WIDTH} | {char: f"&#{ord(char)};" for char in SPECIAL})
 
 
 class Markdown(str):
@@ -41,7 +42,7 @@ def escaped(text: object) -> Markdown:
     plain = visible(" ".join(str(text).split()))
     for found in _BREAKS:
         plain = found.sub(MARK, plain)
-    return Markdown("".join(map(_reference, plain)))
+    return Markdown(plain.translate(_REFERENCES))
 
 
 def code(text: object) -> Markdown:
@@ -84,9 +85,3 @@ def quoted(path: str) -> str:
 def marker(path: str) -> Markdown:
     """Return the comment by which an earlier report of a spec is found, `<!-- ddspec:PATH -->`."""
     return Markdown(f"<!-- ddspec:{quoted(path).replace('--', '-%2D')} -->")
-
-
-def _reference(char: str) -> str:
-    if char == MARK:
-        return NO_WIDTH
-    return f"&#{ord(char)};" if char in SPECIAL else char

@@ -23,8 +23,13 @@ def piece(template: str, name: str) -> Callable[..., str]:
 
 def cell(text: object, width: int = CELL) -> Markdown:
     """Return a value for a table, cropped."""
+    return escaped(cropped(text, width))
+
+
+def cropped(text: object, width: int) -> str:
+    """Return a text of at most `width` characters."""
     plain = str(text)
-    return escaped(plain if len(plain) <= width else f"{plain[: width - 1]}…")
+    return plain if len(plain) <= width else f"{plain[: width - 1]}…"
 
 
 def joined(parts: Iterable[object], between: str) -> Markdown:
@@ -42,5 +47,7 @@ def _template(name: str) -> jinja2.Template:
         lstrip_blocks=True,
         autoescape=False,  # HTML's rules; `finalize` has ours
     )
-    environment.globals.update(cell=cell, code=code, joined=joined, marker=marker, prose=prose)
+    environment.globals.update(
+        cell=cell, code=code, cropped=cropped, joined=joined, marker=marker, prose=prose
+    )
     return environment.get_template(name)
