@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from ddspec.errors import DdspecError, Exit
 from ddspec.plan.compile import compile_spec
@@ -212,6 +214,64 @@ def test_a_slip_in_a_policy_is_located(text: str, said: str, tmp_path: Path) -> 
     assert caught.value.exit is Exit.INVALID
     assert said in str(caught.value)
     assert all(one.place is not None and one.place.line for one in caught.value.diagnostics)
+
+
+WHOLE = """\
+format: ddspec.policy/1
+device: a6000
+rules:
+  - {kind: gpu_hours, at_most: 200, reason: a week}
+  - {kind: memory, at_most: 48 GiB, action: warn}
+  - {kind: datasets, allow: [digits]}
+  - {kind: image, allow: ['team/*']}
+"""
+PIECES = [
+    "{",
+    "}",
+    "[",
+    ":",
+    " ",
+    "\n",
+    "- ",
+    "null",
+    "-1",
+    "''",
+    "&a",
+    "*a",
+    "!x",
+    "\t",
+    "9e99",
+    "é",
+]
+edits = st.lists(
+    st.tuples(st.integers(0, len(WHOLE)), st.integers(0, 12), st.sampled_from(PIECES)),
+    min_size=1,
+    max_size=3,
+)
+
+
+@settings(
+    max_examples=200,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(changes=edits)
+def test_a_damaged_policy_is_a_policy_or_located_problems(
+    changes: list[tuple[int, int, str]], tmp_path: Path, planned: Plans
+) -> None:
+    text = WHOLE
+    for start, length, piece in changes:
+        text = text[:start] + piece + text[start + length :]
+    path = tmp_path / "damaged.yaml"
+    path.write_text(text, encoding="utf-8")
+
+    try:
+        found, problems = judge(planned(), read_policy(path)), ()
+    except DdspecError as error:
+        found, problems = (), error.diagnostics
+
+    assert found or problems
+    assert all(one.place is not None for one in problems)
 
 
 def test_verdicts_do_not_depend_on_who_asks(policy: Policies, planned: Plans) -> None:
