@@ -10,7 +10,7 @@ from ddspec.plan import cost_disk as disk
 from ddspec.plan.cost_distill import Distilling
 from ddspec.plan.cost_networks import NetworkCost, network_cost
 from ddspec.plan.cost_tally import Tally, predicted, trained
-from ddspec.plan.ir import DataFacts, Plan
+from ddspec.plan.ir import DataFacts, Plan, Variant
 from ddspec.plan.works import factor_of
 from ddspec.spec.evaluate import ProtocolSpec
 from ddspec.spec.method import FreshPoolSpec, OnlinePoolSpec, SoftLabelsSpec
@@ -100,12 +100,44 @@ def stage_cost(plan: Plan, work: Work) -> Cost:
 def stage_costs(plan: Plan) -> dict[str, Cost]:
     """Return what each stage of a plan takes, by label; one shared by variants is counted once."""
     costs: dict[str, Cost] = {}
+    alike: dict[tuple[object, ...], Cost] = {}
     for variant in plan.variants:
         alone = Plan(plan.name, (variant,), ())
+        ground = _ground(variant)
         for label in variant.labels or (stage.label for stage in plan):
             if label not in costs:
-                costs[label] = stage_cost(alone, plan.stage(label).work)
-    return costs
+                work = plan.stage(label).work
+                found = (ground, *_bearing(work))
+                if found not in alike:
+                    alike[found] = stage_cost(alone, work)
+                costs[label] = alike[found]
+    return {stage.label: costs[stage.label] for stage in plan}
+
+
+def _ground(variant: Variant) -> tuple[object, ...]:
+    """Return what costs depend on besides a work: objects that variants share where alike."""
+    asked = variant.experiment
+    sections = (variant.data, asked.budget, asked.parameterization, asked.loops, asked.pool)
+    labels = None if asked.labels is None else id(asked.labels)
+    return (*map(id, sections), labels, asked.evaluate.on, asked.precision)
+
+
+def _bearing(work: Work) -> tuple[object, ...]:
+    """Return what the cost of a work depends on: rates, seeds and schedules are not in it."""
+    told: tuple[object, ...]
+    match work:
+        case PretrainWork():
+            told = (work.network, work.record, work.sharpness, work.augmentation, work.optimizer)
+            return (work.kind, *map(id, told), work.epochs, work.batch, work.cutmix)
+        case DistillWork():
+            told = (work.network, work.classes, work.inner, work.matcher, work.networks)
+            aug, loops = work.training_augmentation, (work.start, work.stop, work.inner_steps)
+            return (work.kind, *map(id, told), id(aug), *loops, work.cutmix)
+        case EvaluateWork():
+            told = (work.network, work.protocol, work.teachers)
+            return (work.kind, *map(id, told), work.on_real, "random" in work.seed)
+        case _:
+            return (id(work),)
 
 
 def inner_step_flops(plan: Plan, work: DistillWork) -> tuple[int, int, int]:

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from ddspec.plan.compile import compile_plan
+from ddspec.plan.compile import compile_plan, compile_spec
 from ddspec.plan.estimate import inner_step_flops, shard_speedup, stage_cost, stage_costs
 from ddspec.plan.ir import Plan
 from ddspec.spec.experiment import Experiment
+from ddspec.spec.load import load_text
 
 Specified = Callable[[str], Plan]
 Plans = Callable[..., Plan]
@@ -125,3 +126,29 @@ def test_more_views_than_a_step_may_see_cost_no_more(planned: Plans) -> None:
         return inner_step_flops(plan, plan.distillation()[0])[2]
 
     assert flops(16) == flops(20) > flops(8)
+
+
+def test_what_variants_have_alike_is_counted_once_and_what_they_have_not_is_not() -> None:
+    text = """
+name: many
+preset: acc_dd
+dataset: {kind: cifar10}
+budget: {images_per_class: 10}
+evaluate: {repeats: 2, baselines: {random: 1}}
+matrix:
+  budget.images_per_class: [1, 10]
+  loops.outer_loops: [300, 500]
+  network.width: [32, 64]
+  precision: [float32, float64]
+  update.learning_rate: [0.005, 0.01]
+  parameterization.factor: [1, 2]
+"""
+    plan = compile_spec(load_text(text, "many.yaml"))
+    one_by_one = {}
+    for variant in plan.variants:
+        alone = Plan(plan.name, (variant,), ())
+        for label in variant.labels:
+            one_by_one.setdefault(label, stage_cost(alone, plan.stage(label).work))
+
+    assert len(plan.variants) == 64
+    assert stage_costs(plan) == {stage.label: one_by_one[stage.label] for stage in plan}
