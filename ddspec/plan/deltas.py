@@ -27,11 +27,10 @@ def common(documents: Sequence[Nested]) -> dict[str, Any]:
         others = [other[name] for other in rest if name in other]
         if len(others) < len(rest):
             continue
-        if isinstance(value, Mapping) and all(isinstance(other, Mapping) for other in others):
-            if (inner := common([value, *others])) or not value:
-                found[name] = inner
-        elif all(same(value, other) for other in others):
+        if all(value == other for other in others):
             found[name] = value
+        elif all(isinstance(other, dict) for other in (value, *others)):
+            found |= {name: inner} if (inner := common([value, *others])) else {}
     return found
 
 
@@ -40,11 +39,13 @@ def delta(base: Nested, own: Nested, above: str = "") -> Delta:
     found = Delta({}, [above + name for name in base if name not in own])
     for name, value in own.items():
         before = base.get(name)
-        if isinstance(value, Mapping) and isinstance(before, Mapping) and _alike(before, value):
+        if name in base and (before is value or before == value):
+            continue
+        if isinstance(value, dict) and isinstance(before, dict) and _alike(before, value):
             inner = delta(before, value, f"{above}{name}.")
             found.changes.update(inner.changes)
             found.gone.extend(inner.gone)
-        elif name not in base or not same(before, value):
+        else:
             found.changes[above + name] = value
     return found
 
@@ -64,17 +65,6 @@ def applied(base: Nested, changes: Nested, gone: Sequence[str] = ()) -> dict[str
     return document
 
 
-def same(one: Json, other: Json) -> bool:
-    """Return whether two values are written alike; `1`, `1.0` and `true` are not."""
-    if type(one) is not type(other):
-        return False
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(same, one, other))
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
-    return one == other
-
-
 def _alike(one: Nested, other: Nested) -> bool:
     return one.get("kind") == other.get("kind") and one.get("law") == other.get("law")
 
@@ -85,7 +75,7 @@ def _opened(document: dict[str, Any], path: str) -> tuple[dict[str, Any], str]:
     section = document
     for step in above:
         inner = section.get(step, {})
-        if not isinstance(inner, Mapping):
+        if not isinstance(inner, dict):
             raise ValueError(f"`{path}` lies in no section")
         section[step] = dict(inner)
         section = section[step]

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from pydantic import BaseModel
+
 from ddspec.canon import Json, digest
 from ddspec.plan.deltas import Delta, applied, common, delta
 from ddspec.plan.document_parts import (
@@ -22,6 +24,7 @@ from ddspec.plan.document_parts import (
 from ddspec.plan.ir import Plan, Stage, Variant, own_label, spec_digests
 from ddspec.plan.labels import folded
 from ddspec.plan.variants import Made
+from ddspec.spec.experiment import Experiment
 from ddspec.wire.work import DistillWork
 
 SHORT = 16
@@ -35,7 +38,8 @@ MOST_ROWS = 1_000
 def matrix_document(plan: Plan, made_from: str | None, counted: Json) -> dict[str, Json]:
     """Return a plan of a matrix as JSON values, in the order in which a reviewer reads it."""
     first = plan.variants[0]
-    whole = whole_of(first)
+    wholes = _Wholes()
+    whole = wholes.of(first)
     asked: Json = [list(pair) for pair in spec_digests(plan.variants)]
     lines = _Lines(plan)
     return {
@@ -44,7 +48,7 @@ def matrix_document(plan: Plan, made_from: str | None, counted: Json) -> dict[st
         "revisions": {stage.work.kind: REVISIONS[stage.work.kind] for stage in plan},
         "name": plan.name,
         "axes": list(first.settings),
-        "variants": list(_variant_lines(plan, whole)),
+        "variants": list(_variant_lines(plan, wholes)),
         **whole,
         "schedule": schedule_of(plan.of(first.name)),
         "counted": counted,
@@ -53,13 +57,40 @@ def matrix_document(plan: Plan, made_from: str | None, counted: Json) -> dict[st
     }
 
 
-def whole_of(variant: Variant) -> dict[str, Any]:
-    """Return everything that a variant is but its name, settings and stages."""
-    return {
-        "spec": fields(variant.experiment),
-        "protocol": fields(variant.protocol),
-        "data": counts_of(variant.data),
-    }
+class _Wholes:
+    """Variants as documents; sections that they share are made once, and stay the same objects."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[BaseModel, dict[str, Json]]] = {}
+
+    def of(self, variant: Variant) -> dict[str, Any]:
+        """Return everything that a variant is but its name, settings and stages."""
+        return {
+            "spec": self._spec(variant.experiment),
+            "protocol": self._fields(variant.protocol),
+            "data": counts_of(variant.data),
+        }
+
+    def _spec(self, experiment: Experiment) -> dict[str, Json]:
+        known = type(experiment).model_fields
+        return {
+            name: self._fields(value) if isinstance(value, BaseModel) else _plain(value)
+            for name, value in experiment
+            if value is not None or known[name].default is not None
+        }
+
+    def _fields(self, model: BaseModel) -> dict[str, Json]:
+        known = self._known.get(id(model))
+        if known is None:
+            known = self._known[id(model)] = (model, fields(model))
+        return known[1]
+
+
+def _plain(value: Any) -> Json:
+    if isinstance(value, tuple):
+        return [fields(one) if isinstance(one, BaseModel) else _plain(one) for one in value]
+    plain: Json = value
+    return plain
 
 
 def with_settings(whole: Mapping[str, Any], settings: Mapping[str, Json]) -> dict[str, Any]:
@@ -87,7 +118,8 @@ def own_names(labels: Mapping[str, Any]) -> dict[str, list[str]]:
     return found
 
 
-def _variant_lines(plan: Plan, first: Mapping[str, Any]) -> Iterator[Json]:
+def _variant_lines(plan: Plan, wholes: _Wholes) -> Iterator[Json]:
+    first = wholes.of(plan.variants[0])
     axes = list(plan.variants[0].settings)
     made = Made({stage.label: stage for stage in plan})
     names = own_names(made.stages)
@@ -96,7 +128,7 @@ def _variant_lines(plan: Plan, first: Mapping[str, Any]) -> Iterator[Json]:
         line: dict[str, Json] = {"name": variant.name}
         settings = variant.settings
         line["settings"] = list(settings.values()) if list(settings) == axes else dict(settings)
-        line |= _written(delta(with_settings(first, settings), whole_of(variant)))
+        line |= _written(delta(with_settings(first, settings), wholes.of(variant)))
         also = tuple(_also(variant, names, made))
         if also:
             line["also"] = seen[also] if also in seen else list(also)
