@@ -315,6 +315,20 @@ def test_specs_and_a_device_can_be_named(repo: Repo) -> None:
     assert told["reports"][1]["costs"]["device"] == "a6000"
 
 
+def test_a_branch_is_judged_by_the_rules_of_its_base(repo: Repo) -> None:
+    rules = "format: ddspec.policy/1\nrules:\n  - {{kind: repeats, at_least: {}, action: deny}}\n"
+    repo.git("checkout", "--quiet", "main")
+    repo.commit(**{"ddspec-policy_yaml": rules.format(9)})
+    repo.git("checkout", "--quiet", "topic")
+    repo.git("merge", "--quiet", "main")
+    repo.commit(**{"ddspec-policy_yaml": rules.format(1)})
+
+    ended = review(repo)
+
+    assert ended.returncode == 5, ended.stderr
+    assert "::error file=specs/x.yaml,title=policy repeats::" in ended.stdout
+
+
 ACTIONS = sorted(GITHUB.glob("actions/*/action.yml"))
 WORKFLOWS = [GITHUB / "workflows" / name for name in ("plan-review.yml", "plan-comment.yml")]
 

@@ -8,6 +8,11 @@ mkdir -p "$OUT"
 read -r -a specs <<< "${SPECS:-}"
 options=(--base "$BASE" --format json)
 if [ -n "${GPU:-}" ]; then options+=(--gpu "$GPU"); fi
+# a branch is judged by the rules that were there before it, not by those it brings along
+if rules="$(git rev-parse --verify --quiet --end-of-options "$BASE:ddspec-policy.yaml")"; then
+    git cat-file blob "$rules" > "$OUT/ddspec-policy.yaml"
+    options+=(--policy "$OUT/ddspec-policy.yaml")
+fi
 
 code=0
 ddspec diff "${options[@]}" -- ${specs[@]+"${specs[@]}"} > "$OUT/review.json" || code=$?
