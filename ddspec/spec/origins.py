@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
+from itertools import accumulate
 from typing import Any, Literal, TypeAlias
 
 from pydantic import BaseModel
@@ -71,8 +72,9 @@ def settings(experiment: Experiment) -> Iterator[tuple[tuple[str, ...], Json]]:
 def disagreements(stack: Stack) -> tuple[Disagreement, ...]:
     """Return what the layers say of disagreements, the highest one's word on each setting.
 
-    One about a setting that a higher layer sets to another value says by what it is overridden; of
-    two blocks of a preset the later one's value is the preset's.
+    One about a setting that a higher layer sets to another value says by what it is overridden. Of
+    two blocks of a preset the later one's value is the preset's: what the earlier one says of
+    another value is not told.
     """
     said: dict[str, tuple[Disagreement, int]] = {}
     for level, layer in enumerate(stack.layers):
@@ -80,7 +82,12 @@ def disagreements(stack: Stack) -> tuple[Disagreement, ...]:
             place = node.place
             one = Disagreement(spec.setting, spec.paper, spec.code, spec.takes, spec.why, place)
             said[spec.setting] = (one, level)
-    return tuple(_judged(stack, one, level) for one, level in said.values())
+    settled = _settled(stack)
+    return tuple(
+        _judged(stack, one, level)
+        for one, level in said.values()
+        if not _taken_back(settled, one, level)
+    )
 
 
 def preset_notes(stack: Stack) -> tuple[Diagnostic, ...]:
@@ -110,6 +117,21 @@ def _fields(
             yield from _fields((*path, name), value, dumped[name])
         else:
             yield (*path, name), dumped[name]
+
+
+def _settled(stack: Stack) -> Sequence[Node]:
+    """Return what the blocks of the preset add up to, after each of them."""
+    blocks = [layer.root for layer in stack.layers if layer.kind == "preset"]
+    return list(accumulate(blocks, merge))
+
+
+def _taken_back(settled: Sequence[Node], one: Disagreement, level: int) -> bool:
+    """Tell whether a later block of the preset sets another value than the one spoken of."""
+    path = one.setting.split(".")
+    if level >= len(settled):
+        return False
+    then = settled[level].find(*path)
+    return then is not None and then.value != _value(settled[-1].find(*path))
 
 
 def _judged(stack: Stack, one: Disagreement, level: int) -> Disagreement:

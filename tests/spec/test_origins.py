@@ -162,6 +162,41 @@ def test_a_choice_that_is_overridden_says_so(
     assert disagreements(presets, more)[setting] == expected
 
 
+@pytest.mark.parametrize(
+    ("dataset", "told"),
+    [
+        pytest.param("mnist", ["update.momentum"], id="as-it-was-said"),
+        pytest.param("svhn", [], id="another-value-is-set-later"),
+        pytest.param("cifar10", ["update.momentum"], id="set-again-to-the-same"),
+        pytest.param("cifar100", ["update.momentum"], id="said-again-of-the-other-value"),
+    ],
+)
+def test_what_a_later_block_sets_anew_is_not_told_of_the_earlier(
+    tmp_path: Path, dataset: str, told: list[str]
+) -> None:
+    said = "{setting: update.momentum, paper: a, code: b, takes: code, why: w}"
+    (tmp_path / "two.yaml").write_text(
+        "format: ddspec.preset/1\nname: two\ntitle: Two\nblocks:\n"
+        "  - source: code\n"
+        "    set:\n"
+        "      {network: {kind: convnet}, pool: {kind: fresh}, inner: {kind: frozen},\n"
+        "       matcher: {kind: gradient, distance: l1}, loops: {outer_loops: 1, inner_steps: 1},\n"
+        "       evaluate: {protocol: dc}, update: {learning_rate: 0.1, momentum: 0.5}}\n"
+        f"    disagreements: [{said}]\n"
+        "  - {source: code, when: {dataset: [svhn]}, set: {update: {momentum: 0.9}}}\n"
+        "  - {source: code, when: {dataset: [cifar10]}, set: {update: {momentum: 0.5}}}\n"
+        "  - source: code\n"
+        "    when: {dataset: [cifar100]}\n"
+        "    set: {update: {momentum: 0.9}}\n"
+        f"    disagreements: [{said}]\n"
+    )
+    text = f"name: x\npreset: two\ndataset: {{kind: {dataset}}}\nbudget: {{images_per_class: 1}}\n"
+
+    loaded = load_text(text, "x.yaml", presets=tmp_path)
+
+    assert [one.setting for one in loaded.disagreements] == told
+
+
 def test_a_disagreement_about_no_setting_is_refused(presets: Path) -> None:
     entry = "{setting: pool.modles, paper: '1', code: '2', takes: ours, why: w}"
 
