@@ -25,7 +25,7 @@ def plan_json(overview: Overview) -> dict[str, Json]:
         "locked": plan.locked,
         **{name: document[name] for name in shown if name in document},
         "stages": _stages(overview),
-        "forecast": None if overview.forecast is None else overview.forecast.plain(),
+        "forecast": None if overview.forecast is None else overview.forecast.plain(overview.gpus),
         "settings": values_json(overview.settings),
         "disagreements": disagreements_json(overview.disagreements),
         "missing_parts": [

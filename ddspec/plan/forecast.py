@@ -134,12 +134,14 @@ class Forecast:
             _makespan({label: span.high_s for label, span in known.items()}, waits, devices),
         )
 
-    def plain(self) -> dict[str, Json]:
-        """Return it as JSON has it: seconds, low and high."""
+    def plain(self, devices: int = 1) -> dict[str, Json]:
+        """Return it as JSON has it: seconds, low and high, of one device and until all is done."""
         return {
             "device": self.device.name,
+            "devices": devices,
             "measured_runs": self.measured,
             "total_s": _plain(self.total()),
+            "elapsed_s": _plain(self.elapsed(devices)),
             "stages_s": {label: _plain(span) for label, span in self.stages.items()},
         }
 

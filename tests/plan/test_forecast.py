@@ -182,10 +182,12 @@ def test_more_devices_are_never_slower_and_never_better_than_their_share(planned
 
 
 def test_json_has_seconds_of_every_stage(planned: Plans) -> None:
-    plain = forecast(planned(), A6000).plain()
+    plain = forecast(planned(), A6000).plain(devices=2)
     stages = plain["stages_s"]
 
     assert plain["device"] == "a6000"
+    assert plain["devices"] == 2
+    assert plain["elapsed_s"] != plain["total_s"]
     assert plain["measured_runs"] == 0
     assert isinstance(stages, dict)
     assert stages["distill"] != stages["pool/0"]
