@@ -121,14 +121,18 @@ def _text_of(
     from ddspec.console.scores_view import render_scores
     from ddspec.plan.effort import effort
 
-    if form is Format.JSON:
-        plans = (old.digest, new.digest)
-        return json_text(diff_json(found, old.scores, new.scores, plans=plans, changed=changed))
-    names = (old.target.name, new.target.name)
-    head = render_results_diff(*names, changed=changed)
+    cost = None
     if found is not None and old.plan is not None and new.plan is not None:
         cost = effort(old.plan, new.plan, found, clock)
-        head = render_diff(found, *names, cost, written(old.opened, new.opened))
+    where = written(old.opened, new.opened)
+    if form is Format.JSON:
+        plans, scores = (old.digest, new.digest), (old.scores, new.scores)
+        told = diff_json(found, *scores, plans=plans, changed=changed, cost=cost, where=where)
+        return json_text(told)
+    names = (old.target.name, new.target.name)
+    head = render_results_diff(*names, changed=changed)
+    if found is not None:
+        head = render_diff(found, *names, cost, where)
     parts = (head, render_scores(old.scores, new.scores))
     return "\n\n".join(part for part in parts if part)
 

@@ -60,6 +60,8 @@ def diff_json(
     *,
     plans: tuple[Digest, Digest],
     changed: bool,
+    cost: Effort | None = None,
+    where: Callable[[str], str] = lambda _: "",
 ) -> dict[str, Json]:
     """Return the difference as one JSON object; `found` is None where results alone compare."""
     nothing: dict[str, Json] = dict.fromkeys(PLAN_FIELDS)
@@ -67,12 +69,22 @@ def diff_json(
         "format": DIFF_JSON_FORMAT,
         "changed": changed,
         "plans": {"before": plans[0], "after": plans[1]},
-        **(nothing if found is None else _plan_json(found)),
+        **(nothing if found is None else _plan_json(found, where)),
+        "costs": None if cost is None else _cost_json(cost),
         "results": scores_json(before, after),
     }
 
 
-def _plan_json(changed: PlanDiff) -> dict[str, Json]:
+def _cost_json(cost: Effort) -> dict[str, Json]:
+    sides = {"before": cost.before, "after": cost.after, "new": cost.new}
+    device = cost.clock.device
+    return {
+        "device": None if device is None else device.name,
+        **{name: None if one is None else one.plain() for name, one in sides.items()},
+    }
+
+
+def _plan_json(changed: PlanDiff, where: Callable[[str], str]) -> dict[str, Json]:
     return {
         "category": changed.category,
         "settings": [
@@ -83,6 +95,7 @@ def _plan_json(changed: PlanDiff) -> dict[str, Json]:
                 "effect": one.effect,
                 "category": one.category,
                 "variants": list(one.variants),
+                "where": where(one.path) or None,
             }
             for one in changed.settings
         ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ddspec.canon import Json
 from ddspec.plan.devices import Device
 from ddspec.plan.diff import PlanDiff
 from ddspec.plan.estimate import Cost, stage_costs
@@ -31,6 +32,16 @@ class Taken:
     disk_bytes: int | None = 0
     device_seconds: Span | None = None
     """Of one device; None also where no device is asked for."""
+
+    def plain(self) -> dict[str, Json]:
+        """Return it as JSON has it."""
+        span = self.device_seconds
+        return {
+            "flops": self.flops,
+            "memory_bytes": self.memory_bytes,
+            "disk_bytes": self.disk_bytes,
+            "device_s": None if span is None else span.plain(),
+        }
 
 
 @dataclass(frozen=True, slots=True)

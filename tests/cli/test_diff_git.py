@@ -47,6 +47,17 @@ def test_a_revision_is_compared_with_the_working_tree(
     assert changed(shell, *arguments) == ["loops.outer_loops"]
 
 
+def test_costs_and_places_are_data_too(shell: Shell, repo: Repo) -> None:
+    repo.write("specs/x.yaml", f"# a line more\n{LONGER}")
+
+    found = shell("diff", "main:", "specs/x.yaml", "--gpu", "a6000", "--json").json
+
+    assert found["settings"][0]["where"] == "x.yaml:11, was :10"
+    assert found["costs"]["device"] == "a6000"
+    assert found["costs"]["before"]["flops"] < found["costs"]["after"]["flops"]
+    assert found["costs"]["new"]["device_s"][1] > 0
+
+
 def test_two_revisions_are_compared(shell: Shell, repo: Repo) -> None:
     repo.commit(specs__x_yaml=LONGER)
     repo.write("specs/x.yaml", "no longer: a spec\n")

@@ -218,6 +218,7 @@ def test_the_difference_as_json_is_whole() -> None:
             "effect": "distillation",
             "category": "distillation",
             "variants": [],
+            "where": None,
         }
     ]
     assert {stage["status"] for stage in found["stages"]} == {"same", "edited", "downstream"}
