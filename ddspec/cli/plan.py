@@ -97,6 +97,12 @@ def plan(
         raise DdspecError(
             f"`{pattern}` names a setting, and only `--values` lists settings", exit=Exit.USAGE
         )
+    if output is not None and variants:
+        raise DdspecError(
+            "a plan file holds all variants of its spec",
+            exit=Exit.USAGE,
+            hint="leave out `--variant`: `ddspec run FILE --variant NAME` chooses then",
+        )
     try:
         whole = open_document(document)
     except DdspecError as error:

@@ -172,3 +172,18 @@ def test_problems_of_a_matrix_are_told_as_data(matrix: Shell) -> None:
     answer = matrix("validate", "bad.yaml", "--json").json
 
     assert [(one["line"], one["column"]) for one in answer["problems"]] == [(16, 3), (17, 29)]
+
+
+def test_a_plan_file_holds_all_variants(matrix: Shell) -> None:
+    ended = matrix("plan", "many.yaml", "--variant", NAMES[0], "-o", "many.plan.yaml")
+
+    assert ended.code == 2
+    assert "holds all variants" in ended.err
+    assert not (matrix.folder / "many.plan.yaml").exists()
+
+
+def test_a_plan_is_shown_for_some_variants(matrix: Shell) -> None:
+    out = matrix("plan", "many.yaml", "--variant", "ipc-1-*", "--stages").out
+
+    assert f"distill@{NAMES[0]}" in out
+    assert NAMES[2] not in out
