@@ -149,7 +149,8 @@ USAGE = {
     "a dataset without files": ("data", "fetch", "digits", "--data", "."),
     "no data directory": ("data", "fetch", "mnist"),
     "nothing to verify": ("verify",),
-    "a lock for what needs none": ("lock", "small.yaml"),
+    "a policy where there is none": ("policy", "small.yaml"),
+    "an unknown rule": ("explain", "DDS999"),
 }
 
 
