@@ -162,10 +162,17 @@ class Distilling:
 
     def memory(self) -> int:
         """Return the numbers that are held at the peak."""
-        net, work = self.network, self.work
-        learned = work.images_per_class * self.classes * self.data.channels * self.data.size**2
+        net = self.network
+        learned = self._images_at_once() * self.data.channels * self.data.size**2
         held = STATE_COPIES * learned + (PARAMETER_COPIES + self._student_copies()) * net.parameters
         return held + max(self._matching_numbers(), self._moving_batch() * net.kept)
+
+    def _images_at_once(self) -> int:
+        """Return how many images move side by side: all, but for batches that know of no others."""
+        matcher = self.work.matcher
+        if isinstance(matcher, StatisticsMatcherSpec):
+            return min(matcher.classes_per_batch, self.classes)
+        return self.work.images_per_class * self.classes
 
     def _moving_batch(self) -> int:
         inner, made = self.work.inner, self.work.networks

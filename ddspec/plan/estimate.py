@@ -12,7 +12,6 @@ from ddspec.plan.cost_networks import NetworkCost, network_cost
 from ddspec.plan.cost_tally import Tally, predicted, trained
 from ddspec.plan.ir import DataFacts, Plan, Variant
 from ddspec.plan.works import factor_of
-from ddspec.spec.evaluate import ProtocolSpec
 from ddspec.spec.method import FreshPoolSpec, OnlinePoolSpec, SoftLabelsSpec
 from ddspec.spec.network import NetworkSpec
 from ddspec.wire.work import (
@@ -236,19 +235,21 @@ class _Counting:
     def evaluate(self, work: EvaluateWork) -> Cost:
         network = self.network(work.network)
         tested = self.split_images(self.plan.experiment.evaluate.on)
-        images = self._set_images(work)
-        width = _width(work.precision)
-        memory = self.trainee_bytes(network, work.protocol.batch, work.precision)
+        images = self.data.train if work.on_real else self._images_of(work)
+        width, protocol = _width(work.precision), work.protocol
+        parts = protocol.accumulate or 1
+        at_once = -(-min(protocol.batch, images or protocol.batch) // parts)
+        memory = self.trainee_bytes(network, at_once, work.precision)
         memory = max(memory, width * TEST_BATCH * network.forward)
         if tested is None or images is None:
             return _cost(None, network, work.precision, memory, output_bytes=None)
-        passed, batches = _passed(work.protocol, images)
-        mixed = work.protocol.augmentation.kind != "none" or work.protocol.cutmix > 0
-        tally = trained(network, passed, batches, augmented=mixed) + predicted(
-            network, tested, TEST_BATCH
-        )
+        epochs = protocol.epochs if isinstance(protocol.epochs, int) else None
+        passed, batches = _passed(epochs, protocol.steps, protocol.batch, images)
+        mixed = protocol.augmentation.kind != "none" or protocol.cutmix > 0
+        tally = trained(network, passed, batches * parts, augmented=mixed)
+        tally += predicted(network, tested, TEST_BATCH)
         if work.teachers is not None:
-            tally += self._taught(work.teachers, passed, work.protocol.batch)
+            tally += self._taught(work.teachers, passed, protocol.batch)
         examples = width * images * self.image_floats()
         held = 0 if work.on_real and examples > REAL_BYTES else examples
         written = disk.figures_bytes(self.data, batches)
@@ -256,11 +257,8 @@ class _Counting:
 
     def relabel(self, work: RelabelWork) -> Cost:
         teacher = self.network(work.teachers.network)
-        images = self._distilled_images()
-        per_epoch = -(-images // work.batch)
-        epochs, steps = work.epochs, work.steps
-        views = images * epochs if epochs else (steps or 0) * min(work.batch, images)
-        batches = per_epoch * epochs if epochs else steps or 0
+        images = self._images_of(work)
+        views, batches = _passed(work.epochs, work.steps, work.batch, images)
         labels = 2 * views * len(self.data.classes)
         return _cost(
             self._taught(work.teachers, views, max(1, views // max(1, batches))),
@@ -284,19 +282,14 @@ class _Counting:
         data = self.data
         return {"train": data.train, "validation": data.validation}.get(split, data.test)
 
-    def _set_images(self, work: EvaluateWork) -> int | None:
-        """Return how many images training passes in an epoch."""
-        if work.on_real:
-            return self.data.train
-        # A seed path names the set that it is for: (seed, "evaluate", set, network, repeat).
-        if "random" in work.seed:
-            return self.plan.experiment.budget.images_per_class * len(self.data.classes)
-        return self._distilled_images()
+    def _images_of(self, work: EvaluateWork | RelabelWork) -> int:
+        """Return the decoded images of the set that a work is about.
 
-    def _distilled_images(self) -> int:
+        Its seed path names it: (seed, "evaluate", set, network, repeat).
+        """
         experiment = self.plan.experiment
-        views = experiment.budget.images_per_class * factor_of(experiment) ** 2
-        return views * len(self.data.classes)
+        factor = 1 if "random" in work.seed else factor_of(experiment)
+        return experiment.budget.images_per_class * factor**2 * len(self.data.classes)
 
     def trainee_bytes(self, network: NetworkCost, images: int, precision: Precision) -> int:
         """Return what training a network on batches of so many images holds."""
@@ -362,14 +355,13 @@ def _width(precision: Precision) -> int:
     return WIDTHS[precision]
 
 
-def _passed(protocol: ProtocolSpec, images: int) -> tuple[int, int]:
-    """Return how many images training passes, and in how many batches.
+def _passed(epochs: int | None, steps: int | None, batch: int, images: int) -> tuple[int, int]:
+    """Return how many images so many epochs or steps pass, and in how many batches.
 
     The incomplete last batch of an epoch is kept.
     """
-    batches = -(-images // protocol.batch)
-    if protocol.steps is None:
-        epochs = protocol.epochs if isinstance(protocol.epochs, int) else 0
-        return images * epochs, batches * epochs
-    epochs, rest = divmod(protocol.steps, max(1, batches))
-    return epochs * images + min(images, rest * protocol.batch), protocol.steps
+    batches = -(-images // batch)
+    if steps is None:
+        return images * (epochs or 0), batches * (epochs or 0)
+    whole, rest = divmod(steps, max(1, batches))
+    return whole * images + min(images, rest * batch), steps
