@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 from fake_cli import SPEC, Shell
+from fake_images import FakeImages, image_of, labels_of
 
+from ddspec.engine import connect
+from ddspec.engine.source import revisions, runners_digest
 from ddspec.errors import Exit
 from ddspec.plan.drift import FoundImage
 from ddspec.spec.lock import LockedImage, read_lock
@@ -118,6 +121,39 @@ def test_a_run_says_what_moved_and_goes_on(shell: Shell) -> None:
     assert "drift, no change of the plan: runners:" in ended.err
 
 
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> FakeImages:
+    """An engine with one image of this source, which it alone knows."""
+    made = FakeImages({"team/runner:1": image_of(labels_of(runners_digest(), revisions()))})
+    monkeypatch.setattr(connect, "connect", lambda *_: made.engine())
+    return made
+
+
+def test_an_image_is_locked_as_the_engine_has_it(shell: Shell, engine: FakeImages) -> None:
+    shell("lock", "small.yaml", "--image", "team/runner:1")
+
+    lock = read_lock(shell.folder / "small.lock.yaml")
+    assert lock.runners is not None
+    assert lock.runners.image == LockedImage(
+        reference="team/runner:1", id=f"sha256:{'1' * 64}", digest=None, source=runners_digest()
+    )
+    assert shell("lock", "small.yaml", "--check").out.endswith("nothing moved\n")
+
+    engine.images["team/runner:1"] |= {"Id": f"sha256:{'2' * 64}"}
+
+    assert shell("lock", "small.yaml", "--check").out == (
+        "image: the lock says `team/runner:1` is sha256:111111111111, "
+        "here `team/runner:1` is sha256:222222222222\n"
+    )
+
+
+def test_an_image_that_is_not_there_is_not_locked(shell: Shell, engine: FakeImages) -> None:
+    ended = shell("lock", "small.yaml", "--image", "team/runner:2")
+
+    assert ended.code == Exit.UNABLE
+    assert not (shell.folder / "small.lock.yaml").exists()
+
+
 def test_a_check_names_what_moved(shell: Shell, own: str) -> None:
     shell("lock", own, "--data", "data")
     before = shell("lock", own, "--data", "data", "--check")
@@ -170,3 +206,13 @@ def test_a_policy_judges_the_locked_image(shell: Shell) -> None:
 
     assert ended.code == Exit.REFUSED
     assert "image `team/runner:1` has no repository digest" in ended.err
+
+
+def test_a_run_is_judged_by_the_image_that_it_would_use(shell: Shell, engine: FakeImages) -> None:
+    shell.write("ddspec-policy.yaml", "format: ddspec.policy/1\nrules:\n  - {kind: image}\n")
+
+    ended = shell("run", "small.yaml", "--executor", "docker", "--image", "team/runner:1")
+
+    assert ended.code == Exit.REFUSED
+    assert "has no repository digest" in ended.err
+    assert not list(shell.home.glob("attempts/*"))
