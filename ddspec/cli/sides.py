@@ -79,7 +79,20 @@ def targets_of(before: str, after: str) -> tuple[Target, Target]:
             both, paths, reversed(paths), (before, after), strict=True
         )
     ]
+    if paths[0] == paths[1] or None in paths:
+        _refuse_new(found[0], found[1])
+        _refuse_new(found[1], found[0])
     return found[0], found[1]
+
+
+def _refuse_new(one: Target, other: Target) -> None:
+    """Refuse a file that a revision lacks and the other side has: there is nothing to compare."""
+    if one.revision is not None and not one.exists() and other.exists():
+        raise DdspecError(
+            f"`{one.name}` does not exist: the spec is new, or was called otherwise",
+            exit=Exit.INVALID,
+            hint=f"`ddspec diff --base {one.revision.name} SPEC` shows what is new",
+        )
 
 
 def _named(text: str) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from ddspec.console.markdown_costs import TO, hours
 from ddspec.console.quantities import flops, memory, size
 from ddspec.console.scores_view import scores_json
 from ddspec.console.stage_groups import stage_groups
-from ddspec.plan.category import MEANINGS
+from ddspec.plan.category import scope
 from ddspec.plan.diff import PlanDiff, SettingChange
 from ddspec.plan.effort import Effort, Taken
 from ddspec.run.scores import Score
@@ -132,7 +132,10 @@ def _verdict(changed: PlanDiff) -> str:
     if not changed:
         return NOTHING
     verdict = "stay" if changed.comparable else "are not"
-    return f"{MEANINGS[changed.moves]}, numbers {verdict} comparable"
+    found = changed.variants
+    numbers = {"added": found.added, "removed": found.removed, "changed": found.changed}
+    words = scope(changed.moves, **{name: len(names) for name, names in numbers.items()})
+    return f"{words}, numbers {verdict} comparable"
 
 
 def _settings(changed: PlanDiff, where: Callable[[str], str]) -> list[str]:

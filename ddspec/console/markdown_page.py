@@ -12,7 +12,7 @@ from ddspec.console.markdown_costs import cost_rows
 from ddspec.console.markdown_text import Markdown, code, escaped, prose
 from ddspec.console.review import At, Report, Review, Revision, SettingRow, Told, VariantRows
 from ddspec.console.templating import cell, joined, piece
-from ddspec.plan.category import MEANINGS
+from ddspec.plan.category import scope
 
 TABLE_ROOM = 6_000
 """Bytes that the settings of one spec may take in its summary, and as many its problems."""
@@ -190,7 +190,9 @@ def verdict(report: Report) -> str:
             return "nothing changes"
         case "changed":
             stay = "stay" if report.category != "protocol" else "are no longer"
-            return f"{MEANINGS[report.moves]}, numbers {stay} comparable"
+            counts = {} if report.variants is None else report.variants.counts
+            moved = {name: n for name, n in counts.items() if name != "same"}
+            return f"{scope(report.moves, **moved)}, numbers {stay} comparable"
 
 
 def schedule_words(before: int, after: int, shared: int) -> str:

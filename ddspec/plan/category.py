@@ -27,6 +27,15 @@ MEANINGS: Mapping[Category, str] = {
 }
 """Each as a sentence."""
 
+
+def scope(moves: Category, *, added: int = 0, removed: int = 0, changed: int = 0) -> str:
+    """Return how far a change reaches as a sentence; the numbers are of variants of a matrix."""
+    if (added or removed) and not changed:
+        kinds = (word for word, number in (("added", added), ("removed", removed)) if number)
+        return f"variants are {' and '.join(kinds)}"
+    return MEANINGS[moves]
+
+
 REACHES: Mapping[str, Category] = {
     "prepare": "data",
     "pretrain": "pool",

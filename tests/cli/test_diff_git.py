@@ -112,6 +112,17 @@ def test_a_renamed_spec_is_compared_with_what_it_was(shell: Shell, repo: Repo) -
     assert "was called `specs/x.yaml` at main" in ended.err
 
 
+def test_a_spec_that_is_new_is_told_apart_from_a_slip(shell: Shell, repo: Repo) -> None:
+    repo.write("specs/new.yaml", SPEC)
+
+    new = shell("diff", "main:", "specs/new.yaml")
+    slip = shell("diff", "main:specs/y.yaml", "specs/x.yaml")
+
+    assert (new.code, slip.code) == (Exit.INVALID, Exit.INVALID)
+    assert "`ddspec diff --base main SPEC` shows what is new" in new.err
+    assert "did you mean `main:specs/x.yaml`?" in slip.err
+
+
 def test_what_a_spec_extends_is_read_at_the_same_revision(shell: Shell, repo: Repo) -> None:
     child = "name: child\nextends: x.yaml\nseed: 1\n"
     repo.commit(specs__child_yaml=child)

@@ -55,12 +55,19 @@ RENDERER = MarkdownIt("commonmark", {"html": True}).enable("table")
 
 SPEC = """\
 name: x
-preset: acc_dd
-dataset: {kind: cifar10}
-budget: {images_per_class: 10}
+title: Halved
+dataset: {kind: digits, validation: 0.2}
+budget: {images_per_class: 1}
+network: {kind: convnet, depth: 2, width: 8}
+loops: {outer_loops: 100, inner_steps: 1}
+evaluate: {protocol: {name: brief, steps: 10}, repeats: 3, baselines: {random: 3}}
+pool: {kind: recorded, models: 5, epochs: 1}
+inner: {kind: frozen}
+matcher: {kind: gradient, distance: l1}
+update: {learning_rate: 0.1}
 resources: {shards: 5}
-loops: {outer_loops: 100, snapshots: []}
-evaluate: {repeats: 3}
+disagreements:
+  - {setting: update.learning_rate, paper: "0.1", code: "1e-3", takes: paper, why: "its scale"}
 """
 HALVED = SPEC.replace("outer_loops: 100", "outer_loops: 50").replace("repeats: 3", "repeats: 5")
 
@@ -108,7 +115,7 @@ def test_the_comment_of_a_change_is_as_it_was_reviewed() -> None:
 SHAPE = (
     r"<!-- ddspec:specs/x\.yaml -->",
     r"### ddspec · `specs/x\.yaml` · \*\*distillation changes, numbers stay comparable\*\*",
-    r"Plan `\w{8}` → `\w{8}` · committed plan is current ✔ · policy 6 of 6 ✔",
+    r"Plan `\w{8}` → `\w{8}` · committed plan is current ✔ · policy 6 of 6 ✔ · 1 note",
     r"",
     r"\| \| `main` 8d1f2ab8 \| `this PR` 91c04ee9 \| change \|",
     r"\|---\|--:\|--:\|--:\|",
@@ -136,6 +143,7 @@ def test_the_comment_has_the_shape_of_the_mock_up() -> None:
     folds = [found for found in lines if found.startswith("<details>")]
     assert [re.sub(r"\d+", "n", fold) for fold in folds] == [
         "<details><summary>Edited, downstream, added (n)</summary>",
+        "<details><summary>Notes (n)</summary>",
         "<details><summary>Policy (n)</summary>",
         "<details><summary>Paper and code disagree (n)</summary>",
         "<details><summary>All settings with their sources (n)</summary>",
@@ -264,12 +272,23 @@ def test_a_matrix_of_1000_variants_fits_into_a_comment() -> None:
     text = review_markdown(review, LINKS)
 
     assert len(text.encode()) < LIMIT
+    assert "**distillation changes, numbers stay comparable**" in text
     assert "| `loops.outer_loops` | 2 | 3 | distillation, 1000 variants |" in text
     assert "**1,000 variants:** 1,000 changed." in text
     assert "**2,007 stages:** 7 same" in text
     assert "800 more |" in text  # of the variants' names, of which a review holds 200
     for made in (before, after):
         assert len(plan_markdown(Overview(made.plan, settings=made.settings), "x.yaml")) < LIMIT
+
+
+def test_variants_that_come_or_go_are_the_verdict() -> None:
+    fewer = MATRIX.replace("to: 1.0", "to: 0.003")
+    more = MATRIX.replace("to: 1.0", "to: 0.005")
+    report = report_of("x.yaml", version(fewer, "main:x.yaml"), version(more, "x.yaml"))
+    text = review_markdown(Review(base=BASE, head=HEAD, reports=(report,)), LINKS)
+
+    assert "**variants are added, numbers stay comparable**" in text
+    assert "**5 variants:** 2 added · 3 same." in text
 
 
 def test_a_new_a_deleted_and_an_invalid_spec_have_their_own_verdicts() -> None:
