@@ -1,0 +1,287 @@
+"""What each kind of stage takes, in one experiment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from ddspec.plan import cost_disk as disk
+from ddspec.plan.cost_distill import Distilling
+from ddspec.plan.cost_networks import NetworkCost, network_cost
+from ddspec.plan.cost_tally import Tally, predicted, trained
+from ddspec.plan.ir import DataFacts, Plan
+from ddspec.plan.works import factor_of
+from ddspec.spec.method import FreshPoolSpec, OnlinePoolSpec, SoftLabelsSpec
+from ddspec.spec.network import NetworkSpec
+from ddspec.wire.work import (
+    CheckpointWork,
+    DistillWork,
+    EvaluateWork,
+    Precision,
+    PrepareWork,
+    PretrainWork,
+    PruneWork,
+    RelabelWork,
+    SelectWork,
+    Teachers,
+)
+
+PARAMETER_COPIES = 4
+"""Parameters, gradients, momentum and the update."""
+TEST_BATCH = 128
+"""Images that are classified at once, as runners do."""
+RESIDENT_BYTES = 8 * 2**30
+"""Splits up to this size lie in the memory of an accelerator while networks are trained on them."""
+REAL_BYTES = 512 * 2**20
+"""Real images that an evaluation trains on lie there as numbers up to this size."""
+RECORDED = 46
+"""Bytes that distillation notes down of an outer loop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one stage takes; None where the size of the dataset is not known."""
+
+    flops: int | None = 0
+    """Floating-point operations of networks; decoding and copying count as none."""
+    output_bytes: int | None = 0
+    memory_bytes: int = 0
+    """Tensors at their peak: networks, what backward passes keep, images that stay on the device;
+    neither the engine itself nor what its libraries set aside."""
+    resident_bytes: int = 0
+    """Part of it that only an accelerator holds: images, which a CPU maps from disk."""
+    parameters: int = 0
+    """Of the network that the stage trains or learns with."""
+    traffic_bytes: int = 0
+    """What kernels read and write, one after the other; for forecasts alone."""
+    kernels: int = 0
+    """Kernels that are started; for forecasts alone."""
+    images: int | None = 0
+    """Images that are decoded."""
+    precision: Precision = "float32"
+
+
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """Counts over the works of a plan of one variant."""
+
+    plan: Plan
+
+    @property
+    def data(self) -> DataFacts:
+        """The dataset."""
+        return self.plan.data
+
+    def network(self, network: NetworkSpec) -> NetworkCost:
+        """Return the cost of a network for the images and classes of the dataset."""
+        data = self.data
+        return network_cost(
+            network, channels=data.channels, size=data.size, classes=max(1, len(data.classes))
+        )
+
+    def prepare(self, work: PrepareWork) -> Cost:
+        """Count what decoding one split takes."""
+        images = self.split_images(work.split)
+        if images is None:
+            return Cost(flops=0, output_bytes=None, images=None)
+        return Cost(output_bytes=disk.split_bytes(self.data, images), images=images)
+
+    def pretrain(self, work: PretrainWork) -> Cost:
+        """Count a training on the training split."""
+        network = self.network(work.network)
+        kept = 1 if work.record is None else len(work.record)
+        ascents = 2 if work.sharpness else 1  # GSAM takes the gradient at two points
+        mixed = work.augmentation.kind != "none" or work.cutmix > 0
+        tally = self._epochs(network, work.epochs * ascents, work.batch, augmented=mixed)
+        return _cost(
+            tally,
+            network,
+            work.precision,
+            self.trainee_bytes(network, work.batch, work.precision),
+            resident_bytes=self.resident_bytes(),
+            output_bytes=kept * disk.network_bytes(network, _width(work.precision)),
+        )
+
+    def checkpoint(self, work: CheckpointWork) -> Cost:
+        """Count a network that is copied."""
+        network = self.network(work.network)
+        size = disk.network_bytes(network, _width(work.precision))
+        return Cost(output_bytes=size, parameters=network.parameters)
+
+    def prune(self, work: PruneWork) -> Cost:
+        """Count what fine-tuning takes: at most the whole network, for it shrinks."""
+        network = self.network(work.network)
+        return _cost(
+            self._epochs(network, work.epochs, work.batch, augmented=True),
+            network,
+            work.precision,
+            self.trainee_bytes(network, work.batch, work.precision),
+            resident_bytes=self.resident_bytes(),
+            output_bytes=_width(work.precision) * (work.parameters or network.parameters),
+        )
+
+    def _epochs(
+        self, network: NetworkCost, epochs: int, batch: int, *, augmented: bool
+    ) -> Tally | None:
+        """Return training on the training split; an incomplete last batch is left out."""
+        images = self.data.train
+        if images is None:
+            return None
+        batches = max(1, images // batch)
+        once = trained(network, batches * min(images, batch), batches, augmented=augmented)
+        return once * epochs
+
+    def distilling(self, work: DistillWork) -> Distilling:
+        """Return the counts of a distillation."""
+        return Distilling(work, self.data, self.network(work.network))
+
+    def distill(self, work: DistillWork) -> Cost:
+        """Count some outer loops."""
+        count = self.distilling(work)
+        loop = count.loop()
+        return _cost(
+            None if loop is None else loop * (work.stop - work.start),
+            count.network,
+            work.precision,
+            _width(work.precision) * count.memory(),
+            resident_bytes=self.resident_bytes(),
+            output_bytes=self.learned_bytes(count.classes, work.stop - work.start),
+        )
+
+    def evaluate(self, work: EvaluateWork) -> Cost:
+        """Count a training on a set, and the test."""
+        network = self.network(work.network)
+        tested = self.split_images(self.plan.experiment.evaluate.on)
+        images = self.data.train if work.on_real else self._images_of(work)
+        width, protocol = _width(work.precision), work.protocol
+        parts = protocol.accumulate or 1
+        at_once = -(-min(protocol.batch, images or protocol.batch) // parts)
+        memory = self.trainee_bytes(network, at_once, work.precision)
+        memory = max(memory, width * TEST_BATCH * network.forward)
+        if tested is None or images is None:
+            return _cost(None, network, work.precision, memory, output_bytes=None)
+        epochs = protocol.epochs if isinstance(protocol.epochs, int) else None
+        passed, batches = _passed(epochs, protocol.steps, protocol.batch, images)
+        mixed = protocol.augmentation.kind != "none" or protocol.cutmix > 0
+        tally = trained(network, passed, batches * parts, augmented=mixed)
+        tally += predicted(network, tested, TEST_BATCH)
+        if work.teachers is not None:
+            tally += self._taught(work.teachers, passed, protocol.batch)
+        examples = width * images * self.image_floats()
+        held = 0 if work.on_real and examples > REAL_BYTES else examples
+        written = disk.figures_bytes(self.data, batches)
+        return _cost(tally, network, work.precision, memory + held, output_bytes=written)
+
+    def relabel(self, work: RelabelWork) -> Cost:
+        """Count what teachers say of all views of a set."""
+        teacher = self.network(work.teachers.network)
+        images = self._images_of(work)
+        views, batches = _passed(work.epochs, work.steps, work.batch, images)
+        labels = 2 * views * len(self.data.classes)
+        return _cost(
+            self._taught(work.teachers, views, max(1, views // max(1, batches))),
+            teacher,
+            work.precision,
+            _width(work.precision) * (teacher.parameters + work.batch * teacher.forward),
+            output_bytes=labels,
+        )
+
+    def _taught(self, teachers: Teachers, images: int, batch: int) -> Tally:
+        labels, pool = self.plan.experiment.labels, self.plan.experiment.pool
+        several = isinstance(labels, SoftLabelsSpec) and labels.teachers == "pool"
+        inputs = 1
+        if several and not isinstance(pool, FreshPoolSpec | OnlinePoolSpec):
+            inputs = pool.models
+        asked = inputs * (1 if teachers.record is None else len(teachers.record))
+        return predicted(self.network(teachers.network), images, batch) * asked
+
+    def split_images(self, split: str) -> int | None:
+        """Return how many images a split has."""
+        data = self.data
+        return {"train": data.train, "validation": data.validation}.get(split, data.test)
+
+    def _images_of(self, work: EvaluateWork | RelabelWork) -> int:
+        """Return the decoded images of the set that a work is about.
+
+        Its seed path names it: (seed, "evaluate", set, network, repeat).
+        """
+        experiment = self.plan.experiment
+        factor = 1 if "random" in work.seed else factor_of(experiment)
+        return experiment.budget.images_per_class * factor**2 * len(self.data.classes)
+
+    def trainee_bytes(self, network: NetworkCost, images: int, precision: Precision) -> int:
+        """Return what training a network on batches of so many images holds."""
+        return _width(precision) * (PARAMETER_COPIES * network.parameters + images * network.kept)
+
+    def resident_bytes(self) -> int:
+        """Return what the training split takes where it lies on the device."""
+        size = (self.data.train or 0) * self.image_floats()
+        return size if size <= RESIDENT_BYTES else 0
+
+    def image_floats(self) -> int:
+        """Return the numbers of one image."""
+        return self.data.channels * self.data.size**2
+
+    def select(self, work: SelectWork) -> Cost:
+        """Count a choice of images, which are kept in float32 at any precision."""
+        size = disk.set_bytes(self.data, len(self.data.classes), work.images_per_class, 4)
+        return Cost(output_bytes=size + disk.RESULT)
+
+    def merge(self) -> Cost:
+        """Count the joining of shards."""
+        loops = self.plan.experiment.loops.outer_loops
+        return Cost(output_bytes=self.learned_bytes(len(self.data.classes), loops))
+
+    def learned_bytes(self, classes: int, loops: int) -> int:
+        """Return what distillation publishes: the set, where it goes on, what it noted down."""
+        experiment, data = self.plan.experiment, self.data
+        images, width = experiment.budget.images_per_class, _width(experiment.precision)
+        tensors = disk.set_bytes(data, classes, images, width)
+        state = disk.state_bytes(data, classes, images, width)
+        return tensors + state + RECORDED * loops + disk.RESULT
+
+
+def _cost(
+    tally: Tally | None,
+    network: NetworkCost,
+    precision: Precision,
+    memory_bytes: int,
+    *,
+    output_bytes: int | None,
+    resident_bytes: int = 0,
+) -> Cost:
+    whole = Cost(
+        flops=None,
+        output_bytes=output_bytes,
+        memory_bytes=memory_bytes + resident_bytes,
+        resident_bytes=resident_bytes,
+        parameters=network.parameters,
+        precision=precision,
+    )
+    if tally is None:
+        return whole
+    return replace(
+        whole,
+        flops=tally.flops,
+        traffic_bytes=_width(precision) * tally.numbers,
+        kernels=tally.kernels,
+    )
+
+
+WIDTHS: Mapping[Precision, int] = {"float32": 4, "tf32": 4, "float64": 8}
+
+
+def _width(precision: Precision) -> int:
+    return WIDTHS[precision]
+
+
+def _passed(epochs: int | None, steps: int | None, batch: int, images: int) -> tuple[int, int]:
+    """Return how many images so many epochs or steps pass, and in how many batches.
+
+    The incomplete last batch of an epoch is kept.
+    """
+    batches = -(-images // batch)
+    if steps is None:
+        return images * (epochs or 0), batches * (epochs or 0)
+    whole, rest = divmod(steps, max(1, batches))
+    return whole * images + min(images, rest * batch), steps
