@@ -160,7 +160,7 @@ def _keys(why: Why, stage: Stage) -> str:
 def _in_full(why: Why, stage: Stage, journal: Mapping[Digest, str]) -> Iterator[str]:
     chain = why.trace(stage)
     reason = chain[0]
-    yield _state_words(reason, visible(journal.get(stage.key or "", "")))
+    yield _state_words(reason, stage.key, visible(journal.get(stage.key or "", "")))
     if reason.state == "changed":
         yield from _chain(chain)
     elif reason.what == "new" and reason.causes:
@@ -168,7 +168,7 @@ def _in_full(why: Why, stage: Stage, journal: Mapping[Digest, str]) -> Iterator[
         yield from _cause_lines(reason.causes)
 
 
-def _state_words(reason: Reason, ended: str) -> str:
+def _state_words(reason: Reason, key: Digest | None, ended: str) -> str:
     ran = "" if reason.past is None else moment(reason.past.time)
     last = f"; the last attempt: {ended}" if ended else ""
     match reason.what:
@@ -181,7 +181,8 @@ def _state_words(reason: Reason, ended: str) -> str:
         case "damaged":
             return f"will run: its stored output is damaged, {visible(reason.said)}"
         case "not made":
-            return f"will run: the run of {ran} asked for it and did not finish it{last}"
+            other = "" if reason.was is None or reason.was.key == key else " with other settings"
+            return f"will run: the run of {ran} asked for it{other} and did not finish it{last}"
         case "never run":
             return f"will run: no run here has asked for it{last}"
         case "new":

@@ -27,7 +27,8 @@ What: TypeAlias = Literal[
     "compiler",
     "data",
 ]
-"""`edited` differs itself, `downstream` in its inputs alone, `compiler` in neither."""
+"""`edited` differs itself, `downstream` in its inputs alone, `compiler` in neither; of `not made`
+the key may be another one than a run asked for."""
 
 NOTHING_MADE: frozenset[Digest] = frozenset()
 
@@ -202,10 +203,11 @@ class Why:
 
     def _unmade(self, stage: Stage) -> Reason:
         pasts = self.standing.pasts
-        for past in pasts:
-            was = _former(stage, past)
-            if was is not None and was.key == stage.key:
-                return Reason(stage.label, "run", "not made", past, was)
+        asked = [(past, was) for past in pasts if (was := _former(stage, past)) is not None]
+        # a run that asked for this very output comes before one that asked for another
+        nearest = min(asked, key=lambda one: one[1].key != stage.key, default=None)
+        if nearest is not None:
+            return Reason(stage.label, "run", "not made", *nearest)
         if not pasts:
             return Reason(stage.label, "run", "never run")
         return Reason(stage.label, "run", "new", pasts[0], causes=self._adding(pasts[0]))

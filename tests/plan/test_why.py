@@ -94,6 +94,17 @@ def test_a_stage_that_was_asked_for_and_not_made_says_by_which_run(planned: Plan
     assert reason.past.time == 7.0
 
 
+def test_what_was_asked_for_otherwise_and_never_made_is_not_new(planned: Plans) -> None:
+    before, after = planned(), planned(pool__epochs=3)
+    stage = after.stage("pool/0")
+
+    reason = why(after, past(before, 7.0)).reason(stage)
+
+    assert (reason.state, reason.what) == ("run", "not made")
+    assert reason.was is not None
+    assert reason.was.key != stage.key
+
+
 def test_a_new_stage_names_the_settings_that_changed(planned: Plans) -> None:
     before, after = planned(), planned(evaluate__repeats=3)
     asked = why(after, past(before), store=keys(before))
