@@ -15,6 +15,7 @@ from ddspec.cli.sides import Target, as_written
 from ddspec.console.review import (
     MAX_REPORTS,
     PlanFile,
+    PlanFileState,
     PolicyRow,
     Report,
     Review,
@@ -22,7 +23,7 @@ from ddspec.console.review import (
     line,
 )
 from ddspec.console.review_report import Beside, Version, invalid, report_of
-from ddspec.errors import DdspecError, Diagnostic
+from ddspec.errors import DdspecError, Diagnostic, Exit
 from ddspec.plan.codec import check_plan
 from ddspec.plan.effort import Clock
 from ddspec.spec import revisions
@@ -167,7 +168,8 @@ class _Both:
             check_plan(named, Path(self._named(self.found.path)))
         except DdspecError as error:
             reasons = tuple(line(one.message) for one in error.diagnostics[:MAX_REPORTS])
-            return PlanFile(path=line(path), state="stale", reasons=reasons)
+            state: PlanFileState = "unlocked" if error.exit is Exit.UNABLE else "stale"
+            return PlanFile(path=line(path), state=state, reasons=reasons)
         return PlanFile(path=line(path), state="current")
 
     def _named(self, path: str) -> str:

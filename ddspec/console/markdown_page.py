@@ -43,7 +43,7 @@ class Page:
         """Return what everybody reads: verdict, costs, settings, and what stays."""
         report, review = self.report, self.review
         parts = [self.heading(), piece(TEMPLATE, "facts")(tuple(self._facts()))]
-        rows = cost_rows(report.costs, code(review.base.name))
+        rows = cost_rows(report.costs, _name(review.base))
         if rows:
             sides = (_side(review.base), _side(review.head))
             parts.append(piece(TEMPLATE, "costs")(rows, *sides))
@@ -210,9 +210,17 @@ def _numbers(report: Report) -> tuple[int, int, int]:
     return (0, 0, 0) if one is None else (one.before, one.after, one.shared)
 
 
+def _name(revision: Revision) -> Markdown:
+    """Return how a revision is called: not by the remote that it was fetched from."""
+    if revision.name == revision.commit:
+        return code(revision.name[:SHORT])
+    return code(revision.name.removeprefix("origin/"))
+
+
 def _side(revision: Revision) -> Markdown:
-    commit = "" if revision.commit is None else f" {revision.commit[:SHORT]}"
-    return Markdown(f"{code(revision.name)}{commit}")
+    if revision.commit is None or revision.name == revision.commit:
+        return _name(revision)
+    return Markdown(f"{_name(revision)} {revision.commit[:SHORT]}")
 
 
 def _change_cells(row: SettingRow) -> tuple[object, ...]:

@@ -37,6 +37,8 @@ def _visible(text: str) -> str:
 
 
 ReportStatus: TypeAlias = Literal["changed", "same", "new", "deleted", "invalid"]
+PlanFileState: TypeAlias = Literal["current", "stale", "missing", "unlocked"]
+"""`unlocked`: it cannot be told, for the data have no lock."""
 Line = Annotated[str, Field(max_length=LINE), AfterValidator(_visible)]
 Number = Annotated[int, Field(ge=0, lt=2**63)]
 Bytes = Annotated[int, Field(ge=0, lt=2**83)]
@@ -166,7 +168,7 @@ class PlanFile(_Model):
     """The committed plan of a spec."""
 
     path: Line
-    state: Literal["current", "stale", "missing", "unlocked"]
+    state: PlanFileState
     reasons: Annotated[tuple[Line, ...], Rows] = ()
 
 

@@ -65,6 +65,17 @@ def test_two_revisions_are_compared(shell: Shell, repo: Repo) -> None:
     assert changed(shell, "main~1:specs/x.yaml", "main:") == ["loops.outer_loops"]
 
 
+def test_no_working_tree_is_needed(
+    shell: Shell, repo: Repo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repo.commit(specs__x_yaml=LONGER)
+    repo.git("clone", "--quiet", "--bare", str(repo.folder), str(repo.folder / "bare.git"))
+    monkeypatch.chdir(repo.folder / "bare.git")
+
+    assert changed(shell, "main~1:specs/x.yaml", "main:") == ["loops.outer_loops"]
+    assert "a bare repository has no working tree" in shell("diff", "--base", "main").err
+
+
 def test_paths_of_a_revision_begin_at_the_root(
     shell: Shell, repo: Repo, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -308,6 +308,22 @@ def test_a_new_a_deleted_and_an_invalid_spec_have_their_own_verdicts() -> None:
     assert "/specs/z.yaml#L3): no `key` · add it" in text
 
 
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("main", "`main` 8d1f2ab8"),
+        ("origin/main", "`main` 8d1f2ab8"),
+        (BASE.commit or "", "`8d1f2ab8`"),
+        ("a|b`", "<code>a&#124;b&#96;</code> 8d1f2ab8"),
+    ],
+)
+def test_revisions_are_called_as_people_call_them(name: str, shown: str) -> None:
+    base = Revision(name=name, commit=BASE.commit)
+    text = review_markdown(mock_up().model_copy(update={"base": base}))
+
+    assert f"| | {shown} | `this PR` 91c04ee9 | change |" in text
+
+
 def test_without_changes_the_comment_says_so() -> None:
     text = review_markdown(Review(base=BASE, head=HEAD))
 
