@@ -18,11 +18,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
-from typing import TypeAlias
 
 from ddspec.canon import Json, canonical
 from ddspec.errors import DdspecError, Exit
-from ddspec.spec.matrix_axes import MAX_VARIANTS, Axis, Choice, Path, Reader, Setting, dotted
+from ddspec.spec.matrix_axes import MAX_VARIANTS, Reader
+from ddspec.spec.matrix_exclusions import (
+    Choices,
+    Exclusion,
+    by_identity,
+    hit,
+    matching,
+    variants_by_choice,
+)
+from ddspec.spec.matrix_parts import Axis, Path, Setting, dotted
+from ddspec.spec.matrix_weight import Weights
 from ddspec.spec.nodes import Node, Span
 from ddspec.spec.source import Source
 from ddspec.spec.variant_names import distinct, fitted, slug
@@ -41,8 +50,10 @@ ORDER = (
 """Sections in the order in which a spec has them; axes of others follow in that of their names."""
 EXCLUDE, INCLUDE, VARIANTS = "exclude", "include", "variants"
 
-Exclusion: TypeAlias = "Mapping[int, frozenset[int]]"
-"""By the number of an axis, the choices that an exclusion speaks of."""
+COUNTED = 10**12
+"""Variants up to which a message counts them."""
+MAX_WEIGHT = 16 * 2**20
+"""Most that all settings of all variants may take, as `Weights` weighs them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,24 +97,43 @@ class _Reading:
         if not axes and not included:
             self.reader.refuse("a matrix without an axis", self.node.span, "remove it")
             return ()
-        count = prod(len(axis.choices) for axis in axes) + len(included)
-        if count > MAX_VARIANTS:
-            message = f"{count:,} variants are more than the {MAX_VARIANTS:,} that a spec may have"
-            self.reader.refuse(message, self.node.span, "split the matrix, or use longer steps")
+        if not self._is_small(axes, included):
             return ()
         chosen = [*self._product(axes), *included]
         if not chosen:
             self.reader.refuse("every variant is excluded", self.node.span)
         return self._named(chosen) if self._unlike(chosen) else ()
 
+    def _is_small(self, axes: Sequence[Axis], included: Sequence[_Chosen]) -> bool:
+        """Refuse more than there may be, before any variant is made; return whether it is less."""
+        spanned = prod(len(axis.choices) for axis in axes)
+        count = spanned + len(included)
+        if count > MAX_VARIANTS:
+            number = f"{count:,}" if count <= COUNTED else f"more than {COUNTED:,}"
+            message = f"{number} variants are more than the {MAX_VARIANTS:,} that a spec may have"
+            self.reader.refuse(message, self.node.span, "split the matrix, or use longer steps")
+            return False
+        weights = Weights()
+        room = MAX_WEIGHT - sum(weights.of(one.settings) for one in included)
+        for axis in axes:
+            each = sum(weights.of(choice.settings) for choice in axis.choices)
+            room -= each * (spanned // len(axis.choices))
+        if room < 0:
+            message = "the settings of all variants are larger than 16 MiB together"
+            self.reader.refuse(message, self.node.span, "say outside the matrix what all share")
+        return room >= 0
+
     def _axes(self) -> list[Axis]:
         """Return the axes in the order of a spec, named variants last."""
-        axes = [
-            axis
-            for key, child in self.node.children.items()
-            if key not in (EXCLUDE, INCLUDE, VARIANTS)
-            and (axis := self.reader.axis(str(key), self.node.keys[key], child)) is not None
-        ]
+        axes: list[Axis] = []
+        spanned = 1
+        for key, child in self.node.children.items():
+            if key in (EXCLUDE, INCLUDE, VARIANTS) or spanned > COUNTED:
+                continue
+            axis = self.reader.axis(str(key), self.node.keys[key], child)
+            if axis is not None:
+                axes.append(axis)
+                spanned *= len(axis.choices)
         axes.sort(key=lambda axis: (_rank(axis.path), axis.path))
         if VARIANTS in self.node.children:
             named = self.reader.named(self.node.children[VARIANTS], self.node.keys[VARIANTS])
@@ -123,33 +153,41 @@ class _Reading:
     def _product(self, axes: Sequence[Axis]) -> Iterator[_Chosen]:
         if not axes:
             return
-        exclusions = [self._exclusion(item, axes) for item in self._excluding(axes)]
-        used: set[int] = set()
-        for numbers in product(*(range(len(axis.choices)) for axis in axes)):
-            out = [i for i, one in enumerate(exclusions) if one is not None and _hit(one, numbers)]
-            used.update(out)
-            if not out:
+        exclusions = self._exclusions(axes)
+        every = list(product(*(range(len(axis.choices)) for axis in axes)))
+        lengths = [len(axis.choices) for axis in axes]
+        variants = variants_by_choice(every, lengths) if exclusions else ()
+        out = 0
+        for item, exclusion in exclusions:
+            if exclusion is not None:
+                matched = hit(exclusion, variants, len(every))
+                out |= matched
+                if not matched:
+                    self.reader.refuse("this exclusion matches no variant", item.span)
+        for index, numbers in enumerate(every):
+            if not out >> index & 1:
                 choices = [axis.choices[i] for axis, i in zip(axes, numbers, strict=True)]
                 name = "-".join(choice.word for choice in choices)
                 settings = tuple(one for choice in choices for one in choice.settings)
                 yield _Chosen(name, settings, self.node)
-        for i, item in enumerate(self._excluding(axes)):
-            if i not in used and exclusions[i] is not None:
-                self.reader.refuse("this exclusion matches no variant", item.span)
 
-    def _excluding(self, axes: Sequence[Axis]) -> list[Node]:
-        return self.reader.items(self.node, EXCLUDE)
+    def _exclusions(self, axes: Sequence[Axis]) -> list[tuple[Node, Exclusion | None]]:
+        items = self.reader.items(self.node, EXCLUDE)
+        by_name = {dotted(axis.path) or VARIANTS: i for i, axis in enumerate(axes)}
+        choices = [by_identity(axis.choices) for axis in axes] if items else []
+        return [(item, self._exclusion(item, by_name, choices)) for item in items]
 
-    def _exclusion(self, item: Node, axes: Sequence[Axis]) -> Exclusion | None:
+    def _exclusion(
+        self, item: Node, by_name: Mapping[str, int], choices: Sequence[Choices]
+    ) -> Exclusion | None:
         """Return the choices that an exclusion speaks of; None where it is refused."""
         found: dict[int, frozenset[int]] = {}
-        by_name = {dotted(axis.path) or VARIANTS: i for i, axis in enumerate(axes)}
         for key, child in item.children.items():
             index = by_name.get(str(key))
             if index is None:
                 self.reader.unknown(str(key), item.keys[key], by_name)
                 return None
-            numbers = _matching(axes[index].choices, child)
+            numbers = matching(choices[index], child)
             if not numbers:
                 message = f"`{key}` never has this value in the matrix"
                 self.reader.refuse(message, child.span)
@@ -205,17 +243,6 @@ def _in_order(value: Json) -> Json:
 
 def _rank(path: Path) -> int:
     return ORDER.index(path[0]) if path[0] in ORDER else len(ORDER)
-
-
-def _hit(exclusion: Exclusion, numbers: Sequence[int]) -> bool:
-    return all(numbers[axis] in chosen for axis, chosen in exclusion.items())
-
-
-def _matching(choices: Sequence[Choice], node: Node) -> frozenset[int]:
-    """Return the choices with a value: the value itself, one of a list, or a variant's name."""
-    values = [node.value, *(node.value if isinstance(node.value, list) else ())]
-    wanted = {canonical(value) for value in values}
-    return frozenset(i for i, choice in enumerate(choices) if choice.identity() in wanted)
 
 
 def _name_of(settings: Mapping[str, Json]) -> str:

@@ -6,61 +6,23 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
-from typing import TypeAlias
+from itertools import islice
 
 from ddspec.canon import Json, canonical
-from ddspec.errors import Diagnostic
-from ddspec.spec.nodes import Node, Span
+from ddspec.errors import DdspecError, Diagnostic, Exit
+from ddspec.spec.matrix_parts import Axis, Choice, Path, Setting, dotted
+from ddspec.spec.nodes import MAX_PROBLEMS, Node, Span
 from ddspec.spec.source import Source
 from ddspec.spec.variant_names import NAME, axis_words, value_words
 from ddspec.visible import visible
 
 MAX_VARIANTS = 10_000
+MAX_LISTED = 20
+"""Known names that a hint looks through and lists."""
+_MOST = f"values; at most {MAX_VARIANTS:,} variants"
 RANGE_KEYS = "a range has `from`, `to`, `step` and `as`"
 FIXED = ("name", "extends", "matrix", "disagreements")
 """What all variants share, so that none can set it."""
-
-Path: TypeAlias = "tuple[str, ...]"
-
-
-def dotted(path: Sequence[str]) -> str:
-    """Return a path as a person writes it."""
-    return ".".join(path)
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One setting of a variant, and where its path and value are written."""
-
-    path: Path
-    key: Span
-    node: Node
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """One point of an axis."""
-
-    word: str
-    """What it adds to the name of a variant; empty until it is worded."""
-    settings: tuple[Setting, ...]
-    named: bool = False
-    """The word is a person's own."""
-
-    def identity(self) -> bytes:
-        """Return what an exclusion compares: the name of a named one, else the value."""
-        return canonical(self.word if self.named else self.settings[0].node.value)
-
-
-@dataclass(frozen=True, slots=True)
-class Axis:
-    """The values of one setting; with an empty path, variants with names."""
-
-    path: Path
-    key: Span
-    choices: tuple[Choice, ...]
-    word: str = ""
-    """A person's own word for it in names."""
 
 
 @dataclass(slots=True)
@@ -71,13 +33,15 @@ class Reader:
     problems: list[Diagnostic] = field(default_factory=list)
 
     def refuse(self, message: str, span: Span, hint: str = "") -> None:
-        """Note a problem at a place."""
+        """Note a problem at a place; raise all of them where there are very many."""
         self.problems.append(self.source.problem(message, *_shown(span), hint=hint))
+        if len(self.problems) >= MAX_PROBLEMS:
+            raise DdspecError(self.problems, exit=Exit.INVALID)
 
     def unknown(self, key: str, span: Span, known: Iterable[str]) -> None:
         """Note a key that means nothing here."""
-        names = list(known)
-        close = get_close_matches(key, names, n=1)
+        names = [visible(name[:80]) for name in islice(known, MAX_LISTED)]
+        close = get_close_matches(key[:80], names, n=1)
         listed = ", ".join(f"`{name}`" for name in names)
         hint = f"did you mean `{close[0]}`?" if close else f"there are {listed}"
         self.refuse(f"`{visible(key[:80])}` is no axis of the matrix", span, hint)
@@ -249,17 +213,21 @@ class Reader:
         first, last, step = ends
         if first is None or last is None or step is None:
             return None
-        if step <= 0 or last < first:
+        if not float(step) > 0 or last < first:
             self.refuse("a range goes upwards, by a step above 0", node.span)
             return None
-        count, rest = divmod(last - first, step)
+        try:
+            count, rest = divmod(last - first, step)
+        except ArithmeticError:  # more digits than decimals have here
+            self.refuse(f"more than {MAX_VARIANTS:,} {_MOST}", node.span)
+            return None
         if rest:
             end = first + count * step
             hint = f"the last value would be {end}: end there, or at {end + step}"
             self.refuse(f"this range does not reach {last}", node.span, hint)
             return None
         if count >= MAX_VARIANTS:
-            self.refuse(f"{count + 1:,} values; at most {MAX_VARIANTS:,} variants", node.span)
+            self.refuse(f"{count + 1:,} {_MOST}", node.span)
             return None
         whole = all(value == value.to_integral_value() for value in (first, step))
         return [
@@ -278,6 +246,9 @@ class Reader:
         value = child.value
         if isinstance(value, bool) or not isinstance(value, int | float):
             self.refuse(f"`{name}` of a range must be a number", child.span)
+            return None
+        if abs(value) >= 2**63:
+            self.refuse(f"`{name}` of a range does not fit into 64 bits", child.span)
             return None
         try:
             text = str(value) if isinstance(value, int) else self.source.text[slice(*child.span)]

@@ -83,11 +83,14 @@ def fitted(name: str, settings: Mapping[str, Json]) -> str:
 def distinct(names: Sequence[str]) -> list[str]:
     """Return names of which none is there twice; a later one gets a number."""
     taken: set[str] = set()
+    numbers: dict[str, int] = {}
+    """By a name as it is cut, the number that was tried last: none below it is free."""
     found = []
     for name in names:
-        own, number = name, 2
+        own, cut = name, name[: LONGEST - 6]
         while own in taken:
-            own, number = f"{name[: LONGEST - 6]}-{number}", number + 1
+            numbers[cut] = numbers.get(cut, 1) + 1
+            own = f"{cut}-{numbers[cut]}"
         taken.add(own)
         found.append(own)
     return found
