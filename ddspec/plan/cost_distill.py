@@ -50,9 +50,9 @@ class Distilling:
         return self.work.images_per_class * factor**2
 
     def loop(self) -> Tally | None:
-        """Return what one outer loop takes; None where the number of images is not known."""
+        """Return what one outer loop takes; None where images or classes are not counted yet."""
         before = self.before_steps()
-        if before is None:
+        if before is None or not self.data.classes:
             return None
         steps = self.work.inner_steps
         return before + self.matching() * steps + self.moving() * (steps - 1)

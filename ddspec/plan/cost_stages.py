@@ -40,7 +40,7 @@ RECORDED = 46
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What one stage takes; None where the size of the dataset is not known."""
+    """What one stage takes; None where the images or classes of the dataset are not known."""
 
     flops: int | None = 0
     """Floating-point operations of networks; decoding and copying count as none."""
@@ -178,12 +178,14 @@ class Counting:
         images = self._images_of(work)
         views, batches = _passed(work.epochs, work.steps, work.batch, images)
         labels = 2 * views * len(self.data.classes)
+        known = bool(self.data.classes)
+        taught = self._taught(work.teachers, views, max(1, views // max(1, batches)))
         return _cost(
-            self._taught(work.teachers, views, max(1, views // max(1, batches))),
+            taught if known else None,
             teacher,
             work.precision,
             _width(work.precision) * (teacher.parameters + work.batch * teacher.forward),
-            output_bytes=labels,
+            output_bytes=labels if known else None,
         )
 
     def _taught(self, teachers: Teachers, images: int, batch: int) -> Tally:
@@ -224,6 +226,8 @@ class Counting:
 
     def select(self, work: SelectWork) -> Cost:
         """Count a choice of images, which are kept in float32 at any precision."""
+        if not self.data.classes:
+            return Cost(output_bytes=None)
         size = disk.set_bytes(self.data, len(self.data.classes), work.images_per_class, 4)
         return Cost(output_bytes=size + disk.RESULT)
 
@@ -232,8 +236,13 @@ class Counting:
         loops = self.plan.experiment.loops.outer_loops
         return Cost(output_bytes=self.learned_bytes(len(self.data.classes), loops))
 
-    def learned_bytes(self, classes: int, loops: int) -> int:
-        """Return what distillation publishes: the set, where it goes on, what it noted down."""
+    def learned_bytes(self, classes: int, loops: int) -> int | None:
+        """Return what distillation publishes: the set, where it goes on, what it noted down.
+
+        None where only a lock can tell the classes.
+        """
+        if not classes:
+            return None
         experiment, data = self.plan.experiment, self.data
         images, width = experiment.budget.images_per_class, _width(experiment.precision)
         tensors = disk.set_bytes(data, classes, images, width)

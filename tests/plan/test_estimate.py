@@ -152,3 +152,33 @@ matrix:
 
     assert len(plan.variants) == 64
     assert stage_costs(plan) == {stage.label: one_by_one[stage.label] for stage in plan}
+
+
+@pytest.mark.parametrize(
+    "preset", ["dc", "dsa", "idc", "acc_dd", "mtt", "tesla", "ftd", "dm", "idm", "sre2l"]
+)
+def test_what_depends_on_classes_that_only_a_lock_can_tell_is_unknown(preset: str) -> None:
+    text = (
+        f"name: mine\npreset: {preset}\nbudget: {{images_per_class: 2}}\n"
+        "dataset: {kind: folder, path: flowers, size: 32, channels: 3}\n"
+    )
+    plan = compile_spec(load_text(text, "mine.yaml"), None)
+
+    costs = stage_costs(plan)
+
+    # copying is no operation of a network, whatever is copied
+    free = {"prepare/train", "prepare/test"} | {one for one in costs if one.startswith("select/")}
+    assert {label for label, cost in costs.items() if cost.flops is not None} == free
+    assert all(costs[label].output_bytes is None for label in costs if not label.startswith("pool"))
+
+
+def test_published_classes_are_counted_without_a_lock() -> None:
+    text = (
+        "name: mine\npreset: acc_dd\nbudget: {images_per_class: 10}\n"
+        "dataset: {kind: imagenet100, size: 224}\n"
+    )
+    plan = compile_spec(load_text(text, "mine.yaml"), None)
+
+    costs = stage_costs(plan)
+
+    assert all((cost.flops, cost.output_bytes) != (None, None) for cost in costs.values())
