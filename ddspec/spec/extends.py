@@ -37,6 +37,9 @@ MAX_GENERATIONS = 8
 MAX_PARENTS = 32
 """Files that one spec may come from, counted as often as they are used."""
 
+MAX_DISAGREEMENTS = 200
+"""Disagreements that one file may list; each is looked up among all settings."""
+
 
 class Files(Protocol):
     """Where the files lie that a spec may extend: a working tree, or a revision of one."""
@@ -108,6 +111,9 @@ def read_sheet(document: Document, note: str = "") -> Sheet:
     directives, wrong = explained(judged, Directives)
     if directives is None:
         raise with_rest(DdspecError(wrong, exit=Exit.INVALID), document)
+    if len(directives.disagreements) > MAX_DISAGREEMENTS:
+        at = document.place("disagreements")
+        _refuse(f"more than {MAX_DISAGREEMENTS} disagreements", at)
     named = enumerate(directives.disagreements)
     places = ((one.setting, document.place("disagreements", i, "setting")) for i, one in named)
     unknown = (unknown_setting(name, Experiment, place) for name, place in places)
@@ -215,6 +221,8 @@ class TreeFiles:
         target = Path(os.path.realpath(beside / path))
         if not target.is_relative_to(self.root):
             _unfit(f"`{path}` lies outside of the repository")
+        if ".git" in target.relative_to(self.root).parts:
+            _unfit(f"`{path}` is git's own, and no file of the repository")
         name = str(target) if self.absolute else os.path.relpath(target)
         return read_source(name, sections=KEYS)
 

@@ -10,6 +10,8 @@ from typing import BinaryIO
 _HEAD = 32
 _MOST_SEGMENTS = 1_000
 """Segments of a JPEG before its frame; real ones have a few dozen."""
+_MOST_FILL = 1_000
+"""Bytes that may fill the space before a segment; a file of nothing else is no image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +101,11 @@ def _jpeg(_head: bytes, file: BinaryIO) -> ImageHeader | None:
 def _marker(file: BinaryIO) -> int | None:
     if file.read(1) != b"\xff":
         return None
-    byte = file.read(1)
-    while byte == b"\xff":
+    for _ in range(_MOST_FILL):
         byte = file.read(1)
-    return byte[0] if byte else None
+        if byte != b"\xff":
+            return byte[0] if byte else None
+    return None
 
 
 _WIDTH, _HEIGHT, _SAMPLES = 256, 257, 277

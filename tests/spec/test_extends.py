@@ -267,6 +267,17 @@ def test_a_link_that_leads_outside_is_refused(repository: Path, kind: str) -> No
     assert "hunter2" not in found
 
 
+@pytest.mark.parametrize("path", [".git/config", "specs/../.git/config"])
+def test_files_of_git_itself_are_not_extended(repository: Path, path: str) -> None:
+    (repository / ".git" / "config").write_text("name: a\ntitle: secret\n")
+    write({"specs/empty.yaml": "", "child.yaml": f"extends: {path}\nname: child\n"})
+
+    found = refusal("child.yaml")
+
+    assert f"child.yaml:1:10: `{path}` is git's own, and no file of the repository" in found
+    assert "secret" not in found
+
+
 def test_a_pipe_is_not_waited_for(repository: Path) -> None:
     os.mkfifo(repository / "pipe.yaml")
     write({"child.yaml": "extends: pipe.yaml\nname: c\n"})

@@ -103,6 +103,16 @@ def refusal(text: str) -> str:
         pytest.param("a:\n\t- b\n", "x.yaml:2:1: not valid YAML: ", id="tab"),
         pytest.param('a: "\\UFFFFFFFF"\n', "x.yaml:1:1: not valid YAML", id="impossible-escape"),
         pytest.param("a: b: c\n", "x.yaml:1:5: not valid YAML: mapping values", id="two-colons"),
+        pytest.param(
+            "a: " + "!" * 1_000_000, "x.yaml:1:4: tags are not allowed", id="an-endless-tag"
+        ),
+        pytest.param(
+            "disagreements: ["
+            + "{setting: x, paper: x, code: y, takes: paper, why: z}," * 4_000
+            + "]",
+            "x.yaml:1:1: more than 200 disagreements",
+            id="thousands-of-disagreements",
+        ),
         pytest.param("a: !!python/name:os.system\n", "x.yaml:1:4: tags are not", id="python-tag"),
     ],
 )

@@ -79,3 +79,10 @@ def test_no_bytes_make_it_fail(magic: bytes, rest: bytes) -> None:
     found = read_header(io.BytesIO(magic + rest))
 
     assert found is None or found.side > 0
+
+
+def test_a_file_that_only_fills_space_is_not_read_to_its_end() -> None:
+    file = io.BytesIO(b"\xff" * 1_000_000)
+
+    assert read_header(file) is None
+    assert file.tell() < 10_000
