@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ddspec.store.store import Store
 
 PLAN_SUFFIX = ".plan.yaml"
+LOCK_SUFFIX = ".lock.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,13 @@ def open_document(path: Path) -> Opened:
     """Read a plan file, or compile a spec; raises `DdspecError` as both do."""
     if path.suffix == ".json":
         _refuse_results(path)
+    if path.name.endswith(LOCK_SUFFIX):
+        spec = path.with_name(path.name.removesuffix(LOCK_SUFFIX) + ".yaml")
+        raise DdspecError(
+            f"`{path}` is a lock, and neither a spec nor a plan",
+            exit=Exit.INVALID,
+            hint=f"name the spec beside it: `{spec}`",
+        )
     if is_plan_file(path):
         from ddspec.plan.codec import preset_notes, read_plan
 
@@ -102,7 +110,7 @@ def compile_spec(path: Path, lock: Lock | None = None) -> Opened:
 def lock_beside(path: Path) -> Lock | None:
     """Return the lock of a spec, None where there is none."""
     # the module that reads locks also makes them and is slow to load, and most specs have none
-    beside = path.with_name(f"{path.stem}.lock.yaml")
+    beside = path.with_name(f"{path.stem}{LOCK_SUFFIX}")
     if not beside.exists():
         return None
     from ddspec.spec.lock import read_lock

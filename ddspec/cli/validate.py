@@ -1,4 +1,4 @@
-"""`ddspec validate`: say what is wrong with specs and plans, all at once."""
+"""`ddspec validate`: say what is wrong with specs, plans, locks and policies, all at once."""
 
 from __future__ import annotations
 
@@ -35,14 +35,15 @@ class Verdict:
     document: Path
     exit: Exit
     name: str | None = None
-    stages: int = 0
+    told: str = ""
+    """What it is, where it is valid."""
     problems: tuple[Diagnostic, ...] = ()
     notes: tuple[Diagnostic, ...] = ()
 
 
 def validate(
     documents: Annotated[
-        list[Path], typer.Argument(metavar="SPEC|PLAN...", help="Specs, or plan files.")
+        list[Path], typer.Argument(metavar="FILE...", help="Specs, plans, locks, policies.")
     ],
     plans: Annotated[
         bool,
@@ -53,7 +54,7 @@ def validate(
     ] = Format.TEXT,
     as_json: AsJson = False,
 ) -> Exit:
-    """Check specs and plans; tell all problems at once.
+    """Check specs, plan files, locks and policies; tell all problems at once.
 
     With `--json` the problems are data, and go to stdout.
     """
@@ -72,13 +73,33 @@ def _verdict(document: Path, *, plans: bool) -> Verdict:
     from ddspec.cli.inputs import open_document
 
     try:
+        if (told := _other(document)) is not None:
+            return Verdict(document, Exit.DONE, told=told)
         opened = open_document(document)
         if plans:
             _check_beside(document)
     except DdspecError as error:
         return Verdict(document, error.exit, problems=error.diagnostics)
     plan = opened.plan
-    return Verdict(document, Exit.DONE, plan.name, len(plan.stages), notes=opened.notes)
+    told = f"{len(plan.stages)} stages"
+    return Verdict(document, Exit.DONE, plan.name, told, notes=opened.notes)
+
+
+def _other(document: Path) -> str | None:
+    """Read a lock or a policy, and say what it is; None for what is another document."""
+    from ddspec.cli.inputs import LOCK_SUFFIX
+    from ddspec.spec.policy_file import POLICY_FILE
+
+    if document.name.endswith(LOCK_SUFFIX):
+        from ddspec.spec.lock import read_lock
+
+        return f"a lock of `{read_lock(document).kind}`"
+    if document.name == POLICY_FILE:
+        from ddspec.plan.policy import read_policy
+
+        count = len(read_policy(document).policy.rules)
+        return f"a policy of {count} rule{'' if count == 1 else 's'}"
+    return None
 
 
 def _check_beside(document: Path) -> None:
@@ -101,7 +122,7 @@ def _tell(verdicts: Sequence[Verdict]) -> None:
         for note in one.notes:
             say(f"note: {note}")
         if not one.problems:
-            show(f"{one.document}: valid, {one.stages} stages")
+            show(f"{one.document}: valid, {one.told}")
     if failed:
         problems = dict.fromkeys(problem for one in failed for problem in one.problems)
         raise DdspecError(problems, exit=max(one.exit for one in failed))

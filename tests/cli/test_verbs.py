@@ -358,3 +358,40 @@ def test_there_is_no_store_to_verify_before_the_first_run(shell: Shell) -> None:
     ended = shell("verify", "--store", "--home", str(shell.folder / "nowhere"))
 
     assert ended.code == Exit.UNABLE
+
+
+def test_all_that_lies_beside_specs_can_be_validated_with_them(shell: Shell) -> None:
+    images(shell.folder / "data" / "mine")
+    shell.monkeypatch.setenv("DDSPEC_PLACE", "mine")
+    shell.write("own.yaml", FOLDER)
+    shell.write(
+        "ddspec-policy.yaml", "format: ddspec.policy/1\nrules: [{kind: repeats, at_least: 1}]"
+    )
+    shell("lock", "own.yaml", "--data", "data")
+
+    ended = shell("validate", "own.yaml", "own.lock.yaml", "ddspec-policy.yaml")
+
+    assert (ended.code, ended.out.splitlines()[1:]) == (
+        Exit.DONE,
+        [
+            "own.lock.yaml: valid, a lock of `folder`",
+            "ddspec-policy.yaml: valid, a policy of 1 rule",
+        ],
+    )
+    shell.write(
+        "own.lock.yaml",
+        (shell.folder / "own.lock.yaml").read_text().replace("images: ", "images: 9"),
+    )
+    assert "this lock was edited" in shell("validate", "own.lock.yaml").err
+
+
+def test_a_lock_where_a_spec_is_expected_is_told_by_its_name(shell: Shell) -> None:
+    shell.write("own.lock.yaml", "format: ddspec.lock/1")
+
+    ended = shell("plan", "own.lock.yaml")
+
+    assert ended.code == Exit.INVALID
+    assert ended.err.splitlines() == [
+        "error: `own.lock.yaml` is a lock, and neither a spec nor a plan",
+        "  hint: name the spec beside it: `own.yaml`",
+    ]
