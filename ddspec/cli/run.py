@@ -66,6 +66,7 @@ def run(
     from ddspec.cli.report import headline, report_of_run
     from ddspec.cli.room import tell_tight_stages
     from ddspec.cli.standing import remember
+    from ddspec.cli.surroundings import with_images
     from ddspec.plan.abilities import require_parts
     from ddspec.run.measured_runs import counts_of
     from ddspec.store.store import open_store
@@ -86,10 +87,11 @@ def run(
     orders = replace(orders, counted=counts_of(plan))
     tell_tight_stages(plan, _missing(plan, existing_store(home)), orders, terms)
     store = open_store(home_of(home))
+    stages = with_images(plan, lambda: _missing(plan, store), data).stages
     say(headline(plan))
     say(f"plan {plan.digest[:12]} · {in_words(asked, orders, terms)} · {store.layout.home}")
     remember(store, plan, opened.settings(), time.time())
-    outcome = _run(plan, store, asked.executor, orders, terms, data)
+    outcome = _run(stages, store, asked.executor, orders, terms, data)
     report = report_of_run(plan, outcome, store)
     if outcome.detached:
         return outcome.exit  # the terminal is gone
@@ -130,18 +132,21 @@ def _locked(opened: Opened, document: Path, data: Path | None) -> Opened:
 
 
 def _run(
-    plan: Plan, store: Store, place: Place, orders: Orders, terms: Terms, data: Path | None
+    stages: Sequence[Stage],
+    store: Store,
+    place: Place,
+    orders: Orders,
+    terms: Terms,
+    data: Path | None,
 ) -> Outcome:
     from dataclasses import replace
 
     from ddspec.cli.output import say
-    from ddspec.cli.surroundings import with_images
     from ddspec.console.run_view import watch_run
     from ddspec.executors.registry import make_executor
     from ddspec.run.dispatch import run_plan, site_of
 
     site = replace(site_of(store), data=None if data is None else data.absolute())
-    stages = with_images(plan, lambda: _missing(plan, store), data).stages
     with watch_run(say) as sink:
         return run_plan(
             stages,

@@ -225,3 +225,13 @@ def test_a_forecast_is_shown_for_a_named_device(shell: Shell) -> None:
     assert "GPU-h" in out
     assert " * a6000: formula, 0 measured runs here · on 2 of them " in out
     assert shell("plan", "small.yaml", "--gpu", "a600").code == Exit.USAGE
+
+
+def test_a_run_that_was_refused_did_not_ask_for_anything(shell: Shell) -> None:
+    text = SPEC.replace("kind: digits", "kind: mnist")
+    shell.write("far.yaml", text)
+
+    refused = shell("run", "far.yaml")
+
+    assert "there is no data directory" in refused.err
+    assert "no run here has asked for it" in shell("plan", "far.yaml", "--why", "distill").out
