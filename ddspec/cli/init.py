@@ -29,7 +29,7 @@ def init(
     ],
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="By default NAME.yaml, in specs/."),
+        typer.Option("--output", "-o", metavar="FILE", help="By default specs/NAME.yaml."),
     ] = None,
     preset: Annotated[
         str, typer.Option("--preset", metavar="NAME", help="The method to start from.")
@@ -91,14 +91,16 @@ def _data_of(root: Path, data: Path | None) -> Path:
 
 
 def _target(output: Path | None, name: str) -> Path:
-    target = output or (SPECS if SPECS.is_dir() else Path()) / f"{name}.yaml"
+    """Return where to write: into `specs/`, for reviews and hooks look there."""
+    target = output or SPECS / f"{name}.yaml"
     if target.exists() or target.is_symlink():
         raise DdspecError(
             f"`{target}` exists, and is never replaced",
             exit=Exit.USAGE,
             hint="name another file with `-o FILE`",
         )
-    if not target.parent.is_dir():
+    made = target.parent == SPECS and not SPECS.exists()
+    if not made and not target.parent.is_dir():
         raise DdspecError(f"`{target.parent}` is not a folder", exit=Exit.UNABLE)
     return target
 
@@ -142,6 +144,8 @@ def _times(plan: Plan) -> str:
 
 
 def _write(target: Path, text: str) -> None:
+    if target.parent == SPECS:
+        SPECS.mkdir(exist_ok=True)
     with target.open("x", encoding="utf-8", newline="\n") as file:
         file.write(text)
     beside = target.with_name(SCHEMA_FILE)

@@ -233,6 +233,7 @@ def _annotated(error: DdspecError) -> Exit:
 def _next(overview: Overview, document: Path) -> Sequence[str]:
     """Return what a reader of the plan may do with it."""
     from ddspec.cli.inputs import PLAN_SUFFIX, is_plan_file
+    from ddspec.cli.surroundings import read_from_data
 
     views = ["--stages", f"--values ({len(overview.settings)})", "--schedule"]
     if not overview.plan.locked:
@@ -241,7 +242,8 @@ def _next(overview: Overview, document: Path) -> Sequence[str]:
     views += [f"--why {changed[-1]}"] if changed else []
     if not is_plan_file(document):
         views.append(f"-o {document.with_suffix('')}{PLAN_SUFFIX}")
-    return [*views, f"ddspec run {document}"]
+    data = " --data DIR" if read_from_data(overview.plan) else ""
+    return [*views, f"ddspec run {document}{data}"]
 
 
 def _check(document: Path, opened: Opened, file: Path, verdicts: Sequence[Verdict]) -> Exit:

@@ -51,6 +51,20 @@ def jobs_at_a_time(place: Place, threads: int) -> int:
     return 1 if place == "cuda" else max(1, _cores() // threads)
 
 
+def read_from_data(plan: Plan) -> dict[str, str]:
+    """Return the datasets that are read from the data directory, by name, with their titles.
+
+    The others come with libraries.
+    """
+    from ddspec.spec.facts import FACTS
+
+    return {
+        one.data.name: one.data.title
+        for one in plan.variants
+        if (known := FACTS.get(one.data.name)) is None or known.decoded is None
+    }
+
+
 def with_images(plan: Plan, missing: Callable[[], Sequence[Stage]], data: Path | None) -> Plan:
     """Return the plan with the places of its images filled in, where `missing` stages read them.
 
@@ -62,13 +76,9 @@ def with_images(plan: Plan, missing: Callable[[], Sequence[Stage]], data: Path |
     from ddspec.spec.facts import FACTS
     from ddspec.wire.work import PrepareWork
 
-    titles = {
-        one.data.name: one.data.title
-        for one in plan.variants
-        if (known := FACTS.get(one.data.name)) is None or known.decoded is None
-    }
+    titles = read_from_data(plan)
     if not titles:
-        return plan  # all of it comes with libraries
+        return plan
     works = [stage.work for stage in missing()]
     read = dict.fromkeys(work.source.name for work in works if isinstance(work, PrepareWork))
     names = [name for name in read if name in titles]

@@ -41,7 +41,7 @@ def test_a_folder_becomes_a_spec_that_plans_at_once(shell: Shell, draw: Draw) ->
     draw("photos/train/ant", "photos/train/bee", "photos/test/ant", "photos/test/bee", number=60)
 
     made = shell("init", "photos")
-    planned = shell("plan", "photos.yaml")
+    planned = shell("plan", "specs/photos.yaml")
 
     assert (made.code, planned.code) == (0, 0)
     assert "photos: 2 classes, 120 images to train on (60 in each)" in made.out
@@ -49,11 +49,11 @@ def test_a_folder_becomes_a_spec_that_plans_at_once(shell: Shell, draw: Draw) ->
     assert re.search(r"by formula \S+ \w on an a6000, \S+ \w on one CPU core\n", made.out)
     assert made.out.endswith(
         "next\n"
-        "  ddspec lock photos.yaml --data .\n"
-        "  ddspec plan photos.yaml\n"
-        "  ddspec run photos.yaml --data .\n"
+        "  ddspec lock specs/photos.yaml --data .\n"
+        "  ddspec plan specs/photos.yaml\n"
+        "  ddspec run specs/photos.yaml --data .\n"
     )
-    assert "wrote photos.yaml" in made.err
+    assert "wrote specs/photos.yaml" in made.err
 
 
 def test_what_a_folder_holds_decides_what_its_spec_says(shell: Shell, draw: Draw) -> None:
@@ -78,7 +78,7 @@ def test_classes_that_no_split_can_do_without_are_listed(shell: Shell, draw: Dra
 
     made = shell("init", "m")
 
-    dataset = load_spec(shell.folder / "m.yaml").experiment.dataset
+    dataset = load_spec(shell.folder / "specs" / "m.yaml").experiment.dataset
     assert dataset.classes == ("a b", "no")  # type: ignore[union-attr]  # a folder
     assert "note: a class without images in `test`: `x`" in made.out
 
@@ -88,7 +88,7 @@ def test_small_classes_get_whole_images(shell: Shell, draw: Draw) -> None:
 
     shell("init", "few")
 
-    experiment = load_spec(shell.folder / "few.yaml").experiment
+    experiment = load_spec(shell.folder / "specs" / "few.yaml").experiment
     assert experiment.budget.images_per_class == 1
     assert (experiment.parameterization.kind, experiment.init.kind) == ("pixels", "real")
 
@@ -102,13 +102,13 @@ def test_more_images_than_there_are_is_refused_and_nothing_written(
 
     assert ended.code == Exit.INVALID
     assert "DDS008" in ended.err
-    assert not (shell.folder / "few.yaml").exists()
+    assert not (shell.folder / "specs").exists()
 
 
 @pytest.mark.parametrize("kind", FACTS)
 def test_every_published_dataset_has_a_start(kind: str, shell: Shell) -> None:
     made = shell("init", kind, "--ipc", "1")
-    planned = shell("plan", f"{kind}-1.yaml")
+    planned = shell("plan", f"specs/{kind}-1.yaml")
 
     assert (made.code, planned.code) == (0, 0), made.err + planned.err
 
@@ -126,8 +126,6 @@ def test_what_is_offered_in_comments_is_right_too(source: str, shell: Shell) -> 
 
 
 def test_a_spec_names_the_schema_that_lies_beside_it(shell: Shell) -> None:
-    (shell.folder / "specs").mkdir()
-
     shell("init", "digits")
 
     text = (shell.folder / "specs" / "digits-10.yaml").read_text()
@@ -144,18 +142,19 @@ def test_a_starter_passes_its_schema(shell: Shell, draw: Draw) -> None:
     from ddspec.spec.nodes import compose
     from ddspec.spec.source import read_source
 
-    document = compose(read_source(shell.folder / "p.yaml")).root.value
+    document = compose(read_source(shell.folder / "specs" / "p.yaml")).root.value
     jsonschema.Draft202012Validator(schema_of(Kind.SPEC)).validate(document)
 
 
 def test_nothing_is_ever_replaced(shell: Shell) -> None:
-    (shell.folder / "digits-10.yaml").write_text("mine")
+    shell("init", "digits")
+    (shell.folder / "specs" / "digits-10.yaml").write_text("mine")
 
     ended = shell("init", "digits")
 
     assert ended.code == Exit.USAGE
     assert "never replaced" in ended.err
-    assert (shell.folder / "digits-10.yaml").read_text() == "mine"
+    assert (shell.folder / "specs" / "digits-10.yaml").read_text() == "mine"
 
 
 @pytest.mark.parametrize(
@@ -183,7 +182,7 @@ def test_names_that_could_do_harm_stay_text(shell: Shell, draw: Draw) -> None:
 
     assert made.code == 0, made.err
     assert "\x1b" not in made.out + made.err
-    [path] = [path for path in shell.folder.glob("*.yaml") if path.name != "small.yaml"]
+    [path] = (shell.folder / "specs").glob("*.yaml")
     dataset = load_spec(path).experiment.dataset
     assert dataset.path == folder.name  # type: ignore[union-attr]  # a folder
     assert dataset.classes == ("- a: {b", "null")  # type: ignore[union-attr]
@@ -196,4 +195,4 @@ def test_a_folder_elsewhere_is_named_from_its_parent(
 
     made = shell("init", str(tmp_path / "far" / "off" / "pics"))
 
-    assert "ddspec lock pics.yaml --data far/off" in made.out
+    assert "ddspec lock specs/pics.yaml --data far/off" in made.out

@@ -395,3 +395,14 @@ def test_a_lock_where_a_spec_is_expected_is_told_by_its_name(shell: Shell) -> No
         "error: `own.lock.yaml` is a lock, and neither a spec nor a plan",
         "  hint: name the spec beside it: `own.yaml`",
     ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "more"), [("digits", ""), ("mnist", " --data DIR")], ids=["of a library", "files"]
+)
+def test_the_next_step_says_when_a_run_reads_data(kind: str, more: str, shell: Shell) -> None:
+    spec = shell.write("x.yaml", SPEC.replace("kind: digits", f"kind: {kind}"))
+
+    shown = " ".join(shell("plan", spec).out.split())
+
+    assert shown.endswith(f"ddspec run {spec}{more}")
