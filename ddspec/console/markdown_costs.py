@@ -91,4 +91,4 @@ def _middle(cost: Cost | None, *, timed: bool) -> float | None:
         return None
     if not timed:
         return cost.flops
-    return None if cost.gpu_seconds is None else math.sqrt(math.prod(cost.gpu_seconds))
+    return None if cost.gpu_seconds is None else math.prod(map(math.sqrt, cost.gpu_seconds))

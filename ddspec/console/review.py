@@ -42,6 +42,7 @@ PlanFileState: TypeAlias = Literal["current", "stale", "missing", "unlocked"]
 Line = Annotated[str, Field(max_length=LINE), AfterValidator(_visible)]
 Number = Annotated[int, Field(ge=0, lt=2**63)]
 Bytes = Annotated[int, Field(ge=0, lt=2**83)]
+Seconds = Annotated[float, Field(ge=0)]
 Hex = Annotated[str, Field(pattern=r"^[0-9a-f]{7,64}$")]
 Rows = Field(max_length=MAX_ROWS)
 
@@ -78,7 +79,7 @@ class Revision(_Model):
 class Cost(_Model):
     """What one plan takes; None where it is not known."""
 
-    gpu_seconds: tuple[float, float] | None = None
+    gpu_seconds: tuple[Seconds, Seconds] | None = None
     flops: Bytes | None = None
     memory_bytes: Bytes | None = None
     disk_bytes: Bytes | None = None

@@ -280,6 +280,52 @@ def test_runs_for_anything_else_are_left_alone(left: Path, github: tuple[FakeGit
     assert not fake.requests
 
 
+def test_a_fork_that_is_gone_has_no_pull_request(
+    left: Path, github: tuple[FakeGitHub, str]
+) -> None:
+    fake, address = github
+
+    ended = speak(left, address, head_repository=None)
+
+    assert ended.returncode == 0, ended.stderr
+    assert "nothing to do" in ended.stdout
+    assert not fake.requests
+
+
+def test_comments_of_accounts_that_are_gone_are_passed_over(
+    left: Path, github: tuple[FakeGitHub, str]
+) -> None:
+    fake, address = github
+    fake.pulls.append(pull())
+    fake.comments.append({"id": 0, "body": None, "user": None})
+
+    ended = speak(left, address)
+
+    assert ended.returncode == 0, ended.stderr
+    assert len(fake.comments) == 2
+
+
+def test_no_name_in_what_is_refused_gives_the_workflow_a_command(left: Path) -> None:
+    key = "##[set-output name=a]b"
+    (left / "out" / "review.json").write_text(json.dumps({key: 1}))
+
+    ended = speak(left, "http://127.0.0.1:9")
+
+    assert ended.returncode == 3
+    assert "no review" in ended.stderr
+    assert key not in ended.stderr
+
+
+def test_what_the_planner_says_on_the_side_gives_the_workflow_no_command(repo: Repo) -> None:
+    ended = review(repo, GPU="##[set-output name=written]true")
+
+    stop, resume = ended.stdout.splitlines()
+    assert ended.returncode == 2
+    assert stop.startswith("::stop-commands::")
+    assert resume == f"::{stop.removeprefix('::stop-commands::')}::"
+    assert len(resume) == len("::::") + 32
+
+
 def test_invalid_specs_fail_the_job_and_are_reviewed(repo: Repo, tmp_path: Path) -> None:
     repo.commit(specs__x_yaml=SPEC.replace("outer_loops", "outer_lops"))
     files = {"GITHUB_OUTPUT": tmp_path / "output", "GITHUB_STEP_SUMMARY": tmp_path / "summary"}

@@ -355,10 +355,19 @@ REFUSED = {
     "an unknown category": tampered(category="harmless"),
     "a number as text": tampered(groups="1"),
     "a number that is none": tampered(costs={"before": {"flops": float("nan")}}),
+    "a time below none": tampered(costs={"before": {"gpu_seconds": [-1.0, 1.0]}}),
     "too many rows": tampered(values=[{"path": "", "value": "", "origin": ""}] * (MAX_ROWS + 1)),
     "a plan that is no digest": tampered(plan_before="main"),
     "too many bytes": " " * (MAX_BYTES + 1),
 }
+
+
+def test_times_that_nobody_lives_to_see_are_shown(tmp_path: Path) -> None:
+    cost = {"gpu_seconds": [1e308, 1e308], "flops": 2**83 - 1}
+    file = tmp_path / "review.json"
+    file.write_text(tampered(costs={"before": cost, "after": cost}))
+
+    assert len(review_markdown(read_review(file))) < LIMIT
 
 
 @pytest.mark.parametrize("text", REFUSED.values(), ids=REFUSED)

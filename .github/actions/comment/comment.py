@@ -61,13 +61,16 @@ def rendered(review: str, commit: str, address: str) -> str:
     command = ["ddspec", "comment", review, "--head", commit, "--repository", address]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        sys.stderr.write(done.stderr)
+        # a runner takes `##[` for a command wherever it stands
+        sys.stderr.write(done.stderr.replace("##[", "## ["))
         raise SystemExit(done.returncode)
     return done.stdout.strip()
 
 
 def pull_requests(api: Api, run: Mapping[str, Any], commit: str) -> Iterator[int]:
     """Yield the numbers of open pull requests of the branch that the event names."""
+    if run["head_repository"] is None:  # the fork was deleted meanwhile
+        return
     head = f"{run['head_repository']['owner']['login']}:{run['head_branch']}"
     query = urllib.parse.urlencode({"state": "open", "head": head, "per_page": 100})
     for one in api.call("GET", f"pulls?{query}"):
@@ -80,8 +83,9 @@ def say(api: Api, number: int, body: str, author: str) -> str:
     for page in range(1, PAGES + 1):
         found = api.call("GET", f"issues/{number}/comments?per_page=100&page={page}")
         for one in found:
-            if one["user"]["login"] == author and one["body"].startswith(MARK):
-                if one["body"].strip() == body:
+            writer, text = (one["user"] or {}).get("login"), one["body"] or ""
+            if writer == author and text.startswith(MARK):
+                if text.strip() == body:
                     return "the comment is as it should be"
                 api.call("PATCH", f"issues/comments/{int(one['id'])}", {"body": body})
                 return "updated the comment"
