@@ -111,8 +111,9 @@ def _nothing(pattern: str, what: str, known: Sequence[str]) -> DdspecError:
     from ddspec.visible import visible
 
     close = get_close_matches(pattern, known, n=1)
+    listing = "--stages" if what == "stage" else "--values"
     return DdspecError(
         f"there is no {what} `{visible(pattern[:80])}`",
         exit=Exit.USAGE,
-        hint=f"did you mean `{close[0]}`?" if close else "",
+        hint=f"did you mean `{close[0]}`?" if close else f"`{listing}` lists them",
     )

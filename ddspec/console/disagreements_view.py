@@ -46,8 +46,7 @@ def disagreement_lines(
 
 
 def _row(one: Disagreement, settings: Mapping[str, Said]) -> _Row:
-    said = settings.get(one.setting)
-    now = one.why if said is None else value_words(said.value)
+    now = _now(one, settings)
     place = where_of(one.place)
     if one.overridden is not None:
         place = place if one.overridden.place is None else where_of(one.overridden.place)
@@ -60,6 +59,14 @@ def _row(one: Disagreement, settings: Mapping[str, Said]) -> _Row:
     else:
         by, taken, other, left = "ours", now, "paper", one.paper
     return _Row(_short(one.setting), by, _line(taken), other, _line(left), place.rpartition("/")[2])
+
+
+def _now(one: Disagreement, settings: Mapping[str, Said]) -> str:
+    """Return the value of a setting; of a section its name or kind, or that it is another one."""
+    for name in (one.setting, f"{one.setting}.name", f"{one.setting}.kind"):
+        if name in settings:
+            return value_words(settings[name].value)
+    return one.why if one.overridden is None else "otherwise"
 
 
 def _aligned(rows: Sequence[_Row], width: int) -> Iterator[str]:

@@ -235,3 +235,24 @@ def test_a_run_that_was_refused_did_not_ask_for_anything(shell: Shell) -> None:
 
     assert "there is no data directory" in refused.err
     assert "no run here has asked for it" in shell("plan", "far.yaml", "--why", "distill").out
+
+
+def test_a_protocol_of_ones_own_is_what_a_disagreement_says_is_taken(shell: Shell) -> None:
+    shell.write(
+        "x.yaml",
+        "name: x\npreset: acc_dd\ndataset: {kind: cifar10}\nbudget: {images_per_class: 10}\n"
+        "evaluate: {protocol: {name: quick, steps: 20, batch: 10}}\n",
+    )
+
+    out = shell("plan", "x.yaml").out
+
+    (row,) = (line for line in out.splitlines() if line.startswith("   evaluate.protocol "))
+    assert row.split()[:3] == ["evaluate.protocol", "spec", "quick"]
+
+
+def test_a_name_that_nothing_has_is_told_with_where_names_are_listed(shell: Shell) -> None:
+    stage = shell("plan", "small.yaml", "--why", "zzz")
+    setting = shell("plan", "small.yaml", "--values", "zzz")
+
+    assert (stage.code, "`--stages` lists them" in stage.err) == (Exit.USAGE, True)
+    assert (setting.code, "`--values` lists them" in setting.err) == (Exit.USAGE, True)
