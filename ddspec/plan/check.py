@@ -37,6 +37,10 @@ FEWEST_DRAWS = 10
 """Random sets spread by several points over draws; fewer of them make a poor baseline."""
 MOST_STAGES = 10_000
 """More would make a plan file of more than 2 MB, which nobody reviews."""
+MOST_OF_A_MATRIX = 100_000
+"""Stages of all variants, shared ones counted in each: more take minutes and gigabytes to plan."""
+MOST_ROWS_OF_A_MATRIX = 20_000_000
+"""Outer loops of all distillations that differ: the schedule of each is drawn and hashed."""
 SMALLEST_IMAGENET_CROP = 64
 """A random resized crop of half the area leaves smaller images next to nothing."""
 DIGITS = frozenset({"digits", "mnist"})

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from ddspec.canon import Digest, Json
 from ddspec.errors import DdspecError, Diagnostic, Exit
-from ddspec.plan.check import check, findings
+from ddspec.plan.check import MOST_OF_A_MATRIX, MOST_ROWS_OF_A_MATRIX, check, findings
 from ddspec.plan.data import data_facts
 from ddspec.plan.findings import Finding, Places, located, nowhere
 from ddspec.plan.ir import DataFacts, Plan, Variant
 from ddspec.plan.lower import lower, lowered
-from ddspec.plan.stages import Shared
+from ddspec.plan.stages import Shared, Stages
 from ddspec.plan.variants import Lowered, united
 from ddspec.presets.protocols import PROTOCOLS
 from ddspec.spec.dataset import BuiltinDatasetSpec
@@ -99,6 +99,8 @@ class _Matrix:
         self.errors: dict[Diagnostic, None] = {}
         self.notes: dict[Diagnostic, None] = {}
         self.presets: dict[str, Digest] = {}
+        self.stages = self.rows = 0
+        self.drawn: set[Digest] = set()
         self.found: set[Finding] = set()
         """What rules found in variants before: it is told once."""
 
@@ -131,7 +133,24 @@ class _Matrix:
             variant = self._checked(one.name, one.settings, made)
             if variant is not None:
                 stages = lowered(variant.experiment, variant.protocol, variant.data, self.shared)
+                self._admit(stages, variant.experiment.loops.outer_loops)
                 yield Lowered(variant, stages)
+
+    def _admit(self, made: Stages, loops: int) -> None:
+        """Count the stages of a variant; refuse a matrix as soon as it has too many."""
+        self.stages += len(made.by_label)
+        own = {one for label, one in made.identities.items() if label.startswith("distill")}
+        self.rows += 0 if own <= self.drawn else loops
+        self.drawn |= own
+        if self.stages > MOST_OF_A_MATRIX:
+            self._refuse(f"the variants have more than {MOST_OF_A_MATRIX:,} stages together")
+        if self.rows > MOST_ROWS_OF_A_MATRIX:
+            most = f"{MOST_ROWS_OF_A_MATRIX:,}"
+            self._refuse(f"the variants distil for more than {most} outer loops together")
+
+    def _refuse(self, message: str) -> NoReturn:
+        problem = Diagnostic(message, self.loaded.place("matrix"), "split the matrix")
+        raise DdspecError([problem], exit=Exit.INVALID)
 
     def _checked(self, name: str, settings: Mapping[str, Json], made: Loaded) -> Variant | None:
         """Return a variant, None where it violates a rule."""
