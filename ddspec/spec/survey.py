@@ -75,6 +75,7 @@ def survey(root: Path) -> Survey:
         train, test = _splits(root)
         classes = _counted(root / train)
         tested = {} if test is None else _counted(root / test)
+        _require_text([str(root.absolute()), *classes, *tested])
         images = {name: number for name, number in classes.items() if number}
         if not images:
             raise _none(root)
@@ -104,6 +105,17 @@ def _splits(root: Path) -> tuple[str, str | None]:
         return ".", None
     found = {name.lower(): name for name in names}
     return train, next((found[name] for name in TEST_NAMES if name in found), None)
+
+
+def _require_text(names: Sequence[str]) -> None:
+    """Refuse names that no spec can hold: Python has surrogates for bytes that are not UTF-8."""
+    for name in names:
+        if any("\ud800" <= char <= "\udfff" for char in name):
+            raise DdspecError(
+                f"the name of `{visible(name)}` is not UTF-8",
+                exit=Exit.UNABLE,
+                hint="rename it: a spec names its folders",
+            )
 
 
 def _counted(split: Path) -> dict[str, int]:

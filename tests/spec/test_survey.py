@@ -103,3 +103,15 @@ def test_what_is_no_folder_of_images_is_refused(what: str, tmp_path: Path) -> No
         survey(root)
 
     assert caught.value.exit is Exit.UNABLE
+
+
+@pytest.mark.parametrize("at", ["x\udcff/train/a", "train/x\udcff"], ids=["root", "class"])
+def test_names_that_no_text_can_hold_are_refused(at: str, tmp_path: Path, draw: Draw) -> None:
+    draw(at)
+    root = tmp_path / at.partition("/train")[0] if at.startswith("x") else tmp_path
+
+    with pytest.raises(DdspecError, match="is not UTF-8") as caught:
+        survey(root)
+
+    assert caught.value.exit is Exit.UNABLE
+    assert str(caught.value).encode()
