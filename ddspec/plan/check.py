@@ -30,6 +30,7 @@ from ddspec.spec.method import (
     RecordedPoolSpec,
 )
 from ddspec.spec.network import network_name
+from ddspec.visible import visible
 
 Rule: TypeAlias = "Callable[[Experiment, DataFacts], Iterator[Finding]]"
 
@@ -114,13 +115,8 @@ def _augmentation(policy: AugmentationSpec, path: Path, data: DataFacts) -> Iter
 
 def _splits(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
     dataset = experiment.dataset
-    if experiment.evaluate.on == "validation" and not dataset.validation:
-        yield error(
-            13,
-            ("evaluate", "on"),
-            "evaluation on `validation`, but nothing is held out",
-            "set `dataset.validation`, for example to 0.1",
-        )
+    if experiment.evaluate.on == "validation":
+        yield from _validation(dataset.validation, data)
     if isinstance(dataset, FolderDatasetSpec) and (dataset.test is None) != bool(dataset.holdout):
         message = (
             "no test split: `test` is null and `holdout` is 0"
@@ -130,6 +126,18 @@ def _splits(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
         yield error(17, ("dataset", "holdout" if dataset.holdout else "test"), message)
     if data.smallest_class == 0:
         yield error(19, ("dataset", "validation"), "a class is left without a training image")
+    if len(data.classes) == 1:
+        message = f"`{visible(data.classes[0])}` is the only class, there is nothing to tell apart"
+        yield error(45, ("dataset", "classes"), message)
+
+
+def _validation(share: float, data: DataFacts) -> Iterator[Finding]:
+    if not share:
+        message = "evaluation on `validation`, but nothing is held out"
+        yield error(13, ("evaluate", "on"), message, "set `dataset.validation`, for example to 0.1")
+    elif data.validation == 0:
+        message = f"evaluation on `validation`, but {share:g} of each class is no whole image"
+        yield error(13, ("evaluate", "on"), message, "set a larger `dataset.validation`")
 
 
 def _budget(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
@@ -235,7 +243,7 @@ RULES: tuple[Rule, ...] = (
     _baselines,
     _expectations,
 )
-"""Numbers are never used again: DDS001 to DDS044 are taken."""
+"""Numbers are never used again: DDS001 to DDS045 are taken."""
 
 
 def _finder(rule: Rule) -> Callable[[Experiment, DataFacts], tuple[Finding, ...]]:

@@ -58,7 +58,8 @@ DATA_RULES: tuple[Rule, ...] = (
         13,
         "Evaluation on images that nobody held out",
         "error",
-        says="`evaluate.on: validation`, and `dataset.validation` is 0.",
+        says="`evaluate.on: validation`, and `dataset.validation` is 0, or so little of each class "
+        "that it is no whole image.",
         why="Settings are chosen on validation images, so that the test split stays untouched; "
         "there must be some.",
         mend="Hold out a part of the training split, for example 0.1 of each class.",
@@ -85,8 +86,8 @@ DATA_RULES: tuple[Rule, ...] = (
         why="Nothing can be distilled for it.",
         mend="Take it from `dataset.classes`, or add its images and lock again.",
         wrong="dataset: {kind: folder, path: photos, size: 32, classes: [ant, bee]}",
-        right="dataset: {kind: folder, path: photos, size: 32, classes: [ant]}",
-        images={"ant": 40},
+        right="dataset: {kind: folder, path: photos, size: 32, classes: [ant, cat]}",
+        images={"ant": 40, "cat": 40},
     ),
     Rule(
         23,
@@ -97,5 +98,17 @@ DATA_RULES: tuple[Rule, ...] = (
         mend="Write the `operations` out without `flip`.",
         wrong="augmentation:\n  training: {kind: dsa}",
         right="augmentation:\n  training: {kind: dsa, operations: [crop, cutout, scale, rotate]}",
+    ),
+    Rule(
+        45,
+        "Only one class",
+        "error",
+        says="The dataset has one class.",
+        why="Every network that is trained on one class is right about all of it at once: nothing "
+        "is learned, and no accuracy means anything.",
+        mend="Add a class to tell it from; folders of other images than its own will do.",
+        wrong="dataset: {kind: folder, path: photos, size: 32, classes: [ant]}",
+        right="dataset: {kind: folder, path: photos, size: 32, classes: [ant, bee]}",
+        images={"ant": 40, "bee": 40},
     ),
 )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -260,3 +261,14 @@ evaluate: {protocol: dsaa, on: validation}
         ("DDS013", 11),
     ]
     assert "did you mean `dsa`?" in str(caught.value)
+
+
+def test_a_share_that_holds_no_whole_image_out_is_nothing_to_choose_on(small: Experiments) -> None:
+    experiment = small(dataset={**FOLDER, "validation": 0.1}, evaluate__on="validation")
+    facts = data_facts(experiment.dataset)
+
+    few = check(experiment, replace(facts, classes=("ant", "bee"), train=8, validation=0), place)
+
+    assert [one.message for one in few.errors if one.code == "DDS013"] == [
+        "evaluation on `validation`, but 0.1 of each class is no whole image"
+    ]
