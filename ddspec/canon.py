@@ -21,9 +21,7 @@ def canonical(value: Json) -> bytes:
     written as that integer, so that `1` and `1.0` mean the same. NaN and infinities raise
     `ValueError`: they have no place in what is hashed.
     """
-    return json.dumps(
-        _plain(value), ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")
-    ).encode()
+    return _ENCODER.encode(_plain(value)).encode()
 
 
 def assembled(parts: Mapping[str, bytes]) -> bytes:
@@ -40,6 +38,11 @@ def digest_of(form: bytes) -> Digest:
     """Return the SHA-256 of a canonical form, in hexadecimal."""
     return hashlib.sha256(form).hexdigest()
 
+
+_ENCODER = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")
+)
+"""Made once: `json.dumps` makes one for each value, and a large plan has thousands."""
 
 _KEY = lru_cache(maxsize=2**10)(canonical)
 """Names of fields, of which there are few."""

@@ -7,7 +7,9 @@ what they need; the modules of this package import nothing heavier than typer at
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+import os
+import sys
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import typer
@@ -50,6 +52,9 @@ VERBS: dict[str, Callable[..., Exit]] = {
 }
 """In the order of `--help`: the product first."""
 
+GROUPS: dict[str, typer.Typer] = {"data": data, "image": image}
+"""Verbs of verbs, listed after the others."""
+
 EPILOG = (
     "Exit codes: 0 done, 1 a stage failed, 2 usage, 3 invalid spec or plan, 4 something changed, "
     "5 refused, 6 environment not able, 130 interrupted."
@@ -62,12 +67,19 @@ GC_THRESHOLD = 50_000
 def main() -> int:
     """Run the command line on `sys.argv` and exit with the code of the verb."""
     gc.set_threshold(GC_THRESHOLD)
+    # A plugin would look into every spec, and finding that there is none takes a while too.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     open_streams()
-    _app()(prog_name="ddspec")
+    _app(sys.argv[1:])(prog_name="ddspec")
     return Exit.DONE
 
 
-def _app() -> typer.Typer:
+def _app(arguments: Sequence[str]) -> typer.Typer:
+    """Return the application with the verb that the arguments begin with, otherwise with all.
+
+    Typer looks into the parameters of all verbs that it is given, which is slow.
+    """
+    asked = arguments[0] if arguments else ""
     app = typer.Typer(
         help="Dataset distillation as a reviewed plan: plan it, run it, compare it.",
         epilog=EPILOG,
@@ -77,10 +89,13 @@ def _app() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     app.callback()(_root)
+    every = asked not in {*VERBS, *GROUPS}
     for name, verb in VERBS.items():
-        app.command(name)(bounded(verb))
-    app.add_typer(data, name="data")
-    app.add_typer(image, name="image")
+        if every or name == asked:
+            app.command(name)(bounded(verb))
+    for name, group in GROUPS.items():
+        if every or name == asked:
+            app.add_typer(group, name=name)
     return app
 
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import errno
 import functools
 import os
-import platform
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import ParamSpec
@@ -112,6 +110,9 @@ def _silence_stdout() -> None:
 
 
 def _report(error: Exception) -> str:
+    import platform
+    import tempfile
+
     from ddspec import __version__
     from ddspec.console.errors_view import render_bug
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from fake_cli import SPEC, Shell
 
+from ddspec.cli.app import GROUPS, VERBS
 from ddspec.errors import Exit
 from ddspec.run.outcome import Outcome
 
@@ -26,6 +27,30 @@ def images(root: Path) -> None:
             folder.mkdir(parents=True)
             for number in range(4):
                 (folder / f"{number}.png").write_bytes(f"{split}{name}{number}".encode())
+
+
+# --- help -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("verb", [*VERBS, *GROUPS])
+def test_help_of_a_verb_begins_as_the_list_of_all_verbs_describes_it(
+    verb: str, shell: Shell
+) -> None:
+    listed = shell("--help").out
+    told = shell(verb, "--help").out
+
+    [row] = [line for line in listed.splitlines() if line.startswith(f"  {verb} ")]
+    summary = row.removeprefix(f"  {verb} ").strip().removesuffix("...")
+    assert f"Usage: ddspec {verb} [OPTIONS]" in told
+    assert summary in " ".join(told.split())
+
+
+@pytest.mark.parametrize("verb", ["pln", "imagee"])
+def test_a_mistyped_verb_is_answered_with_one_of_all(verb: str, shell: Shell) -> None:
+    ended = shell(verb)
+
+    assert ended.code == Exit.USAGE
+    assert {"pln": "plan", "imagee": "image"}[verb] in ended.err
 
 
 # --- run ------------------------------------------------------------------------------------------

@@ -123,6 +123,19 @@ def test_hostile_text_is_refused_where_it_is_hostile(text: str, message: str) ->
 
 
 @pytest.mark.parametrize(
+    "character",
+    [*"\0\x08\x0b\x0c\x0e\x1f\x7f\x84\x86\x9f\u2028\u2029\ud800\udfff\ufeff\ufffe\uffff"],
+    ids=lambda character: f"{ord(character):04x}",
+)
+def test_what_yaml_refuses_is_found_among_what_it_allows(character: str) -> None:
+    allowed = "\t\x20~\x85\xa0é\u2027\u202a\ud7ff\ue000\ufefe\uff00\ufffd\U00010000\U0010ffff"
+
+    found = refusal(f"# {allowed}\r\na: {character}\n")
+
+    assert f"x.yaml:2:4: character U+{ord(character):04X} is not" in found
+
+
+@pytest.mark.parametrize(
     ("line", "message"),
     [
         pytest.param("title: !!str x", "tags are not allowed in a spec", id="tag"),
