@@ -125,6 +125,10 @@ def _composed(source: Source) -> Document:
     """Parse a file that a spec named: its lines are shown once it parsed as one of ours."""
     document = compose(source)
     keys = set(document.root.keys)
+    if source.private and keys and not keys & set(KEYS):
+        # nothing of it is quoted, for it may be anybody's
+        problem = source.problem("this is no part of a spec: none of its keys is one of those", 0)
+        raise DdspecError([problem], exit=Exit.INVALID)
     if source.private and keys and keys <= set(KEYS):
         return compose(replace(source, private=False))
     return document

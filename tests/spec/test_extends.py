@@ -278,6 +278,17 @@ def test_files_of_git_itself_are_not_extended(repository: Path, path: str) -> No
     assert "secret" not in found
 
 
+@pytest.mark.usefixtures("repository")
+def test_nothing_is_quoted_from_a_file_that_has_no_key_of_ours() -> None:
+    write({"keys.yaml": "secret: 99999999999999999999999\nsecret: 1\n5551234: x\n"})
+    write({"x.yaml": CHILD.replace("base", "keys")})
+
+    found = refusal("x.yaml")
+
+    assert "keys.yaml:1:1: this is no part of a spec" in found
+    assert not any(word in found for word in ("secret", "999", "5551234"))
+
+
 def test_a_pipe_is_not_waited_for(repository: Path) -> None:
     os.mkfifo(repository / "pipe.yaml")
     write({"child.yaml": "extends: pipe.yaml\nname: c\n"})
