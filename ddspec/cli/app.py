@@ -6,7 +6,6 @@ what they need; the modules of this package import nothing heavier than typer at
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -60,13 +59,9 @@ EPILOG = (
     "5 refused, 6 environment not able, 130 interrupted."
 )
 
-# A command is short and makes few cycles; collecting at every 700 objects costs a tenth of it.
-GC_THRESHOLD = 50_000
-
 
 def main() -> int:
     """Run the command line on `sys.argv` and exit with the code of the verb."""
-    gc.set_threshold(GC_THRESHOLD)
     # A plugin would look into every spec, and finding that there is none takes a while too.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     open_streams()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import sys
 from dataclasses import dataclass
@@ -92,12 +91,9 @@ class Shell:
     def __call__(self, *arguments: str) -> Ended:
         self.monkeypatch.setattr(sys, "argv", ["ddspec", *arguments])
         self.capture.readouterr()
-        threshold = gc.get_threshold()
         try:
             main()
         except SystemExit as ended:
             code = ended.code
-        finally:
-            gc.set_threshold(*threshold)
         assert isinstance(code, int)
         return Ended(code, *self.capture.readouterr())
