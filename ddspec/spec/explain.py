@@ -185,7 +185,7 @@ class _Explainer:
                 return self._unknown_tag()
             case "value_error":
                 error = self.detail.get("ctx", {}).get("error", self.detail["msg"])
-                return Diagnostic(str(error), self.document.place(*self.at.path))
+                return Diagnostic(str(error), self._blamed_place())
             case _:
                 return self._unfit()
 
@@ -210,6 +210,18 @@ class _Explainer:
         node = self.document.find(*section)
         only_ours = node is not None and node.source.ours and not self.document.source.ours
         return self.document.place(*(("preset", "name") if only_ours else section))
+
+    def _blamed_place(self) -> Place:
+        """Return where a section is that does not hold together.
+
+        In one of a preset's it is what a person says otherwise, if anything.
+        """
+        node = self.document.find(*self.at.path)
+        if node is not None and node.source.ours and isinstance(node.value, dict):
+            for key, child in node.children.items():
+                if not child.source.ours:
+                    return self.document.place(*self.at.path, key)
+        return self.document.place(*self.at.path)
 
     def _unknown_tag(self) -> Diagnostic:
         tag = self._tag()

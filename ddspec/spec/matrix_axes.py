@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
@@ -117,11 +117,14 @@ class Reader:
         paths = [
             (one.path, one.key) for axis in axes if axis.path for one in axis.choices[0].settings
         ]
-        for axis in axes:
-            if not axis.path:
-                inner = {one.path: one.key for choice in axis.choices for one in choice.settings}
-                paths += inner.items()
-        self._check_nested(paths)
+        inner = {
+            one.path: one.key
+            for axis in axes
+            if not axis.path
+            for choice in axis.choices
+            for one in choice.settings
+        }
+        self._check_nested([*paths, *inner.items()], inner)
 
     def worded(self, axes: Sequence[Axis]) -> list[Axis]:
         """Return the axes with a word for each choice."""
@@ -145,15 +148,22 @@ class Reader:
             hint = "at most 63 lower-case letters, digits, `-` and `_`"
             self.refuse(f"`{shown}` cannot be the name of a variant", span, hint)
 
-    def _check_nested(self, paths: Sequence[tuple[Path, Span]]) -> None:
+    def _check_nested(
+        self, paths: Sequence[tuple[Path, Span]], variants: Container[Path] = ()
+    ) -> None:
+        """Refuse settings of which one lies within the other; `variants` are those of names."""
         seen: dict[Path, Span] = {}
         for path, span in sorted(paths):
             around = next((path[:n] for n in range(1, len(path) + 1) if path[:n] in seen), None)
             if around is not None:
                 line = self.source.place(*seen[around]).line
                 inside = "is set by" if around == path else "lies within"
-                message = f"`{visible(dotted(path))}` {inside} another axis, on line {line}"
-                self.refuse(message, span, "write them as one axis, or as `variants`")
+                other, hint = "another axis", "write them as one axis, or as `variants`"
+                if around != path and around in variants and path in variants:
+                    section = visible(dotted(around))
+                    other, hint = f"`{section}`", f"write all variants without `{section}:`, dotted"
+                message = f"`{visible(dotted(path))}` {inside} {other}, on line {line}"
+                self.refuse(message, span, hint)
             seen.setdefault(path, span)
 
     def _check_unlike(self, values: Sequence[Node]) -> None:

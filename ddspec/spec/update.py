@@ -69,7 +69,10 @@ class LoopsSpec(SpecModel):
     def _inside(self) -> Self:
         late = [n for n in self.snapshots if n >= self.outer_loops]
         if late:
-            raise ValueError(f"snapshots must lie before outer_loops: {late[0]} does not")
+            raise ValueError(
+                f"snapshots must lie before outer_loops, which is {self.outer_loops}: "
+                f"{late[0]} does not; `snapshots: []` has none"
+            )
         if list(self.snapshots) != sorted(set(self.snapshots)):
             raise ValueError("snapshots must increase")
         return self

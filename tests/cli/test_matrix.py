@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from fake_cli import SPEC, Shell
 
+from ddspec.errors import Exit
+
 MATRIX = SPEC + "matrix: {loops.outer_loops: [2, 3], budget.images_per_class: [1, 2]}\n"
 NAMES = [f"ipc-{budget}-outer_loops-{count}" for budget in (1, 2) for count in (2, 3)]
 SHARED_EVALUATIONS = 6
@@ -187,3 +189,19 @@ def test_a_plan_is_shown_for_some_variants(matrix: Shell) -> None:
 
     assert f"distill@{NAMES[0]}" in out
     assert NAMES[2] not in out
+
+
+def test_what_a_variant_breaks_of_its_preset_is_told_at_the_variant(shell: Shell) -> None:
+    shell.write(
+        "x.yaml",
+        "name: x\npreset: acc_dd\ndataset: {kind: cifar10}\nbudget: {images_per_class: 10}\n"
+        "matrix:\n  variants:\n    fast: {loops.outer_loops: 50}\n    slow: {loops.outer_loops: 300}\n",
+    )
+
+    ended = shell("validate", "x.yaml")
+
+    assert ended.code == Exit.INVALID
+    assert ended.err.splitlines()[0] == (
+        "error: x.yaml:7:31: snapshots must lie before outer_loops, which is 50: 100 does not; "
+        "`snapshots: []` has none"
+    )

@@ -175,6 +175,11 @@ def test_the_order_of_keys_changes_nothing(shuffled: list[str]) -> None:
             id="an axis within an axis",
         ),
         pytest.param(
+            "variants:\n  x: {a: {b: 1}}\n  y: {a.b: 2}\n",
+            ["3:7: `a.b` lies within `a`, on line 2"],
+            id="a variant that sets a section, and one that sets a part of it",
+        ),
+        pytest.param(
             "a.b: [1]\nvariants: {x: {a.b: 2}}\n",
             ["2:16: `a.b` is set by another axis, on line 1"],
             id="an axis twice",

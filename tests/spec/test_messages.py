@@ -255,7 +255,7 @@ x.yaml:3:40: only variables `${DDSPEC_NAME}` may be used in a location
             "  outer_loops: 2",
             "  outer_loops: 2\n  snapshots: [2]",
             """\
-x.yaml:16:1: snapshots must lie before outer_loops: 2 does not
+x.yaml:16:1: snapshots must lie before outer_loops, which is 2: 2 does not; `snapshots: []` has none
   16 | loops:
      | ^^^^^""",
             id="late-snapshot",
