@@ -14,6 +14,7 @@ import pytest
 from fake_plans import PLANS, RUNNER, chain, diamond, key_of, wide
 from fake_scene import Scene
 
+from ddspec.engine.source import runners_digest
 from ddspec.errors import DdspecError, Exit
 from ddspec.host import ProcessId, this_process
 from ddspec.run.dispatch import run_plan
@@ -382,7 +383,7 @@ def test_the_journal_knows_every_attempt(scene: Scene) -> None:
 
     entries = scene.store.journal.entries(key_of(chain()[0]))
     assert [(entry.outcome, entry.exit) for entry in entries] == [("again", 75), ("published", 0)]
-    assert entries[-1].engine == {"fake": "1"}
+    assert entries[-1].engine == {"fake": "1", "source": runners_digest()}
 
 
 @pytest.mark.slow  # 401 stages with several durable writes each
