@@ -62,11 +62,17 @@ def _row(one: Disagreement, settings: Mapping[str, Said]) -> _Row:
 
 
 def _now(one: Disagreement, settings: Mapping[str, Said]) -> str:
-    """Return the value of a setting; of a section its name or kind, or that it is another one."""
-    for name in (one.setting, f"{one.setting}.name", f"{one.setting}.kind"):
+    """Return the value of a setting; of a section its name, or all that it says."""
+    for name in (one.setting, f"{one.setting}.name"):
         if name in settings:
             return value_words(settings[name].value)
-    return one.why if one.overridden is None else "otherwise"
+    section = f"{one.setting}."
+    parts = {
+        path.removeprefix(section): said.value
+        for path, said in settings.items()
+        if path.startswith(section)
+    }
+    return value_words(parts) if parts else one.why
 
 
 def _aligned(rows: Sequence[_Row], width: int) -> Iterator[str]:

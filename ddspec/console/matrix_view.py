@@ -54,10 +54,13 @@ def _parts(section: str, experiment: Experiment) -> tuple[object, ...]:
 
 
 def _values(axis: Json) -> str:
-    values = [value_words(value) for value in axis] if isinstance(axis, list) else []
+    listed = axis if isinstance(axis, list) else []
+    values = [value_words(value) for value in listed]
+    # a section has commas of its own
+    between = " · " if any(isinstance(value, dict) for value in listed) else ", "
     if len(values) <= VALUES_SHOWN:
-        return ", ".join(values)
-    first = ", ".join(values[: VALUES_SHOWN // 2])
+        return between.join(values)
+    first = between.join(values[: VALUES_SHOWN // 2])
     return f"{first}, … {values[-1]} ({len(values):,} values)"
 
 

@@ -195,7 +195,8 @@ def test_what_a_variant_breaks_of_its_preset_is_told_at_the_variant(shell: Shell
     shell.write(
         "x.yaml",
         "name: x\npreset: acc_dd\ndataset: {kind: cifar10}\nbudget: {images_per_class: 10}\n"
-        "matrix:\n  variants:\n    fast: {loops.outer_loops: 50}\n    slow: {loops.outer_loops: 300}\n",
+        "matrix:\n  variants:\n    fast: {loops.outer_loops: 50}\n"
+        "    slow: {loops.outer_loops: 300}\n",
     )
 
     ended = shell("validate", "x.yaml")
@@ -205,3 +206,16 @@ def test_what_a_variant_breaks_of_its_preset_is_told_at_the_variant(shell: Shell
         "error: x.yaml:7:31: snapshots must lie before outer_loops, which is 50: 100 does not; "
         "`snapshots: []` has none"
     )
+
+
+def test_values_that_are_sections_are_told_apart(shell: Shell) -> None:
+    shell.write(
+        "x.yaml",
+        "name: x\npreset: acc_dd\ndataset: {kind: cifar10}\nbudget: {images_per_class: 10}\n"
+        "matrix:\n  perturbation.coefficient:\n    - {law: fixed, value: 1}\n"
+        "    - {law: uniform_signed, low: 0.01, high: 0.02}\n",
+    )
+
+    out = shell("plan", "x.yaml").out
+
+    assert "  law fixed, value 1 · high 0.02, law uniform_signed, low 0.01\n" in out

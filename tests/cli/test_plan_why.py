@@ -237,17 +237,26 @@ def test_a_run_that_was_refused_did_not_ask_for_anything(shell: Shell) -> None:
     assert "no run here has asked for it" in shell("plan", "far.yaml", "--why", "distill").out
 
 
-def test_a_protocol_of_ones_own_is_what_a_disagreement_says_is_taken(shell: Shell) -> None:
-    shell.write(
-        "x.yaml",
-        "name: x\npreset: acc_dd\ndataset: {kind: cifar10}\nbudget: {images_per_class: 10}\n"
-        "evaluate: {protocol: {name: quick, steps: 20, batch: 10}}\n",
-    )
+@pytest.mark.parametrize(
+    ("text", "row"),
+    [
+        ("evaluate: {protocol: {name: quick, steps: 20}}", "evaluate.protocol      spec  quick "),
+        (
+            "perturbation: {coefficient: {law: fixed, value: 1}}",
+            "perturbation…coeffici… spec  law fixed, value 1 ",
+        ),
+    ],
+    ids=["a section with a name", "a section without"],
+)
+def test_a_section_of_ones_own_is_what_a_disagreement_says_is_taken(
+    text: str, row: str, shell: Shell
+) -> None:
+    base = "name: x\npreset: acc_dd\ndataset: {kind: cifar10}\nbudget: {images_per_class: 10}\n"
+    shell.write("x.yaml", base + text)
 
     out = shell("plan", "x.yaml").out
 
-    (row,) = (line for line in out.splitlines() if line.startswith("   evaluate.protocol "))
-    assert row.split()[:3] == ["evaluate.protocol", "spec", "quick"]
+    assert f"\n   {row}" in out
 
 
 def test_a_name_that_nothing_has_is_told_with_where_names_are_listed(shell: Shell) -> None:
