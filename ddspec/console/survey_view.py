@@ -16,7 +16,7 @@ def found_lines(found: Survey) -> tuple[str, ...]:
     """Return the classes, counts, sizes and channels of a folder, a line each."""
     total = sum(found.images.values())
     lines = [
-        f"{len(found.images)} classes, {_images(total)} to train on ({_balance(found)})",
+        f"{len(found.images):,} classes, {_images(total)} to train on ({_balance(found)})",
         _tested(found),
         f"short sides {_sides(found)}; {GREY[found.channels]}{_looked(found, total)}",
     ]

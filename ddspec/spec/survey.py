@@ -184,5 +184,22 @@ def _none(root: Path) -> DdspecError:
     return DdspecError(
         f"`{visible(str(root))}` holds no images in class folders",
         exit=Exit.UNABLE,
-        hint="one folder a class, right inside it or inside its `train` (and `test`) folder",
+        hint=_instead(root),
     )
+
+
+def _instead(root: Path) -> str:
+    """Return what to do: images may lie a folder too high, or one too deep."""
+    loose = len(image_files(root))
+    if loose:
+        images = f"{loose:,} image{' lies' if loose == 1 else 's lie'}"
+        return f"{images} right inside it: put those of each class into a folder of its own"
+    for name in class_folders(root):
+        if _holds_classes(root / name):
+            return f"`{visible(str(root / name))}` does: name that folder"
+    return "one folder a class, right inside it or inside its `train` (and `test`) folder"
+
+
+def _holds_classes(folder: Path) -> bool:
+    split = folder / _splits(folder)[0]
+    return any(image_files(split / name) for name in class_folders(split))

@@ -105,6 +105,25 @@ def test_what_is_no_folder_of_images_is_refused(what: str, tmp_path: Path) -> No
     assert caught.value.exit is Exit.UNABLE
 
 
+@pytest.mark.parametrize(
+    ("at", "hint"),
+    [
+        ("unpacked/train/ant", "unpacked` does: name that folder"),
+        ("unpacked/ant", "unpacked` does: name that folder"),
+        (".", "2 images lie right inside it: put those of each class into a folder of its own"),
+        ("train", "one folder a class, right inside it or inside its `train` (and `test`) folder"),
+    ],
+    ids=["a split too deep", "a class too deep", "no class", "no class in a split"],
+)
+def test_images_at_another_depth_are_found(at: str, hint: str, tmp_path: Path, draw: Draw) -> None:
+    draw(at, 2)
+
+    with pytest.raises(DdspecError) as caught:
+        survey(tmp_path)
+
+    assert caught.value.diagnostics[0].hint.endswith(hint)
+
+
 @pytest.mark.parametrize("at", ["x\udcff/train/a", "train/x\udcff"], ids=["root", "class"])
 def test_names_that_no_text_can_hold_are_refused(at: str, tmp_path: Path, draw: Draw) -> None:
     draw(at)
