@@ -12,7 +12,7 @@ from ddspec.cli.drift import drift_of
 from ddspec.cli.options import AsJson, Document, Home, Variants
 from ddspec.cli.plan_views import Asked
 from ddspec.cli.policy import PolicyFile, enforce, verdicts_on
-from ddspec.errors import DdspecError, Exit
+from ddspec.errors import DdspecError, Diagnostic, Exit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -143,13 +143,14 @@ def _overview(
     settings = opened.settings()
     said = {one.path: one for one in settings}
     why = Why(opened.plan, standing_of(store, opened.plan), said)
+    times, tight = _forecast(opened.plan, gpu, store)
     overview = Overview(
         opened.plan,
         why,
-        opened.notes,
+        (*opened.notes, *tight),
         over_variants(settings, opened.plan),
         disagreements=() if opened.loaded is None else opened.loaded.disagreements,
-        forecast=_forecast(opened.plan, gpu, store),
+        forecast=times,
         gpus=gpus,
         width=_width(),
     )
@@ -166,13 +167,16 @@ def _width() -> int:
     return min(WIDTH, max(NARROW, shutil.get_terminal_size().columns))
 
 
-def _forecast(plan: Plan, gpu: str | None, store: Store | None) -> Forecast | None:
-    """Return times on a device; without a name, on the one that stages were measured on, if any.
+def _forecast(
+    plan: Plan, gpu: str | None, store: Store | None
+) -> tuple[Forecast | None, tuple[Diagnostic, ...]]:
+    """Return times on a device, and notes on stages that hardly fit into its memory.
 
+    Without a name, on the device that stages were measured on, if any.
     Raises `DdspecError`: exit 2 for a device that is not known, exit 6 for one that is too small.
     """
     if gpu is None and store is None:
-        return None  # nothing was measured here
+        return None, ()  # nothing was measured here
     from ddspec.plan.devices import device
     from ddspec.plan.estimate import stage_costs
     from ddspec.plan.forecast import forecast
@@ -182,12 +186,11 @@ def _forecast(plan: Plan, gpu: str | None, store: Store | None) -> Forecast | No
     measured = measured_runs(store)
     where = usual_device(measured) if gpu is None else device(gpu)
     if where is None:
-        return None
+        return None, ()
     costs = stage_costs(plan)
-    room = room_on(where.name)
-    if gpu is not None and room is not None:
-        require_room(plan, room, costs=costs)
-    return forecast(plan, where, measured, costs)
+    room = None if gpu is None else room_on(where.name)
+    notes = () if room is None else require_room(plan, room, costs=costs)
+    return forecast(plan, where, measured, costs), notes
 
 
 def _show(overview: Overview, asked: Asked, store: Store | None, form: Format) -> None:

@@ -227,6 +227,19 @@ def test_a_forecast_is_shown_for_a_named_device(shell: Shell) -> None:
     assert shell("plan", "small.yaml", "--gpu", "a600").code == Exit.USAGE
 
 
+def test_a_stage_that_hardly_fits_a_device_is_noted(shell: Shell) -> None:
+    shell.write(
+        "tight.yaml",
+        "name: tight\npreset: acc_dd\ndataset: {kind: imagenet100}\n"
+        "budget: {images_per_class: 20}\nmatcher: {max_views: 130}\n",
+    )
+
+    told = shell("plan", "tight.yaml", "--gpu", "v100")
+
+    assert told.code == 0
+    assert "note       `distill` needs 20 GiB of memory, V100 16 GB has 16 GiB" in told.out
+
+
 def test_a_run_that_was_refused_did_not_ask_for_anything(shell: Shell) -> None:
     text = SPEC.replace("kind: digits", "kind: mnist")
     shell.write("far.yaml", text)
