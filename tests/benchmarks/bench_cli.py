@@ -86,7 +86,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path)
     parser.add_argument("spec", nargs="?", help="a spec of which all is in the store")
     chosen = parser.parse_args()
-    environ = dict(os.environ)
+    # as where it is installed: compiled modules are kept
+    environ = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
     if chosen.home:
         environ["DDSPEC_HOME"] = str(chosen.home.resolve())
     if chosen.data:
