@@ -124,13 +124,18 @@ def _steps(target: Path, place: Path | None, source: str) -> tuple[str, ...]:
 
 def _compiled(text: str, target: Path, found: Survey | None) -> Plan:
     """Compile what is about to be written, with the images that were found standing for a lock."""
+    from ddspec.cli.output import say
     from ddspec.plan.compile import compile_plan
     from ddspec.spec.load import load_text
     from ddspec.spec.suggest import stand_in
 
     lock = None if found is None else stand_in(found)
-    loaded = load_text(text, str(target), lock=lock)
-    return compile_plan(loaded.experiment, lock, loaded.place)
+    try:
+        loaded = load_text(text, str(target), lock=lock)
+        return compile_plan(loaded.experiment, lock, loaded.place)
+    except DdspecError:
+        say(f"{target} is not written, for it would not be valid")
+        raise
 
 
 def _times(plan: Plan) -> str:

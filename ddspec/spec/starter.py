@@ -10,6 +10,20 @@ from dataclasses import dataclass
 COLUMN = 32
 """Where comments begin beside settings."""
 
+SHORT = (
+    "loops: {outer_loops: 10, snapshots: []}",
+    "evaluate: {repeats: 2, baselines: {random: 2}}",
+)
+"""What makes a first try short with any preset."""
+SHORTER = (
+    "loops: {outer_loops: 10, inner_steps: 10, snapshots: []}",
+    "inner: {steps: 2}",
+    "evaluate:",
+    "  {repeats: 2, baselines: {random: 2, init: 0}, protocol: {name: short, steps: 200}}",
+)
+"""The same with those that match gradients of networks trained on real images: on CPUs too."""
+ON_REAL = frozenset({"acc_dd", "idc"})
+
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
 _WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off"})
 
@@ -55,8 +69,8 @@ def starter_text(starter: Starter, schema: str) -> str:
 def _overrides(starter: Starter) -> Iterator[str]:
     yield "# Any setting of the preset can be overridden; for a first, short try for example:"
     yield "#"
-    yield "# loops: {outer_loops: 10, snapshots: []}"
-    yield "# evaluate: {repeats: 5, baselines: {random: 10}}"
+    for line in SHORTER if starter.preset in ON_REAL else SHORT:
+        yield f"# {line}"
     yield "#"
     yield "# One plan for several budgets, which share their networks:"
     yield "#"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fake_cli import Shell
@@ -13,7 +14,8 @@ from PIL import Image
 from ddspec.cli.schema import Kind, schema_of
 from ddspec.errors import Exit
 from ddspec.spec.facts import FACTS
-from ddspec.spec.load import load_spec
+from ddspec.spec.load import METHODS, load_spec
+from ddspec.spec.presets import preset_names
 
 Draw = Callable[..., None]
 
@@ -32,9 +34,14 @@ def draw(shell: Shell) -> Draw:
     return drawn
 
 
+def work(plan: Any) -> int:
+    """Return the operations of all stages of a plan as JSON."""
+    return sum(stage["flops"] for stage in plan["stages"])
+
+
 def uncommented(text: str) -> str:
     """Return a starter with the settings that it offers in comments."""
-    return re.sub(r"^# (?=(loops|evaluate|matrix): )", "", text, flags=re.MULTILINE)
+    return re.sub(r"^# (?=(loops|inner|evaluate|matrix):|  \{)", "", text, flags=re.MULTILINE)
 
 
 def test_a_folder_becomes_a_spec_that_plans_at_once(shell: Shell, draw: Draw) -> None:
@@ -101,6 +108,7 @@ def test_more_images_than_there_are_is_refused_and_nothing_written(
     ended = shell("init", "few", "--ipc", "50")
 
     assert ended.code == Exit.INVALID
+    assert ended.err.startswith("specs/few.yaml is not written, for it would not be valid\nerror: ")
     assert "DDS008" in ended.err
     assert not (shell.folder / "specs").exists()
 
@@ -123,6 +131,19 @@ def test_what_is_offered_in_comments_is_right_too(source: str, shell: Shell) -> 
     assert "\nmatrix: " in path.read_text()
     ended = shell("plan", "x.yaml")
     assert ended.code == 0, ended.err
+
+
+@pytest.mark.parametrize("preset", preset_names(METHODS))
+def test_a_first_try_is_offered_for_every_preset(preset: str, shell: Shell) -> None:
+    shell("init", "cifar10", "--preset", preset, "-o", "x.yaml")
+    path = shell.folder / "x.yaml"
+    whole = shell("plan", "x.yaml", "--json").json
+    path.write_text(uncommented(path.read_text()).replace("\nmatrix:", "\n# matrix:"))
+
+    tried = shell("plan", "x.yaml", "--json")
+
+    assert tried.code == 0, tried.err
+    assert work(tried.json) < work(whole) / (100 if preset in ("acc_dd", "idc") else 1)
 
 
 def test_a_spec_names_the_schema_that_lies_beside_it(shell: Shell) -> None:
