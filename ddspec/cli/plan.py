@@ -245,6 +245,8 @@ def _next(overview: Overview, document: Path) -> Sequence[str]:
     views += [f"--why {changed[-1]}"] if changed else []
     if not is_plan_file(document):
         views.append(f"-o {document.with_suffix('')}{PLAN_SUFFIX}")
+    if overview.missing:
+        return views  # a run would be refused
     data = " --data DIR" if read_from_data(overview.plan) else ""
     return [*views, f"ddspec run {document}{data}"]
 

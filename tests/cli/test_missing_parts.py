@@ -48,3 +48,9 @@ def test_a_plan_shows_it(shell: Shell) -> None:
     spec = shell.write("queued.yaml", QUEUED)
 
     assert "pool `online` (distill)" in shell("plan", spec).out
+
+
+def test_a_plan_that_cannot_run_does_not_tell_to_run_it(shell: Shell) -> None:
+    spec = shell.write("queued.yaml", QUEUED)
+
+    assert f"ddspec run {spec}" not in shell("plan", spec).out
