@@ -12,6 +12,8 @@ from ddspec.console.review import Cost, Costs
 
 TO, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
 NONE = TO
+LEAST_HOURS = 0.01
+"""Less is told as less than that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,8 @@ def hours(seconds: tuple[float, float] | None) -> str:
     """
     if seconds is None:
         return "?"
+    if max(seconds) < LEAST_HOURS * 3600:
+        return f"<{LEAST_HOURS}"
     low, high = (_hours(one / 3600) for one in seconds)
     return low if low == high else f"{low}{TO}{high}"
 
@@ -75,7 +79,7 @@ def _hours(number: float) -> str:
         return f"{number:,.0f}"
     if number >= 0.95:
         return f"{number:.1f}"
-    return f"{number:.2g}"
+    return f"{number:.2g}" if number >= LEAST_HOURS else "0"
 
 
 def _change(costs: Costs, *, timed: bool) -> str:

@@ -30,6 +30,8 @@ from ddspec.spec.policy import (
 )
 
 HOUR_S = 3600.0
+LEAST_HOURS = 0.01
+"""Less is told as less than that."""
 NAMED = 3
 """Variants or stages that a message names."""
 NO_PRESET = "none"
@@ -119,14 +121,20 @@ def _hours(rule: GpuHoursRule, of: Subject) -> Found:
     low, high = total.low_s / HOUR_S, total.high_s / HOUR_S
     judged = low if rule.judged_by == "low" else high
     message = (
-        f"{_brief(low)}-{_brief(high)} GPU-hours on {name}, "
-        f"at most {_brief(rule.at_most)} by the {rule.judged_by} end"
+        f"{_span(low, high)} GPU-hours on {name}, "
+        f"at most {rule.at_most:,g} by the {rule.judged_by} end"
     )
     return Found(judged <= rule.at_most, message)
 
 
+def _span(low: float, high: float) -> str:
+    return f"<{LEAST_HOURS}" if high < LEAST_HOURS else f"{_brief(low)}-{_brief(high)}"
+
+
 def _brief(hours: float) -> str:
-    return f"{hours:,.0f}" if hours >= 10 else f"{hours:.2g}"
+    if hours >= 10:
+        return f"{hours:,.0f}"
+    return f"{hours:.2g}" if hours >= LEAST_HOURS else "0"
 
 
 def _memory(rule: MemoryRule, of: Subject) -> Found:

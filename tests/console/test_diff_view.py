@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,16 @@ a.yaml -> b.yaml: distillation changes, numbers stay comparable
  if before has run               -        120 FLOP
  memory / disk      1.00 KiB / 5 B  1.00 KiB / 4 B"""
     )
+
+
+def test_seconds_are_told_as_next_to_no_hours() -> None:
+    spans = Span(0.05, 100), Span(0.05, 20), None
+    taken = (replace(one, device_seconds=span) for one, span in zip(TAKEN, spans, strict=True))
+    cost = Effort(*taken, clock=Clock(device("a6000")))
+
+    text = render_diff(changed(loops__outer_loops=20), "a", "b", cost)
+
+    assert re.search(r"\n from scratch +0-0\.028 +<0\.01\n", text)
 
 
 def test_times_are_shown_on_the_device_they_are_asked_for() -> None:

@@ -280,3 +280,12 @@ def test_verdicts_do_not_depend_on_who_asks(policy: Policies, planned: Plans) ->
     first: tuple[Verdict, ...] = judge(planned(), rules)
 
     assert judge(planned(), rules) == first
+
+
+def test_seconds_are_told_as_next_to_no_hours(policy: Policies, planned: Plans) -> None:
+    plan = planned(loops={"outer_loops": 1, "inner_steps": 1}, evaluate__repeats=1)
+
+    (found,) = judge(plan, policy("kind: gpu_hours, at_most: 1e-6"))
+
+    assert found.message.startswith("0-0.0")
+    assert found.message.endswith("GPU-hours on a6000, at most 1e-06 by the high end")
