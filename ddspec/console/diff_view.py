@@ -118,6 +118,7 @@ def _plan_json(changed: PlanDiff, where: Callable[[str], str]) -> dict[str, Json
             "test_set": changed.comparable.test_set,
             "networks": changed.comparable.networks,
             "labels": changed.comparable.labels,
+            "budget": changed.comparable.budget,
         },
         "variants": {
             "added": list(changed.variants.added),

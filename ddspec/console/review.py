@@ -192,9 +192,9 @@ class Report(_Model):
     title: Line = ""
     category: Category = "cosmetic"
     moves: Category = "cosmetic"
-    comparable: Mapping[Literal["protocol", "test set", "label kind", "networks"], bool] = Field(
-        default_factory=dict
-    )
+    comparable: Mapping[
+        Literal["protocol", "test set", "label kind", "networks", "budget"], bool
+    ] = Field(default_factory=dict)
     plan_before: Hex | None = None
     plan_after: Hex | None = None
     plan_file: PlanFile | None = None

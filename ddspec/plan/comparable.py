@@ -19,9 +19,11 @@ class Comparable:
     """Some network judges in both."""
     labels: bool = True
     """Both sets have labels of one kind."""
+    budget: bool = True
+    """Both sets have as many images of each class: more of them are no better method."""
 
     def __bool__(self) -> bool:
-        return self.protocol and self.test_set and self.networks and self.labels
+        return all(self.facts.values())
 
     def __and__(self, other: Comparable) -> Comparable:
         """Return what both say holds."""
@@ -30,6 +32,7 @@ class Comparable:
             self.test_set and other.test_set,
             self.networks and other.networks,
             self.labels and other.labels,
+            self.budget and other.budget,
         )
 
     @property
@@ -40,6 +43,7 @@ class Comparable:
             "test set": self.test_set,
             "label kind": self.labels,
             "networks": self.networks,
+            "budget": self.budget,
         }
 
 
@@ -51,6 +55,7 @@ def comparable(before: Plan, after: Plan) -> Comparable:
         test_set=_test_set(before) == _test_set(after),
         networks=bool(_judges(before) & _judges(after)),
         labels=_labels(before) == _labels(after),
+        budget=before.experiment.budget == after.experiment.budget,
     )
 
 

@@ -32,7 +32,7 @@ EXPECTED: Mapping[str, Category] = {
     "dataset.path": "layout",
     "dataset.train": "layout",
     "dataset.validation": "data",
-    "budget": "distillation",
+    "budget": "protocol",
     "network": "protocol",
     "pool": "pool",
     "perturbation": "distillation",

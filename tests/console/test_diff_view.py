@@ -63,7 +63,7 @@ a.yaml -> b.yaml: distillation changes, numbers stay comparable
  added       evaluate/convnet2-w32/5..6
 
  schedule: first 20 of 40 rows unchanged
- unchanged: protocol, test set, label kind, networks
+ unchanged: protocol, test set, label kind, networks, budget
 
  work                       before           after
  from scratch             400 FLOP        300 FLOP

@@ -131,7 +131,7 @@ SHAPE = (
     r"\*\*\d+ stages:\*\* \d+ same · 5 edited · \d+ downstream · \d+ added\. "
     r"The 5 networks and the baselines are reused\.",
     r"Schedule: first 50 of 100 rows, unchanged\. "
-    r"Protocol, test set, label kind, networks: unchanged\.",
+    r"Protocol, test set, label kind, networks, budget: unchanged\.",
 )
 
 
