@@ -58,13 +58,14 @@ def test_a_folder_is_distilled_by_the_steps_that_are_printed(
     tmp_path: Path, pictures: Path
 ) -> None:
     printed = ddspec("init", pictures.name, at=tmp_path)
-    spec = tmp_path / "my-shapes.yaml"
+    spec = tmp_path / "specs" / "my-shapes.yaml"
     steps = [shlex.split(line) for line in printed.split("next\n")[1].splitlines()]
 
     spec.write_text(spec.read_text() + SHORT)
     outputs = {step[1]: ddspec(*step[1:], at=tmp_path) for step in steps}
-    ddspec("plan", spec.name, "-o", "my-shapes.plan.yaml", at=tmp_path)
-    again = ddspec("run", "my-shapes.plan.yaml", "--data", ".", at=tmp_path)
+    plan = "specs/my-shapes.plan.yaml"
+    ddspec("plan", "specs/my-shapes.yaml", "-o", plan, at=tmp_path)
+    again = ddspec("run", plan, "--data", ".", at=tmp_path)
 
     assert [step[:2] for step in steps] == [["ddspec", verb] for verb in ("lock", "plan", "run")]
     assert "my-shapes.lock.yaml: 56 images" in outputs["lock"]
