@@ -70,11 +70,13 @@ def write_schema(path: Path, made: dict[str, Any]) -> None:
     """Write a schema as JSON; refuses to replace what is not a regular file."""
     import json
 
+    from ddspec.disk import write_whole
+
     if path.is_symlink() or (path.exists() and not path.is_file()):
         raise DdspecError(f"`{path}` is not a regular file", exit=Exit.USAGE)
     if not path.parent.is_dir():
         raise DdspecError(f"`{path.parent}` is not a folder", exit=Exit.UNABLE)
-    path.write_text(json.dumps(made, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_whole(path, (json.dumps(made, ensure_ascii=False) + "\n").encode())
 
 
 def _names() -> dict[str, list[str]]:
