@@ -178,7 +178,8 @@ def _stages(changed: PlanDiff) -> list[str]:
     if not changed:
         return []
     counts = " · ".join(f"{n} {status}" for status, n in changed.counts.items())
-    rows = [(one.status, one.label, one.cause) for one in stage_groups(changed.changes)]
+    settings = [one.path for one in changed.settings]
+    rows = [(one.status, one.label, one.cause) for one in stage_groups(changed.changes, settings)]
     return [f" {len(changed.changes)} stages: {counts}", *columns(rows, left=3)]
 
 

@@ -187,12 +187,12 @@ def _counts(found: PlanDiff | None, plan: Plan, status: ReportStatus) -> dict[St
 def _stage_rows(found: PlanDiff | None, plan: Plan, status: ReportStatus) -> list[StageRow]:
     if found is None:
         only: Status = "added" if status == "new" else "removed"
-        moved = [Change(stage.label, only) for stage in plan]
+        moved, settings = [Change(stage.label, only) for stage in plan], []
     else:
-        moved = list(found.changes)
+        moved, settings = list(found.changes), [one.path for one in found.settings]
     return [
         StageRow(status=one.status, label=line(one.label), stages=one.stages, cause=line(one.cause))
-        for one in stage_groups(moved)
+        for one in stage_groups(moved, settings)
     ]
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from ddspec.plan.bearing import behind
 from ddspec.plan.diff import Change, Status
 from ddspec.plan.labels import folded, pattern
 
@@ -23,32 +24,42 @@ class StageGroup:
     cause: str
 
 
-def stage_groups(changes: Iterable[Change]) -> Iterator[StageGroup]:
+def stage_groups(changes: Iterable[Change], settings: Sequence[str]) -> Iterator[StageGroup]:
     """Yield one row for stages that changed alike, with the cause; same ones are left out.
 
-    Neighbours share a row, and so do the stages of all variants of a matrix.
+    Neighbours share a row, and so do the stages of all variants of a matrix. `settings` are the
+    paths of those that differ.
     """
-    moved = [change for change in changes if change.status != "same"]
-    plain = (change for change in moved if "@" not in change.label)
-    for (status, _, cause), run in groupby(plain, key=_likeness):
-        labels = [change.label for change in run]
+    moved = [(one, _likeness(one, settings)) for one in changes if one.status != "same"]
+    plain = (pair for pair in moved if "@" not in pair[0].label)
+    for (status, _, cause), run in groupby(plain, key=lambda pair: pair[1]):
+        labels = [change.label for change, _ in run]
         yield StageGroup(status, _folded(labels), len(labels), cause)
     alike: dict[tuple[Status, str, str], list[str]] = {}
-    for change in moved:
+    for change, likeness in moved:
         if "@" in change.label:
-            alike.setdefault(_likeness(change), []).append(change.label)
+            alike.setdefault(likeness, []).append(change.label)
     for (status, _, cause), labels in alike.items():
         yield StageGroup(status, _of_variants(labels), len(labels), cause)
 
 
-def _likeness(change: Change) -> tuple[Status, str, str]:
-    paths = [edit.path for edit in change.edits if edit.path != "schedule_digest"]
+def _likeness(change: Change, settings: Sequence[str]) -> tuple[Status, str, str]:
+    own = change.label.partition("@")[0]
+    paths = _causes(own.partition("/")[0], change, settings)
     cause = ", ".join(paths[:CAUSES_SHOWN])
     if change.status == "edited":
         cause = f"differs in {cause}" if paths else "has other inputs"
     if len(paths) > CAUSES_SHOWN:
         cause += f" and {len(paths) - CAUSES_SHOWN} more"
-    return change.status, pattern(change.label.partition("@")[0]), cause
+    return change.status, pattern(own), cause
+
+
+def _causes(kind: str, change: Change, settings: Sequence[str]) -> list[str]:
+    """Return the settings behind the fields that differ; a field that has none is named itself."""
+    fields = [edit.path for edit in change.edits if edit.path != "schedule_digest"]
+    return list(
+        dict.fromkeys(path for one in fields for path in behind(kind, one, settings) or (one,))
+    )
 
 
 def _folded(labels: list[str]) -> str:

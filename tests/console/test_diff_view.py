@@ -58,7 +58,7 @@ a.yaml -> b.yaml: distillation changes, numbers stay comparable
  evaluate.repeats   5       7      evaluation only, adds runs
 
  44 stages: 36 same · 1 edited · 5 downstream · 2 added
- edited      distill                     differs in stop
+ edited      distill                     differs in loops.outer_loops
  downstream  evaluate/convnet2-w32/0..4
  added       evaluate/convnet2-w32/5..6
 
