@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ddspec.console.results_view import StageLine, failure_block, file_block, stage_block
+from ddspec.console.results_view import StageLine, page
 from ddspec.run.scores import SETS, Score
 
 
@@ -24,15 +24,7 @@ def render_matrix(
     files: Mapping[str, str],
 ) -> str:
     """Return the final tables of a matrix: accuracies in percent with their standard deviation."""
-    stages = tuple(stages)
-    blocks = [
-        [title],
-        *_blocks(variants),
-        stage_block(stages),
-        failure_block(stages),
-        file_block(files),
-    ]
-    return "\n\n".join("\n".join(block) for block in blocks if block)
+    return page(title, _blocks(variants), tuple(stages), files)
 
 
 def _blocks(variants: Sequence[VariantScores]) -> list[list[str]]:

@@ -49,14 +49,17 @@ def render_results(
     Accuracies are printed in percent with their standard deviation, differences in points with
     their standard error.
     """
-    stages = tuple(stages)
-    blocks = [
-        [title],
-        *_accuracy_blocks(scores),
-        stage_block(stages),
-        failure_block(stages),
-        file_block(files),
-    ]
+    return page(title, _accuracy_blocks(scores), tuple(stages), files)
+
+
+def page(
+    title: str,
+    accuracies: Iterable[Sequence[str]],
+    stages: Sequence[StageLine],
+    files: Mapping[str, str],
+) -> str:
+    """Return blocks of accuracies between a title and what became of stages and files."""
+    blocks = [[title], *accuracies, stage_block(stages), failure_block(stages), file_block(files)]
     return "\n\n".join("\n".join(block) for block in blocks if block)
 
 

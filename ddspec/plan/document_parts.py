@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -93,17 +94,25 @@ class _Counts(BaseModel):
 
 def facts_of(source: SourceModel, counts: Mapping[str, Any]) -> DataFacts:
     """Return the facts that the works were made from."""
-    return DataFacts(
-        name=source.name,
-        content=source.content,
-        classes=source.classes,
-        size=source.size,
-        channels=source.channels,
-        holdout=source.holdout,
-        mean=source.mean,
-        std=source.std,
-        **_Counts.model_validate(counts).model_dump(),
-    )
+    return DataFacts(**_identity(source), **_Counts.model_validate(counts).model_dump())
+
+
+def identified(counts: DataFacts, source: SourceModel) -> DataFacts:
+    """Return what is known of a dataset by number, with what works say that it is."""
+    return replace(counts, **_identity(source))
+
+
+def _identity(source: SourceModel) -> dict[str, Any]:
+    return {
+        "name": source.name,
+        "content": source.content,
+        "classes": source.classes,
+        "size": source.size,
+        "channels": source.channels,
+        "holdout": source.holdout,
+        "mean": source.mean,
+        "std": source.std,
+    }
 
 
 def schedule_of(plan: Plan) -> dict[str, Json]:

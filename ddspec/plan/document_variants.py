@@ -10,7 +10,15 @@ from ddspec.canon import Json
 from ddspec.plan.admit import check_location, check_stage
 from ddspec.plan.deltas import applied
 from ddspec.plan.document_matrix import MOST_ROWS, SHORT, own_names, with_settings
-from ddspec.plan.document_parts import INPUTS, address, facts_of, in_full, presets_in, work_of
+from ddspec.plan.document_parts import (
+    INPUTS,
+    address,
+    facts_of,
+    identified,
+    in_full,
+    presets_in,
+    work_of,
+)
 from ddspec.plan.ir import DataFacts, Plan, Stage, Variant, own_label
 from ddspec.plan.keys import recomputed_keys
 from ddspec.plan.labels import unfolded
@@ -178,15 +186,4 @@ def _source(labels: tuple[str, ...], made: Mapping[str, Stage], variant: Variant
     source = next((work.source for work in works if isinstance(work, PrepareWork)), None)
     if source is None:
         raise ValueError(f"no stage prepares the data of `{variant.name}`")
-    counts = variant.data
-    return replace(
-        counts,
-        name=source.name,
-        content=source.content,
-        classes=source.classes,
-        size=source.size,
-        channels=source.channels,
-        holdout=source.holdout,
-        mean=source.mean,
-        std=source.std,
-    )
+    return identified(variant.data, source)
