@@ -39,5 +39,12 @@ class Network(Protocol):
         ...
 
     def predict(self, params: Params, buffers: Params, x: Tensor) -> Tensor:
-        """Return logits (N, K) in evaluation mode, by running statistics where there are any."""
+        """Return logits (N, K) in evaluation mode, by running statistics where there are any.
+
+        Differentiable twice in `params` and `x`, like `apply`.
+        """
+        ...
+
+    def features(self, params: Params, buffers: Params, x: Tensor) -> Tensor:
+        """Return what enters the last linear layer, (N, D), in evaluation mode."""
         ...

@@ -20,7 +20,6 @@ from ddspec_runners.nets.layers import (
     Statistics,
     affine,
     conv,
-    linear,
     norm_buffers,
     norm_parameters,
     normalise,
@@ -77,13 +76,13 @@ class ConvNet(LayeredNetwork):
             buffers |= norm_buffers(self.spec.norm, f"block{depth}.norm", self.spec.width)
         return buffers
 
-    def forward(self, params: Params, x: Tensor, statistics: Statistics) -> Tensor:
-        """Return logits (N, K) for images (N, C, H, W)."""
+    def embed(self, params: Params, x: Tensor, statistics: Statistics) -> Tensor:
+        """Return the last maps of images (N, C, H, W), all in one row each."""
         for depth in range(self.spec.depth):
             x = conv(f"block{depth}.conv", params, x, padding=self._padding(depth))
             x = normalise(self.spec.norm, f"block{depth}.norm", params, x, statistics)
             x = F.avg_pool2d(F.relu(x), 2)
-        return linear("classifier", params, x.flatten(1))
+        return x.flatten(1)
 
     def _padding(self, depth: int) -> int:
         return 3 if depth == 0 and self.channels == 1 and self.size == 28 else 1

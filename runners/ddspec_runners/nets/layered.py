@@ -7,11 +7,16 @@ from abc import ABC, abstractmethod
 from torch import Generator, Tensor
 
 from ddspec_runners.nets.base import Params
-from ddspec_runners.nets.layers import BATCH, Statistics
+from ddspec_runners.nets.layers import BATCH, Statistics, linear
 
 
 class LayeredNetwork(ABC):
-    """A `Network` made of one forward function and the statistics that it is given."""
+    """A `Network` made of one embedding, by the statistics that it is given, and a linear layer.
+
+    Of its parameters the linear layer's are the last two, `classifier.weight` and `.bias`. No
+    function depends on values of parameters but through tensors, so that `torch.func.vmap` over
+    stacked parameters and statistics (E, ...) computes an ensemble in one go.
+    """
 
     @abstractmethod
     def init(self, rng: Generator) -> dict[str, Tensor]:
@@ -22,18 +27,25 @@ class LayeredNetwork(ABC):
         """Return the initial running statistics; empty for networks without batch norm."""
 
     @abstractmethod
-    def forward(self, params: Params, x: Tensor, statistics: Statistics) -> Tensor:
-        """Return logits (N, K); `statistics.running` may be moved in place, nothing else."""
+    def embed(self, params: Params, x: Tensor, statistics: Statistics) -> Tensor:
+        """Return features (N, D); `statistics.running` may be moved in place, nothing else."""
 
     def apply(self, params: Params, x: Tensor) -> Tensor:
         """Return logits (N, K) by the statistics of the batch."""
-        return self.forward(params, x, BATCH)
+        return self._logits(params, x, BATCH)
 
     def train_step(self, params: Params, buffers: Params, x: Tensor) -> tuple[Tensor, Params]:
         """Return logits as `apply` does, and the running statistics moved by this batch."""
         moved = {name: buffer.clone() for name, buffer in buffers.items()}
-        return self.forward(params, x, Statistics(moved, training=True)), moved
+        return self._logits(params, x, Statistics(moved, training=True)), moved
 
     def predict(self, params: Params, buffers: Params, x: Tensor) -> Tensor:
         """Return logits (N, K) by running statistics where there are any."""
-        return self.forward(params, x, Statistics(buffers, training=False))
+        return self._logits(params, x, Statistics(buffers, training=False))
+
+    def features(self, params: Params, buffers: Params, x: Tensor) -> Tensor:
+        """Return what enters the classifier, (N, D), by running statistics where there are any."""
+        return self.embed(params, x, Statistics(buffers, training=False))
+
+    def _logits(self, params: Params, x: Tensor, statistics: Statistics) -> Tensor:
+        return linear("classifier", params, self.embed(params, x, statistics))

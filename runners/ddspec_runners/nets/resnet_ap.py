@@ -21,7 +21,6 @@ from ddspec_runners.nets.layers import (
     affine,
     conv,
     he_normal,
-    linear,
     norm_buffers,
     norm_parameters,
     normalise,
@@ -98,15 +97,15 @@ class ResNetAp(LayeredNetwork):
             buffers |= norm_buffers(self.spec.norm, layer.norm, layer.shape[0])
         return buffers
 
-    def forward(self, params: Params, x: Tensor, statistics: Statistics) -> Tensor:
-        """Return logits (N, K) for images (N, C, H, W)."""
+    def embed(self, params: Params, x: Tensor, statistics: Statistics) -> Tensor:
+        """Return the means of the last maps, (N, 512), of images (N, C, H, W)."""
         norm, stem = self.spec.norm, STEMS[self.spec.stem]
         x = conv("stem.conv", params, x, padding=stem.kernel // 2)
         x = F.relu(normalise(norm, "stem.norm", params, x, statistics))
         x = F.avg_pool2d(x, stem.pool) if stem.pool > 1 else x
         for stage in range(len(WIDTHS)):
             x = self._block(stage, params, x, statistics)
-        return linear("classifier", params, x.mean(dim=(2, 3)))
+        return x.mean(dim=(2, 3))
 
     def _block(self, stage: int, params: Params, x: Tensor, statistics: Statistics) -> Tensor:
         norm, name = self.spec.norm, f"stage{stage}"

@@ -77,6 +77,9 @@ class TorchvisionNetwork:
         self._batch = _modules(spec, channels, classes, "batch")
         self._tracking = _modules(spec, channels, classes, "tracking")
         self._running = _modules(spec, channels, classes, "running")
+        self._headless = _modules(spec, channels, classes, "running")
+        self._classifier = _last_linear(self._headless)
+        self._headless.set_submodule(self._classifier, nn.Identity())
 
     def init(self, rng: Generator) -> dict[str, Tensor]:
         """Draw parameters module by module; norms start at scale one and shift zero."""
@@ -113,6 +116,19 @@ class TorchvisionNetwork:
     def predict(self, params: Params, buffers: Params, x: Tensor) -> Tensor:
         """Return logits (N, K) by running statistics."""
         return _call(self._running, {**params, **buffers}, x)
+
+    def features(self, params: Params, buffers: Params, x: Tensor) -> Tensor:
+        """Return what enters the last linear layer, (N, D), by running statistics."""
+        body = {n: p for n, p in params.items() if n.rpartition(".")[0] != self._classifier}
+        return _call(self._headless, {**body, **buffers}, x)
+
+
+def _last_linear(modules: nn.Module) -> str:
+    """Return the name of the layer that puts out logits."""
+    linears: list[str] = [
+        name for name, one in modules.named_modules() if isinstance(one, nn.Linear)
+    ]
+    return linears[-1]
 
 
 def _call(modules: nn.Module, tensors: Params, x: Tensor) -> Tensor:

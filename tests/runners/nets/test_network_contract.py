@@ -99,6 +99,7 @@ def check_nothing_is_mutated(case: Case) -> None:
     network.apply(params, x)
     network.train_step(params, buffers, x)
     network.predict(params, buffers, x)
+    network.features(params, buffers, x)
 
     assert [t._version for t in given] == versions
     assert all(t.equal(copy) for t, copy in zip(given, copies, strict=True))
@@ -133,6 +134,16 @@ def check_a_prediction_does_not_depend_on_the_batch(case: Case) -> None:
     torch.testing.assert_close(together, alone, rtol=1e-11, atol=1e-11)
 
 
+def check_a_prediction_is_linear_in_the_features(case: Case) -> None:
+    network, params, buffers = start(case)
+    *_, weight, bias = params.values()
+    features = network.features(params, buffers, case.images())
+
+    assert features.shape == (2, weight.shape[1])
+    logits = F.linear(features, weight, bias)
+    assert logits.equal(network.predict(params, buffers, case.images()))
+
+
 def check_every_parameter_is_used(case: Case) -> None:
     network, params, buffers = start(case)
     leaves = {name: p.requires_grad_() for name, p in params.items()}
@@ -148,6 +159,20 @@ def check_every_parameter_is_used(case: Case) -> None:
 
 def check_the_gradient_of_a_gradient_agrees_with_finite_differences(case: Case) -> None:
     network, params, _ = start(case)
+    double_gradient_agrees(case, params, network.apply)
+
+
+def check_a_prediction_has_a_gradient_of_its_gradient(case: Case) -> None:
+    network, params, buffers = start(case)
+    _, moved = network.train_step(params, buffers, case.images(3))
+    # a step moves running statistics by a tenth: these are the batch's own, and signals stay large
+    own = {name: b + 10 * (moved[name] - b) for name, b in buffers.items()}
+    double_gradient_agrees(case, params, lambda p, x: network.predict(p, own, x))
+
+
+def double_gradient_agrees(
+    case: Case, params: dict[str, Tensor], forward: Callable[[dict[str, Tensor], Tensor], Tensor]
+) -> None:
     x, y = case.images(3), torch.tensor([0, 2, 1])
     along = torch.randn(x.shape, generator=generator("along"), dtype=x.dtype)
     weights = {
@@ -157,7 +182,7 @@ def check_the_gradient_of_a_gradient_agrees_with_finite_differences(case: Case) 
 
     def slope(x: Tensor) -> Tensor:
         """Return a weighted sum of the gradient in the parameters: what matching differentiates."""
-        grads = torch.func.grad(lambda p: F.cross_entropy(network.apply(p, x), y))(params)
+        grads = torch.func.grad(lambda p: F.cross_entropy(forward(p, x), y))(params)
         return torch.stack([(weights[n] * grads[n]).sum() for n in params]).sum()
 
     x.requires_grad_()
