@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ddspec.canon import Digest
 from ddspec.wire.schedule import Seed
+from ddspec_runners.data.whitening import Whitening
 from ddspec_runners.faults import BadData
 from ddspec_runners.functional.placement import channels, placed
 from ddspec_runners.rng import generator
@@ -56,6 +57,8 @@ class PreparedSplit:
     """int64 (N,), ascending, on the CPU."""
     held: Tensor | None = None
     """The same pixels in the memory of a device, where `resident` put them there."""
+    whitening: Whitening | None = None
+    """How networks see the images where they are whitened instead of normalised."""
 
     @classmethod
     def open(cls, folder: Path) -> Self:
@@ -113,7 +116,10 @@ class PreparedSplit:
         dtype: torch.dtype = torch.float32,
         device: torch.device | None = None,
     ) -> Tensor:
-        """Return normalised images (n, C, H, W): (byte / 255 - mean) / std in `dtype`."""
+        """Return normalised images (n, C, H, W): (byte / 255 - mean) / std in `dtype`.
+
+        A split that is `whitened` gives whitened ones instead.
+        """
         return self.normalise(self.pixels(indices, dtype=dtype, device=device))
 
     def pixels(
@@ -133,12 +139,18 @@ class PreparedSplit:
         return placed(chosen, device).to(dtype) / 255
 
     def normalise(self, pixels: Tensor) -> Tensor:
-        """Return pixel-space images (..., C, H, W) minus the mean, over the deviation."""
+        """Return pixel-space images (..., C, H, W) as networks see them, as `gather` does."""
+        if self.whitening is not None:
+            return self.whitening.apply(pixels)
         return (pixels - channels(self.mean, pixels)) / channels(self.std, pixels)
 
     def resident(self, device: torch.device) -> PreparedSplit:
         """Return the split with its bytes in the memory of `device`, for repeated gathers."""
         return replace(self, held=torch.from_numpy(self.images).to(device))
+
+    def whitened(self, whitening: Whitening) -> PreparedSplit:
+        """Return the split with images that are whitened whenever they are gathered."""
+        return replace(self, whitening=whitening)
 
 
 @dataclass(frozen=True, slots=True)
