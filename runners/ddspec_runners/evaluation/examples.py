@@ -19,10 +19,35 @@ RESIDENT_BYTES = 512 * 2**20
 """Real images up to this size are normalised once and kept; more are read batch by batch."""
 
 
+class Images(Protocol):
+    """Labelled real images as networks see them, in the order of a prepared split."""
+
+    def __len__(self) -> int: ...
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes in label order."""
+        ...
+
+    @property
+    def labels(self) -> Tensor:
+        """int64 (N,), on the CPU."""
+        ...
+
+    def gather(
+        self, indices: Tensor | slice, *, dtype: torch.dtype, device: torch.device | None
+    ) -> Tensor:
+        """Return images (n, C, H, W), normalised or whitened."""
+        ...
+
+
 class Examples(Protocol):
     """Normalised images with hard labels, in an order of their own."""
 
     def __len__(self) -> int: ...
+    @property
+    def size(self) -> int:
+        """Side of the images, in pixels."""
+        ...
 
     def batch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
         """Return images (b, C, H, W) and labels (b,) at `indices`, int64 on the CPU."""
@@ -41,6 +66,11 @@ class Resident:
     def __len__(self) -> int:
         return len(self.images)
 
+    @property
+    def size(self) -> int:
+        """Side of the images, in pixels."""
+        return self.images.shape[-1]
+
     def batch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
         """Return the images and labels at `indices`."""
         where = placed(indices, self.labels.device)
@@ -57,6 +87,11 @@ class Mapped:
 
     def __len__(self) -> int:
         return len(self.split)
+
+    @property
+    def size(self) -> int:
+        """Side of the images, in pixels."""
+        return self.split.card.size
 
     def batch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
         """Return the images and labels at `indices`."""

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ddspec_runners.data.prepared import PreparedSplit
+from ddspec_runners.evaluation.examples import Images
 from ddspec_runners.nets.base import Network, Params
 
 BATCH = 128
@@ -47,7 +47,7 @@ class Measurement:
 
 
 @torch.no_grad()
-def measure(network: Network, params: Params, buffers: Params, split: PreparedSplit) -> Measurement:
+def measure(network: Network, params: Params, buffers: Params, split: Images) -> Measurement:
     """Classify every image of `split`, not augmented, and count."""
     example = next(iter(params.values()))
     classes = len(split.classes)

@@ -10,18 +10,17 @@ from torch import Tensor
 
 from ddspec.spec.evaluate import ProtocolSpec
 from ddspec.wire.schedule import Seed
-from ddspec_runners.augment import cutmix
 from ddspec_runners.augment.base import Policy
+from ddspec_runners.augment.cutmix import Targets
 from ddspec_runners.data.prepared import Queue
-from ddspec_runners.evaluation.examples import Examples
+from ddspec_runners.evaluation.batches import BatchDraw, draw_batch, mixed, parts
+from ddspec_runners.evaluation.examples import Examples, Images
+from ddspec_runners.evaluation.measure import measure
+from ddspec_runners.evaluation.trainee import Best, Trainee
 from ddspec_runners.faults import BadJob
-from ddspec_runners.functional.params import cast, zeros
-from ddspec_runners.functional.sgd import (
-    learning_rate_at,
-    plain_sgd,
-    sgd_step_in_place,
-    steps_of,
-)
+from ddspec_runners.functional.course import Course
+from ddspec_runners.functional.optim import slots, step_in_place
+from ddspec_runners.functional.params import cast, copied, zeros
 from ddspec_runners.nets.base import Network, Params
 from ddspec_runners.rng import generator
 from ddspec_runners.site import Site
@@ -44,6 +43,20 @@ class Trained:
     """Loss of the batch at every `stride`-th step, (points,)."""
     stride: int
     steps: int
+    best: Best | None = None
+    """The network that was best on held-out images, where it was looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Looks at a network while it is trained: on which images, and how often, evenly spaced."""
+
+    split: Images
+    times: int
+
+    def due(self, done: int, steps: int) -> bool:
+        """Tell whether to look after `done` of `steps` steps; the last look is after the last."""
+        return steps * (-(-done * self.times // steps)) // self.times == done
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +69,7 @@ class Training:
     policy: Policy
     seed: Seed
     dtype: torch.dtype
+    watch: Watch | None = None
 
     @property
     def queue(self) -> Queue:
@@ -74,103 +88,121 @@ class Training:
             case _:
                 raise BadJob("an evaluation needs a number of epochs, or of steps, not both")
 
+    @property
+    def stride(self) -> int:
+        """Steps between two losses that are kept."""
+        return -(-self.steps // CURVE_POINTS)
+
+    @property
+    def course(self) -> Course:
+        """The learning rate of each step."""
+        protocol = self.protocol
+        return Course(
+            base=protocol.optimizer.learning_rate,
+            decay=protocol.decay,
+            steps=self.steps,
+            batches=self.queue.batches,
+            by_epoch=protocol.steps is None,
+        )
+
     def learning_rate(self, step: int) -> float:
-        """Return the rate at a step; by epochs, it changes between epochs only."""
-        base, decay = self.protocol.optimizer.learning_rate, steps_of(self.protocol.decay)
-        if self.protocol.steps is not None:
-            return learning_rate_at(step, self.protocol.steps, base, decay)
-        epoch, epochs = step // self.queue.batches, self.steps // self.queue.batches
-        return learning_rate_at(epoch, epochs, base, decay)
+        """Return the rate at a step; by epochs, its steps come between epochs only."""
+        return self.course.at(step)
 
-    def run(self, site: Site) -> Trained:
-        """Take all steps, from the checkpoint of `site` if it has one, and return the network.
+    def draw(self, t: int) -> BatchDraw:
+        """Draw batch t: of the queue under (*seed, "batches"), the rest from (*seed, "augment", t).
 
-        Parameters are drawn from (*seed, "network"), batch t is that of the queue under
-        (*seed, "batches"), and its augmentation and CutMix are drawn from (*seed, "augment", t).
-        Where it is killed makes no difference to the bits, for a fixed number of threads.
+        CutMix and mixup are drawn after augmentation, for the whole batch.
         """
-        steps = self.steps
-        loop = _Loop.start(self, -(-steps // CURVE_POINTS), site)
-        reported = time.monotonic()
-        for t in range(loop.done, steps):
-            loop.step(t)
-            if site.stopping() or t + 1 == steps or time.monotonic() - reported >= REPORT_S:
-                site.advance(t + 1, steps, "steps", state=loop.state, every_s=CHECKPOINT_S)
-                reported = time.monotonic()
-        return Trained(loop.params, loop.buffers, loop.curve, loop.stride, steps)
+        indices, seed = self.queue.indices(t), (*self.seed, "augment", t)
+        return draw_batch(self.protocol, self.policy, indices, self.examples.size, seed)
 
-
-@dataclass(slots=True)
-class _Loop:
-    """The tensors that a training loop owns and moves in place."""
-
-    training: Training
-    queue: Queue
-    stride: int
-    done: int
-    params: dict[str, Tensor]
-    momentum: dict[str, Tensor]
-    buffers: Params
-    curve: Tensor
-
-    @classmethod
-    def start(cls, training: Training, stride: int, site: Site) -> _Loop:
-        """Return the loop before its first step, or where the checkpoint left it."""
-        fresh = training.network.init(generator(*training.seed, "network"))
-        params = cast(fresh, dtype=training.dtype, device=site.device)
-        loop = cls(
-            training=training,
-            queue=training.queue,
-            stride=stride,
+    def fresh(self, device: torch.device) -> Trainee:
+        """Return the network before its first step, its parameters from (*seed, "network")."""
+        init = self.network.init(generator(*self.seed, "network"))
+        params = copied(cast(init, dtype=self.dtype, device=device))
+        buffers = _real_valued(self.network.buffers(), self.dtype, device)
+        return Trainee(
             done=0,
             params=params,
-            momentum=zeros(params),
-            buffers=_real_valued(training.network.buffers(), training.dtype, site.device),
-            curve=torch.zeros(-(-training.steps // stride), dtype=training.dtype),
+            memory=slots(self.protocol.optimizer, params),
+            buffers=buffers,
+            curve=torch.zeros(-(-self.steps // self.stride), dtype=self.dtype),
+            best=Best(copied(params), copied(buffers), -1.0, 0) if self.watch else None,
         )
-        resumed = site.resume()
-        if resumed:
-            loop.restore(*resumed, device=site.device)
-        return loop
 
-    def step(self, t: int) -> None:
-        """Take step t: batch, augmentation, CutMix, gradient of the mean loss, SGD."""
-        training = self.training
-        images, labels = training.examples.batch(self.queue.indices(t))
-        rng = generator(*training.seed, "augment", t)
-        n, size = len(images), images.shape[-1]
-        images = training.policy.apply(images, training.policy.draw(n, size, rng, shared=False))
-        mix = cutmix.draw(n, size, rng, training.protocol.cutmix)
-        images, targets = cutmix.apply(images, labels, mix)
-        leaves = {name: p.detach().requires_grad_() for name, p in self.params.items()}
-        logits, self.buffers = training.network.train_step(leaves, self.buffers, images)
+    def begin(self, site: Site) -> Trainee:
+        """Return the network before its next step, from the checkpoint of `site` if it has one."""
+        trainee = self.fresh(site.device)
+        if (saved := site.resume()) is not None:
+            trainee.restore(*saved, site.device)
+        return trainee
+
+    def run(self, site: Site) -> Trained:
+        """Take all steps that are left, and return the network.
+
+        Where it is killed makes no difference to the bits, for a fixed number of threads.
+        """
+        trainee, steps, course = self.begin(site), self.steps, self.course
+        reported = time.monotonic()
+        for t in range(trainee.done, steps):
+            self.step(trainee, t, course.at(t))
+            if site.stopping() or t + 1 == steps or time.monotonic() - reported >= REPORT_S:
+                site.advance(t + 1, steps, "steps", state=trainee.state, every_s=CHECKPOINT_S)
+                reported = time.monotonic()
+        return self.ended(trainee)
+
+    def step(self, trainee: Trainee, t: int, rate: float) -> None:
+        """Take step t: batch, augmentation, mixing, gradient of the mean loss, optimiser."""
+        loss, grads = self._slope(trainee, self.draw(t))
+        if t % self.stride == 0:
+            trainee.curve[t // self.stride] = loss
+        optimizer = self.protocol.optimizer
+        step_in_place(trainee.params, trainee.memory, grads, optimizer, rate, t)
+        self.look(trainee, t + 1)
+
+    def look(self, trainee: Trainee, done: int) -> None:
+        """Note that so many steps are done, and keep the network if it is the best so far."""
+        trainee.done = done
+        if self.watch is None or not self.watch.due(done, self.steps):
+            return
+        found = measure(self.network, trainee.params, trainee.buffers, self.watch.split)
+        if trainee.best is None or found.accuracy > trainee.best.accuracy:
+            params, buffers = copied(trainee.params), copied(trainee.buffers)
+            trainee.best = Best(params, buffers, found.accuracy, done)
+
+    def ended(self, trainee: Trainee) -> Trained:
+        """Return what came out."""
+        return Trained(
+            trainee.params, trainee.buffers, trainee.curve, self.stride, self.steps, trainee.best
+        )
+
+    def _slope(self, trainee: Trainee, draw: BatchDraw) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the mean loss of a batch and its gradient, and move the running statistics.
+
+        Of a batch in parts, the parts weigh what their images do.
+        """
+        images, labels = self.examples.batch(draw.indices)
+        images, targets = mixed(self.policy.apply(images, draw.augmentation), labels, draw.mix)
+        if self.protocol.accumulate is None:
+            return self._part(trainee, images, targets)
+        total = torch.zeros((), dtype=images.dtype, device=images.device)
+        sums = zeros(trainee.params)
+        for part, own in parts(images, targets, self.protocol.accumulate):
+            loss, grads = self._part(trainee, part, own)
+            share = len(part) / len(images)
+            total = total + share * loss
+            sums = {name: sums[name] + share * grad for name, grad in grads.items()}
+        return total, sums
+
+    def _part(
+        self, trainee: Trainee, images: Tensor, targets: Targets
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        leaves = {name: p.detach().requires_grad_() for name, p in trainee.params.items()}
+        logits, trainee.buffers = self.network.train_step(leaves, trainee.buffers, images)
         loss = targets.loss(logits)
         grads = torch.autograd.grad(loss, list(leaves.values()))
-        if t % self.stride == 0:
-            self.curve[t // self.stride] = loss.detach()
-        sgd_step_in_place(
-            self.params,
-            self.momentum,
-            dict(zip(leaves, grads, strict=True)),
-            plain_sgd(training.protocol.optimizer),
-            training.learning_rate(t),
-        )
-
-    def state(self) -> dict[str, Tensor]:
-        """Return everything that the next step depends on."""
-        groups = {"params": self.params, "momentum": self.momentum, "buffers": self.buffers}
-        named = {f"{g}/{name}": p for g, group in groups.items() for name, p in group.items()}
-        return named | {"curve": self.curve}
-
-    def restore(self, done: int, state: Params, *, device: torch.device) -> None:
-        """Go on after `done` steps."""
-        self.done = done
-        self.params, self.momentum = (
-            {name: state[f"{group}/{name}"].to(device) for name in self.params}
-            for group in ("params", "momentum")
-        )
-        self.buffers = {name: state[f"buffers/{name}"].to(device) for name in self.buffers}
-        self.curve = state["curve"]
+        return loss.detach(), dict(zip(leaves, grads, strict=True))
 
 
 def _real_valued(buffers: Params, dtype: torch.dtype, device: torch.device) -> dict[str, Tensor]:
