@@ -48,18 +48,31 @@ from ddspec.visible import visible
 EARLY = 10
 """Epochs up to which a network is called early-stage (Acc-DD, section 5)."""
 PARAMETERS = {"kernels": "conv kernels", "matrices": "matrices", "all": "all parameters"}
-DISTANCES = {"l1": "L1", "squared": "squared", "cosine": "cosine"}
-TITLES = {"resnet18": "ResNet-18", "efficientnet_b0": "EfficientNet-B0"}
+DISTANCES = {
+    "l1": "L1",
+    "squared": "squared",
+    "channel_mean": "channel-mean",
+    "cosine": "cosine",
+}
+TITLES = {
+    "resnet18": "ResNet-18",
+    "resnet50": "ResNet-50",
+    "resnet101": "ResNet-101",
+    "densenet121": "DenseNet-121",
+    "mobilenet_v2": "MobileNetV2",
+    "shufflenet_v2_x1_0": "ShuffleNetV2",
+    "efficientnet_b0": "EfficientNet-B0",
+}
 
 
 def network_words(network: NetworkSpec) -> str:
     """Return an architecture as papers call it: `ConvNet-3`, `ResNetAP-10`."""
     match network:
-        case ConvNetSpec(width=128, norm="instance"):
+        case ConvNetSpec(width=128, norm="instance", pooling=None, activation=None):
             return f"ConvNet-{network.depth}"
-        case ConvNetSpec(norm="instance"):
+        case ConvNetSpec(norm="instance", pooling=None, activation=None):
             return f"ConvNet-{network.depth} w{network.width}"
-        case ResNetApSpec(norm="instance", stem="large"):
+        case ResNetApSpec(norm="instance", stem="large", width=None):
             return f"ResNetAP-{network.depth}"
         case TorchvisionSpec():
             return TITLES.get(network.model, network.model)

@@ -15,14 +15,18 @@ class GradientMatcherSpec(SpecModel):
     """Match, class by class, the gradient of the loss on real and on synthetic images."""
 
     kind: Literal["gradient"]
-    distance: Literal["squared", "l1", "cosine"]
-    """`squared` and `l1` sum over elements (IDC); `cosine` sums 1 - cos over output rows (DC)."""
+    distance: Literal["squared", "l1", "channel_mean", "cosine"]
+    """`squared` and `l1` sum over elements (IDC), `channel_mean` absolute differences averaged
+    within each output row (IDC's `l1_mean`); `cosine` sums 1 - cos over output rows (DC)."""
     parameters: Literal["kernels", "matrices", "all"] = "kernels"
     """`kernels`: convolutions only (IDC); `matrices`: every tensor of 2 or more dimensions (DC)."""
     real_batch: Count = 64
     """Real images per class and step."""
     max_views: Count = 128
     """Synthetic images (after decoding) per class and step; a fresh random subset when more."""
+    batch_norm: Literal["batch", "frozen"] | None = None
+    """Statistics of batch norm while gradients are taken: those of each `batch`, as by default, or
+    `frozen` ones, which 16 real images a class move before each inner step (DC's code)."""
 
 
 class TrajectoryMatcherSpec(SpecModel):

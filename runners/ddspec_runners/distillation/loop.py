@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import assert_never
 
 import torch
 from torch import Tensor
@@ -10,6 +12,8 @@ from torch import Tensor
 from ddspec_runners.distillation.draws import MatchingDraws
 from ddspec_runners.distillation.step import Matching, State
 from ddspec_runners.faults import Diverged
+from ddspec_runners.pools.dependent import DependentNetworks
+from ddspec_runners.pools.start import Point
 from ddspec_runners.pools.stream import NetworkStream
 
 
@@ -19,7 +23,7 @@ class Distillation:
 
     matching: Matching
     draws: MatchingDraws
-    stream: NetworkStream
+    stream: NetworkStream | DependentNetworks
     clamp: bool
     """Whether images are limited to [0, 1] at the start of each outer loop."""
 
@@ -31,13 +35,33 @@ class Distillation:
         if self.clamp:
             state = State(self.matching.parameterization.clamp(state.images), state.velocity)
         losses = []
-        for inner, params in enumerate(self.stream.window(outer)):
-            draws = self.draws.inner(outer, inner)
-            state, loss = self.matching.step(state, params, draws)
+        for moved, loss in self._steps(state, outer):
+            state = moved
             losses.append(loss)
         table = torch.stack(losses).double().cpu()
         self._guard(table, state, outer)
         return state, table.mean().item()
+
+    def _steps(self, state: State, outer: int) -> Iterator[tuple[State, Tensor]]:
+        """Yield the state after each inner step, and the losses before it, (K',)."""
+        match self.stream:
+            case NetworkStream() as stream:
+                for inner, point in enumerate(stream.window(outer)):
+                    state, losses = self._step(state, point, outer, inner)
+                    yield state, losses
+            case DependentNetworks() as networks:
+                walk = networks.starts.walk(outer)
+                for inner in range(networks.inner_steps):
+                    if inner:
+                        networks.train(walk, state.images, outer, inner - 1)
+                    point = networks.starts.point(walk, outer, inner)
+                    state, losses = self._step(state, point, outer, inner)
+                    yield state, losses
+            case _:
+                assert_never(self.stream)
+
+    def _step(self, state: State, point: Point, outer: int, inner: int) -> tuple[State, Tensor]:
+        return self.matching.step(state, point, self.draws.inner(outer, inner))
 
     def _guard(self, losses: Tensor, state: State, outer: int) -> None:
         """Raise Diverged at the first number that is not finite; `losses` is (steps, K')."""

@@ -20,8 +20,8 @@ from ddspec_runners.functional.clock import Motion, Rule
 from ddspec_runners.functional.gradients import image_gradient
 from ddspec_runners.functional.placement import placed
 from ddspec_runners.matchers.base import Matcher
-from ddspec_runners.nets.base import Params
 from ddspec_runners.parameterization.base import Parameterization
+from ddspec_runners.pools.start import Point
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +58,13 @@ class Matching:
     of: int
     """Number of classes of the whole set, for the clock."""
 
-    def step(
-        self, state: State, params: Params, draws: Sequence[ClassDraws]
-    ) -> tuple[State, Tensor]:
+    def step(self, state: State, point: Point, draws: Sequence[ClassDraws]) -> tuple[State, Tensor]:
         """Return the state after one update of every class, and the losses before it, (K',)."""
         moved, losses = [], []
         for k, label in enumerate(self.classes):
             before, after = self.rule.ghosts(label, self.of)
             motion = self.rule.coast(Motion(state.images[k], state.velocity[k]), before)
-            loss, gradient = self.gradient(motion.images, params, label, draws[k])
+            loss, gradient = self.gradient(motion.images, point, label, draws[k])
             moved.append(self.rule.coast(self.rule.step(motion, gradient), after))
             losses.append(loss)
         images = torch.stack([motion.images for motion in moved])
@@ -74,11 +72,12 @@ class Matching:
         return State(images, velocity), torch.stack(losses)
 
     def gradient(
-        self, images: Tensor, params: Params, label: int, draws: ClassDraws
+        self, images: Tensor, point: Point, label: int, draws: ClassDraws
     ) -> tuple[Tensor, Tensor]:
         """Return the matching loss of one class, a scalar, and its gradient, (n, C, H, W)."""
         real = self.split.gather(draws.real, dtype=images.dtype, device=images.device)
-        target = self.matcher.target(params, [self.policy.apply(real, draws.augment)], [label])
+        augmented = self.policy.apply(real, draws.augment)
+        target = self.matcher.target(point.params, [augmented], [label], point.statistics)
 
         def loss(learned: Tensor) -> Tensor:
             views = self.parameterization.decode(learned)

@@ -8,6 +8,7 @@ a shard that replays the steps of the classes it does not hold ends bit-equal to
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, assert_never
 
@@ -32,6 +33,8 @@ class Rule:
     learning_rate: float
     momentum: float
     clock: Literal["shared", "per_class", "joint"]
+    limit: Callable[[Tensor], Tensor] | None = None
+    """What images are clamped by after every step; elementwise."""
 
     @classmethod
     def of(cls, spec: AnyUpdateSpec) -> Rule:
@@ -68,4 +71,5 @@ class Rule:
         return motion
 
     def _drift(self, images: Tensor, velocity: Tensor) -> Motion:
-        return Motion(images - velocity * self.learning_rate, velocity)
+        moved = images - velocity * self.learning_rate
+        return Motion(moved if self.limit is None else self.limit(moved), velocity)

@@ -24,6 +24,16 @@ def l1(a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:
     return _total([(p - q).abs().sum() for p, q in zip(a, b, strict=True)])
 
 
+def channel_mean(a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:
+    """Return the sum over rows of the mean absolute difference in a row (IDC's `l1_mean`).
+
+    The first axis of a tensor counts its rows: output channels of a convolution, outputs of a
+    linear layer, and every element of a vector.
+    """
+    apart = [(p - q).abs().reshape(len(p), -1) for p, q in zip(a, b, strict=True)]
+    return _total([rows.mean(1).sum() for rows in apart])
+
+
 def cosine(a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:
     """Return the sum over rows of 1 - <p, q> / (|p| |q| + 1e-6) (DC, Zhao et al., ICLR 2021).
 
@@ -44,4 +54,9 @@ def _total(terms: Sequence[Tensor]) -> Tensor:
     return torch.stack(tuple(terms)).sum()
 
 
-DISTANCES: Mapping[str, Distance] = {"squared": squared, "l1": l1, "cosine": cosine}
+DISTANCES: Mapping[str, Distance] = {
+    "squared": squared,
+    "l1": l1,
+    "channel_mean": channel_mean,
+    "cosine": cosine,
+}

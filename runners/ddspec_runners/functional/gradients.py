@@ -20,23 +20,33 @@ def watched(params: Params, names: tuple[str, ...]) -> dict[str, Tensor]:
 
 
 def parameter_gradient(
-    network: Network, leaves: Params, names: tuple[str, ...], images: Tensor, label: int
+    network: Network,
+    leaves: Params,
+    names: tuple[str, ...],
+    images: Tensor,
+    label: int,
+    statistics: Params | None = None,
 ) -> tuple[Tensor, ...]:
     """Return the gradient of the mean cross-entropy of one class, as constants.
 
-    `leaves` comes from `watched`; `images` is (N, C, H, W), normalised.
+    `leaves` comes from `watched`; `images` is (N, C, H, W), normalised. Batch norm goes by the
+    running `statistics`, which are constants too, or else by those of the images.
     """
-    return torch.autograd.grad(
-        _class_loss(network, leaves, images, label), [leaves[name] for name in names]
-    )
+    loss = _class_loss(network, leaves, images, label, statistics)
+    return torch.autograd.grad(loss, [leaves[name] for name in names])
 
 
 def differentiable_gradient(
-    network: Network, leaves: Params, names: tuple[str, ...], images: Tensor, label: int
+    network: Network,
+    leaves: Params,
+    names: tuple[str, ...],
+    images: Tensor,
+    label: int,
+    statistics: Params | None = None,
 ) -> tuple[Tensor, ...]:
     """Return the same gradient as a differentiable function of `images`."""
     return torch.autograd.grad(
-        _class_loss(network, leaves, images, label),
+        _class_loss(network, leaves, images, label, statistics),
         [leaves[name] for name in names],
         create_graph=True,
     )
@@ -50,6 +60,10 @@ def image_gradient(loss: Callable[[Tensor], Tensor], images: Tensor) -> tuple[Te
     return values.detach(), gradient
 
 
-def _class_loss(network: Network, params: Params, images: Tensor, label: int) -> Tensor:
+def _class_loss(
+    network: Network, params: Params, images: Tensor, label: int, statistics: Params | None
+) -> Tensor:
     target = torch.full((len(images),), label, device=images.device)
-    return F.cross_entropy(network.apply(params, images), target)
+    if statistics is None:
+        return F.cross_entropy(network.apply(params, images), target)
+    return F.cross_entropy(network.predict(params, statistics, images), target)

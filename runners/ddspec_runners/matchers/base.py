@@ -31,8 +31,17 @@ class Matcher(Protocol[TargetT]):
         """Promises of this seam that the matcher cannot keep: name of the check, and why."""
         ...
 
-    def target(self, params: Params, real: Sequence[Tensor], classes: Sequence[int]) -> TargetT:
-        """Return what synthetic images of `classes` shall reproduce; carries no gradient."""
+    def target(
+        self,
+        params: Params,
+        real: Sequence[Tensor],
+        classes: Sequence[int],
+        statistics: Params | None = None,
+    ) -> TargetT:
+        """Return what synthetic images of `classes` shall reproduce; carries no gradient.
+
+        Batch norm is frozen at the running `statistics`, for `loss` too; None leaves it to batches.
+        """
         ...
 
     def loss(self, synthetic: Sequence[Tensor], target: TargetT) -> Tensor:

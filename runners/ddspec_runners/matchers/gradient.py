@@ -21,7 +21,7 @@ from ddspec_runners.functional.gradients import (
     watched,
 )
 from ddspec_runners.functional.params import selected
-from ddspec_runners.nets.base import Network
+from ddspec_runners.nets.base import Network, Params
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,8 @@ class GradientTarget:
     """Parameters that are compared."""
     classes: tuple[int, ...]
     real: tuple[tuple[Tensor, ...], ...]
+    statistics: Params | None = None
+    """Running statistics that batch norm was frozen at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,28 +47,32 @@ class GradientMatcher:
     exempt: Mapping[str, str] = field(default_factory=dict)
 
     def target(
-        self, params: Mapping[str, Tensor], real: Sequence[Tensor], classes: Sequence[int]
+        self,
+        params: Params,
+        real: Sequence[Tensor],
+        classes: Sequence[int],
+        statistics: Params | None = None,
     ) -> GradientTarget:
         """Return the gradient of the mean cross-entropy of each class's real images."""
         names = selected(params, self.spec.parameters)
         leaves = watched(params, names)
         gradients = tuple(
-            parameter_gradient(self.network, leaves, names, images, label)
+            parameter_gradient(self.network, leaves, names, images, label, statistics)
             for images, label in zip(real, classes, strict=True)
         )
-        return GradientTarget(leaves, names, tuple(classes), gradients)
+        return GradientTarget(leaves, names, tuple(classes), gradients, statistics)
 
     def loss(self, synthetic: Sequence[Tensor], target: GradientTarget) -> Tensor:
         """Return the distances, (K,); second derivatives of the network are on the graph."""
         distance = DISTANCES[self.spec.distance]
         return torch.stack(
             [
-                distance(
-                    differentiable_gradient(
-                        self.network, target.leaves, target.names, images, label
-                    ),
-                    real,
-                )
+                distance(self._gradient(target, images, label), real)
                 for images, label, real in zip(synthetic, target.classes, target.real, strict=True)
             ]
+        )
+
+    def _gradient(self, target: GradientTarget, images: Tensor, label: int) -> tuple[Tensor, ...]:
+        return differentiable_gradient(
+            self.network, target.leaves, target.names, images, label, target.statistics
         )

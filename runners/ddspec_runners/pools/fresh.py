@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from ddspec.wire.schedule import ScheduleRow, Seed
 from ddspec_runners.functional.params import cast
 from ddspec_runners.nets.base import Network
+from ddspec_runners.pools.start import Snapshot
 from ddspec_runners.rng import generator
 
 
@@ -22,7 +22,10 @@ class FreshPool:
     dtype: torch.dtype
     device: torch.device
 
-    def start(self, row: ScheduleRow) -> dict[str, Tensor]:
-        """Return the parameters that an outer loop starts from."""
+    def start(self, row: ScheduleRow) -> Snapshot:
+        """Return the network that an outer loop starts from."""
         params = self.network.init(generator(*self.seed, "fresh", row.loop))
-        return cast(params, dtype=self.dtype, device=self.device)
+        return Snapshot(
+            cast(params, dtype=self.dtype, device=self.device),
+            cast(self.network.buffers(), dtype=self.dtype, device=self.device),
+        )

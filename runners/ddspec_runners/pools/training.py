@@ -1,6 +1,6 @@
-"""One training step's gradient on real images: batch, augmentation, CutMix, cross-entropy.
+"""One training step's gradient: batch, augmentation, CutMix, cross-entropy.
 
-Shared by the recording of pool members and by the stream of networks inside distillation.
+Shared by the recording of pool members and by the networks that move inside distillation.
 """
 
 from __future__ import annotations
@@ -37,7 +37,52 @@ class Slope:
     loss: Tensor
     """Mean over the batch, a scalar."""
     correct: Tensor
-    """How many images are classified as their own label, whatever was mixed into them; scalar."""
+    """Which images are classified as their own label, whatever was mixed into them; bool (b,)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """How networks are trained on a batch, wherever its images come from."""
+
+    network: Network
+    policy: Policy
+    cutmix: float
+    """Probability that a batch is mixed."""
+
+    def slope(
+        self,
+        params: Params,
+        images: Tensor,
+        labels: Tensor,
+        rng: Generator,
+        buffers: Params | None = None,
+    ) -> Slope:
+        """Return the gradient on normalised images (b, C, H, W), augmented by draws from `rng`.
+
+        Labels (b,) may lie on another device. Augmentation is drawn per image, then CutMix for the
+        batch. Without `buffers` no running statistics are kept.
+        """
+        leaves = {name: value.detach().requires_grad_() for name, value in params.items()}
+        labels, size = placed(labels, images.device), images.shape[-1]
+        images = self.policy.apply(images, self.policy.draw(len(images), size, rng, shared=False))
+        mix = cutmix.draw(len(images), size, rng, self.cutmix)
+        images, targets = cutmix.apply(images, labels, mix)
+        logits, moved = self._forward(leaves, buffers, images)
+        loss = targets.loss(logits)
+        grads = torch.autograd.grad(loss, list(leaves.values()))
+        return Slope(
+            gradient=dict(zip(leaves, grads, strict=True)),
+            buffers=moved,
+            loss=loss.detach(),
+            correct=logits.detach().argmax(1) == labels,
+        )
+
+    def _forward(
+        self, leaves: Params, buffers: Params | None, images: Tensor
+    ) -> tuple[Tensor, Params | None]:
+        if buffers is None:
+            return self.network.apply(leaves, images), None
+        return self.network.train_step(leaves, buffers, images)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,32 +98,11 @@ class RealTraining:
     def slope(
         self, params: Params, indices: Tensor, rng: Generator, buffers: Params | None = None
     ) -> Slope:
-        """Return the gradient on the batch `indices` (b,), augmented by draws from `rng` alone.
+        """Return the gradient on the batch `indices` (b,), as `Training` does.
 
-        Images take the type and device of the parameters. Augmentation is drawn per image, then
-        CutMix for the batch. Without `buffers` no running statistics are kept.
+        Images take the type and device of the parameters.
         """
-        leaves = {name: value.detach().requires_grad_() for name, value in params.items()}
-        example = next(iter(leaves.values()))
+        example = next(iter(params.values()))
         images = self.split.gather(indices, dtype=example.dtype, device=example.device)
-        labels = placed(self.split.labels[indices], example.device)
-        size = images.shape[-1]
-        images = self.policy.apply(images, self.policy.draw(len(images), size, rng, shared=False))
-        mix = cutmix.draw(len(images), size, rng, self.cutmix)
-        images, targets = cutmix.apply(images, labels, mix)
-        logits, moved = self._forward(leaves, buffers, images)
-        loss = targets.loss(logits)
-        grads = torch.autograd.grad(loss, list(leaves.values()))
-        return Slope(
-            gradient=dict(zip(leaves, grads, strict=True)),
-            buffers=moved,
-            loss=loss.detach(),
-            correct=(logits.detach().argmax(1) == labels).sum(),
-        )
-
-    def _forward(
-        self, leaves: Params, buffers: Params | None, images: Tensor
-    ) -> tuple[Tensor, Params | None]:
-        if buffers is None:
-            return self.network.apply(leaves, images), None
-        return self.network.train_step(leaves, buffers, images)
+        training = Training(self.network, self.policy, self.cutmix)
+        return training.slope(params, images, self.split.labels[indices], rng, buffers)

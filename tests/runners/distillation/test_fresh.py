@@ -21,7 +21,7 @@ def test_each_outer_loop_starts_from_a_random_network_of_its_own(bench: Any) -> 
     spec = ConvNetSpec(kind="convnet", depth=2, width=4)
     network = make_network(spec, channels=3, size=8, classes=3)
 
-    first, second = (next(iter(stream.window(outer))) for outer in (0, 1))
+    first, second = (next(iter(stream.window(outer))).params for outer in (0, 1))
 
     drawn = network.init(generator(7, "distill", "fresh", 1))
     assert all(second[name].equal(value.double()) for name, value in drawn.items())
@@ -57,7 +57,7 @@ def test_a_joint_clock_moves_classes_as_their_own_clocks_do(bench: Any) -> None:
     "changes",
     [
         pytest.param({"networks": {"kind": "online"}}, id="a queue"),
-        pytest.param({"record": [0, 1]}, id="snapshots"),
+        pytest.param({"record": [0, 1]}, id="snapshots that were not recorded"),
         pytest.param({"matcher": {"kind": "distribution"}}, id="another matcher"),
     ],
 )

@@ -13,6 +13,7 @@ from ddspec_runners.distillation.draws import MatchingDraws
 from ddspec_runners.distillation.loop import Distillation
 from ddspec_runners.distillation.step import State
 from ddspec_runners.nets.base import Params
+from ddspec_runners.pools.start import Point
 
 AUGMENTED = {"matching_augmentation": {"kind": "dsa"}, "training_augmentation": {"kind": "dsa"}}
 VIEWS = {"kind": "gradient", "distance": "l1", "real_batch": 4, "max_views": 5}
@@ -23,8 +24,12 @@ def parts(bench: Any) -> Distillation:
     return assemble(bench.work(**AUGMENTED, matcher=VIEWS), bench.site("parts"))
 
 
-def copies(window: list[Params]) -> list[dict[str, torch.Tensor]]:
-    return [{name: value.clone() for name, value in params.items()} for params in window]
+def copied(params: Params) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in params.items()}
+
+
+def networks(parts: Distillation, outer: int) -> list[Params]:
+    return [point.params for point in parts.stream.window(outer)]
 
 
 def same(a: Params, b: Params) -> bool:
@@ -32,7 +37,7 @@ def same(a: Params, b: Params) -> bool:
 
 
 def test_a_window_has_one_network_for_each_inner_step_and_they_differ(parts: Distillation) -> None:
-    window = list(parts.stream.window(0))
+    window = networks(parts, 0)
 
     assert len(window) == 3
     assert not same(window[0], window[1])
@@ -41,16 +46,16 @@ def test_a_window_has_one_network_for_each_inner_step_and_they_differ(parts: Dis
 
 def test_yielded_networks_do_not_change_when_the_stream_goes_on(parts: Distillation) -> None:
     window = parts.stream.window(0)
-    first = next(window)
-    (before,) = copies([first])
+    first = next(window).params
+    before = copied(first)
     list(window)
 
     assert same(first, before)
 
 
 def test_a_window_is_the_same_whatever_came_before(parts: Distillation) -> None:
-    list(parts.stream.window(0))
-    after, fresh = list(parts.stream.window(1)), list(parts.stream.window(1))
+    networks(parts, 0)
+    after, fresh = networks(parts, 1), networks(parts, 1)
 
     assert all(same(a, b) for a, b in zip(after, fresh, strict=True))
 
@@ -59,13 +64,13 @@ def test_shards_see_the_same_networks(bench: Any, parts: Distillation) -> None:
     shard = bench.work(**AUGMENTED, matcher=VIEWS, classes={"start": 1, "stop": 2, "of": 3})
     other = assemble(shard, bench.site("shard"))
 
-    for a, b in zip(parts.stream.window(1), other.stream.window(1), strict=True):
+    for a, b in zip(networks(parts, 1), networks(other, 1), strict=True):
         assert same(a, b)
 
 
 def test_a_frozen_network_stays(bench: Any) -> None:
     frozen = assemble(bench.work(inner={"kind": "frozen"}), bench.site("frozen"))
-    window = list(frozen.stream.window(0))
+    window = networks(frozen, 0)
 
     assert len(window) == 3
     assert same(window[0], window[2])
@@ -75,9 +80,10 @@ def test_networks_start_from_the_perturbed_member_of_the_schedule(bench: Any) ->
     still = assemble(bench.work(perturbation={"kind": "none"}), bench.site("still"))
     moved = assemble(bench.work(), bench.site("moved"))
     for outer in range(4):
-        member = still.stream.pool.member(still.stream.schedule.row(outer).member)
-        assert same(next(iter(still.stream.window(outer))), member)
-        assert not same(next(iter(moved.stream.window(outer))), member)
+        row = still.stream.starts.schedule.row(outer)
+        member = still.stream.starts.pool.start(row).params
+        assert same(networks(still, outer)[0], member)
+        assert not same(networks(moved, outer)[0], member)
 
 
 def test_draws_of_a_class_do_not_depend_on_the_other_classes(parts: Distillation) -> None:
@@ -125,14 +131,14 @@ def test_shared_augmentation_has_one_row(parts: Distillation) -> None:
 def test_a_step_leaves_state_and_network_as_they_were(parts: Distillation) -> None:
     images = torch.rand(3, 2, 3, 8, 8, dtype=torch.float64, generator=torch.Generator())
     state = State(images.clone(), torch.ones_like(images))
-    params = next(iter(parts.stream.window(0)))
-    (before,) = copies([params])
-    moved, losses = parts.matching.step(state, params, parts.draws.inner(0, 0))
-    again, _ = parts.matching.step(state, params, parts.draws.inner(0, 0))
+    point: Point = next(iter(parts.stream.window(0)))
+    before = copied(point.params)
+    moved, losses = parts.matching.step(state, point, parts.draws.inner(0, 0))
+    again, _ = parts.matching.step(state, point, parts.draws.inner(0, 0))
 
     assert torch.equal(state.images, images)
     assert torch.equal(state.velocity, torch.ones_like(images))
-    assert same(params, before)
+    assert same(point.params, before)
     assert torch.equal(moved.images, again.images)
     assert losses.shape == (3,)
     assert not moved.images.requires_grad

@@ -37,15 +37,47 @@ def plain_cosine(a: Sequence[Tensor], b: Sequence[Tensor]) -> float:
     return total
 
 
+def plain_channel_mean(a: Sequence[Tensor], b: Sequence[Tensor]) -> float:
+    total = 0.0
+    for p, q in zip(a, b, strict=True):
+        for row in range(len(p)):
+            apart = [abs(x - y) for x, y in numbers([p[row]], [q[row]])]
+            total += sum(apart) / len(apart)
+    return total
+
+
 PLAIN: dict[str, Callable[[Sequence[Tensor], Sequence[Tensor]], float]] = {
     "squared": lambda a, b: sum((x - y) ** 2 for x, y in numbers(a, b)),
     "l1": lambda a, b: sum(abs(x - y) for x, y in numbers(a, b)),
+    "channel_mean": plain_channel_mean,
     "cosine": plain_cosine,
 }
 
 
 def test_every_distance_has_an_oracle() -> None:
     assert set(PLAIN) == set(DISTANCES)
+
+
+def test_channel_means_by_hand() -> None:
+    kernel = torch.tensor([[[[1.0, 2.0]]], [[[0.0, -4.0]]]], dtype=torch.float64)
+    bias = torch.tensor([3.0, -5.0], dtype=torch.float64)
+    nothing = [torch.zeros_like(kernel), torch.zeros_like(bias)]
+
+    # rows of the kernel: (1 + 2) / 2 and (0 + 4) / 2; each element of the bias is its own row
+    assert DISTANCES["channel_mean"]([kernel, bias], nothing).item() == 1.5 + 2 + 3 + 5
+
+
+def test_cosine_takes_a_layer_norm_by_channels() -> None:
+    rng = torch.Generator().manual_seed(3)
+    scale, other = torch.randn(2, 2, 3, 3, dtype=torch.float64, generator=rng)
+
+    # DC's code views (C, H, W) as C rows of H W numbers
+    rows = [
+        plain_cosine([p.reshape(1, -1)], [q.reshape(1, -1)])
+        for p, q in zip(scale, other, strict=True)
+    ]
+
+    assert DISTANCES["cosine"]([scale], [other]).item() == pytest.approx(sum(rows), rel=1e-13)
 
 
 @pytest.mark.parametrize("name", DISTANCES)

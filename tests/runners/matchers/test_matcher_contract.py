@@ -183,7 +183,7 @@ SPECS = {
     f"{distance} over {parameters}": GradientMatcherSpec.model_validate(
         {"kind": "gradient", "distance": distance, "parameters": parameters}
     )
-    for distance in ("squared", "l1", "cosine")
+    for distance in ("squared", "l1", "channel_mean", "cosine")
     for parameters in ("kernels", "matrices", "all")
 }
 
@@ -276,11 +276,15 @@ class OneValue(Broken):
 
 class ScribblesOnParameters(Broken):
     def target(
-        self, params: Mapping[str, Tensor], real: Sequence[Tensor], classes: Sequence[int]
+        self,
+        params: Mapping[str, Tensor],
+        real: Sequence[Tensor],
+        classes: Sequence[int],
+        statistics: Mapping[str, Tensor] | None = None,
     ) -> GradientTarget:
         for value in params.values():
             value.mul_(0.99)
-        return GradientMatcher.target(self, params, real, classes)
+        return GradientMatcher.target(self, params, real, classes, statistics)
 
 
 BREAKS: Mapping[type[Broken], str] = {
