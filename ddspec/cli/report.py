@@ -132,6 +132,13 @@ def report_of_store(plan: Plan, store: Store | None) -> Report | MatrixReport:
     return _report(plan, metrics, lines, store)
 
 
+def metrics_of(plan: Plan, store: Store | None) -> Metrics:
+    """Return the figures of a plan's finished evaluations by key; nothing is rehashed."""
+    keys = [stage.key for stage in plan if isinstance(stage.work, EvaluateWork)]
+    found = ((key or "", _result(store, key)) for key in keys)
+    return {key: result.metrics for key, result in found if result is not None}
+
+
 def _result(store: Store | None, key: Digest | None) -> StoredResult | None:
     return store.result(key) if store and key and store.objects.has(key) else None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -58,41 +59,18 @@ def run(
     Stopped or killed, it goes on where it was when it is run again. Progress goes to stderr, the
     table at the end to stdout.
     """
-    from dataclasses import replace
-
-    from ddspec.cli.inputs import existing_store, home_of, open_document
+    from ddspec.cli.inputs import existing_store, open_document
     from ddspec.cli.output import say, show, show_json
-    from ddspec.cli.place import in_words, settle
-    from ddspec.cli.report import headline, report_of_run
-    from ddspec.cli.room import tell_tight_stages
-    from ddspec.cli.standing import remember
-    from ddspec.cli.surroundings import with_images
-    from ddspec.plan.abilities import require_parts
-    from ddspec.run.measured_runs import counts_of
-    from ddspec.store.store import open_store
+    from ddspec.cli.report import report_of_run
 
     first = open_document(document)
-    some = first.only(variant).plan
-    stages = _to_run(some, existing_store(home))
     if dry_run:
-        return _rehearse(some, stages, as_json=as_json)
-    require_parts(stages)
-    whole = _locked(first, document, data)
-    _tell_drift(whole, executor, image)
-    enforce(verdicts_on(whole, document, policy, ground_of(executor, image)), running=True)
-    opened = whole.only(variant)
-    plan = opened.plan
+        some = first.only(variant).plan
+        return _rehearse(some, to_run(some, existing_store(home)), as_json=as_json)
     asked = Asked(executor, device, jobs, image, gpus, memory, shm)
-    orders, terms = settle(asked, plan, steal=steal)
-    orders = replace(orders, counted=counts_of(plan))
-    tell_tight_stages(plan, _missing(plan, existing_store(home)), orders, terms)
-    store = open_store(home_of(home))
-    stages = with_images(plan, lambda: _missing(plan, store), data).stages
-    say(headline(plan))
-    say(f"plan {plan.digest[:12]} · {in_words(asked, orders, terms)} · {store.layout.home}")
-    remember(store, plan, opened.settings(), time.time())
-    outcome = _run(stages, store, asked.executor, orders, terms, data)
-    report = report_of_run(plan, outcome, store)
+    done = carry_out(first, document, variant, asked, data, home, policy, steal=steal)
+    outcome = done.outcome
+    report = report_of_run(done.plan, outcome, done.store)
     if outcome.detached:
         return outcome.exit  # the terminal is gone
     if as_json:
@@ -102,6 +80,62 @@ def run(
     if outcome.interrupted:
         say("stopped; run it again and it goes on where it was")
     return outcome.exit
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a run did, of which plan, and where its outputs are."""
+
+    plan: Plan
+    outcome: Outcome
+    store: Store
+
+
+def carry_out(
+    first: Opened,
+    document: Path,
+    variant: Sequence[str] | None,
+    asked: Asked,
+    data: Path | None,
+    home: Path | None,
+    policy: Path | None,
+    *,
+    steal: bool = False,
+) -> Done:
+    """Run what is not in the store of a document that was opened, or of some of its variants.
+
+    Raises `DdspecError` where nothing can be started: stages that no runner has, a policy that is
+    broken, a place that is not able.
+    """
+    from dataclasses import replace
+
+    from ddspec.cli.inputs import existing_store, home_of
+    from ddspec.cli.output import say
+    from ddspec.cli.place import in_words, settle
+    from ddspec.cli.report import headline
+    from ddspec.cli.room import tell_tight_stages
+    from ddspec.cli.standing import remember
+    from ddspec.cli.surroundings import with_images
+    from ddspec.plan.abilities import require_parts
+    from ddspec.run.measured_runs import counts_of
+    from ddspec.store.store import open_store
+
+    require_parts(to_run(first.only(variant).plan, existing_store(home)))
+    whole = _locked(first, document, data)
+    _tell_drift(whole, asked.executor, asked.image)
+    ground = ground_of(asked.executor, asked.image)
+    enforce(verdicts_on(whole, document, policy, ground), running=True)
+    opened = whole.only(variant)
+    plan = opened.plan
+    orders, terms = settle(asked, plan, steal=steal)
+    orders = replace(orders, counted=counts_of(plan))
+    tell_tight_stages(plan, _missing(plan, existing_store(home)), orders, terms)
+    store = open_store(home_of(home))
+    stages = with_images(plan, lambda: _missing(plan, store), data).stages
+    say(headline(plan))
+    say(f"plan {plan.digest[:12]} · {in_words(asked, orders, terms)} · {store.layout.home}")
+    remember(store, plan, opened.settings(), time.time())
+    return Done(plan, _run(stages, store, asked.executor, orders, terms, data), store)
 
 
 def _tell_drift(opened: Opened, executor: Place, image: str | None) -> None:
@@ -168,7 +202,7 @@ def _missing(plan: Plan, store: Store | None) -> Sequence[Stage]:
     return [stage for key, stage in stages.items() if key in keys]
 
 
-def _to_run(plan: Plan, store: Store | None) -> Sequence[Stage]:
+def to_run(plan: Plan, store: Store | None) -> Sequence[Stage]:
     """Return the stages that a run would work on; all of them while the data are not locked."""
     return _missing(plan, store) if plan.locked else plan.stages
 

@@ -79,7 +79,10 @@ def _below(overview: Overview) -> Iterator[str]:
         spread = f" ± {100 * one.tolerance:.3g}" if one.tolerance is not None else ""
         network = "" if one.network is None else f" {visible(one.network)}"
         source = cut(visible(one.source), SOURCE)
-        words = f"{100 * one.accuracy:.3g}{spread} %{network} ({source})"
+        said_of = "" if one.set is None else f" of {visible(one.set)}"
+        claim = f"better than {visible(one.above or '')}"
+        claim = claim if one.accuracy is None else f"{100 * one.accuracy:.3g}{spread} %"
+        words = f"{claim}{said_of}{network} ({source})"
         yield from placed(wrapped("expected", [words], width), said, width)
     for note in overview.notes[:NOTES_SHOWN]:
         yield from _note(note, width)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ddspec.spec.augmentation import AugmentationSection
 from ddspec.spec.base import Count, Fraction, Name, SpecModel, Text
@@ -42,14 +42,30 @@ class ResourcesSpec(SpecModel):
 
 
 class ExpectSpec(SpecModel):
-    """A published number that this spec is to reproduce."""
+    """A published number that this spec is to reproduce, or an order that a publication shows."""
 
-    accuracy: Fraction
+    accuracy: Fraction | None = None
+    """What was published; `ddspec verify` compares the mean over repeats with it."""
+    above: Name | None = None
+    """Instead of a number, where only a figure shows it: the variant of the same matrix that this
+    one is better than."""
     source: Text
     tolerance: Fraction | None = None
+    """How far off it may be; by default a point, or two published deviations where that is more."""
     network: Name | None = None
+    """What was trained on the set; by default the network that it was distilled with."""
+    set: Name | None = None
+    """Of which set: a baseline such as `random`; by default the distilled one."""
+    protocol: Name | None = None
+    """The protocol that it was published under, where the spec may be judged by another one."""
     std: Fraction | None = None
     """Published standard deviation over networks or sets."""
+
+    @model_validator(mode="after")
+    def _one_claim(self) -> Self:
+        if (self.accuracy is None) == (self.above is None):
+            raise ValueError("exactly one of `accuracy` and `above` is expected")
+        return self
 
 
 class Experiment(SpecModel):

@@ -1,0 +1,145 @@
+"""What a plan expects, beside what its evaluations found. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+from ddspec.canon import Digest, Json
+from ddspec.errors import DdspecError, Exit
+from ddspec.plan.ir import Plan
+from ddspec.run.judgement import Judgement, Verdict, verdict_on, why_not
+from ddspec.run.scores import SETS, Score, scores, set_of
+from ddspec.spec.experiment import ExpectSpec
+from ddspec.spec.network import network_name
+from ddspec.wire.work import EvaluateWork
+
+Metrics = Mapping[Digest, Mapping[str, JsonValue]]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One expectation of one variant, and how it stands."""
+
+    variant: str
+    """Empty without a matrix."""
+    expected: ExpectSpec
+    set: str
+    network: str
+    protocol: str
+    """By which the spec judges it; empty where it does not."""
+    on: str
+    planned: int
+    """Networks that the plan trains for it."""
+    measured: Score | None
+    other: Score | None
+    """What it is to be above, where that is expected."""
+    judgement: Judgement
+
+    @property
+    def verdict(self) -> Verdict:
+        """Return what is said of it."""
+        return self.judgement.verdict
+
+    @property
+    def is_left(self) -> bool:
+        """Return whether a run of the plan would add to what is known."""
+        if self.verdict is Verdict.NOT_COMPARABLE:
+            return False
+        known = 0 if self.measured is None else len(self.measured.accuracies)
+        return known < self.planned or self.verdict is Verdict.NOT_RUN
+
+    def plain(self) -> dict[str, Json]:
+        """Return it as it is printed with `--json`."""
+        return {
+            "variant": self.variant,
+            "set": self.set,
+            "network": self.network,
+            "protocol": self.protocol,
+            "on": self.on,
+            "expected": self.expected.model_dump(mode="json", exclude_none=True),
+            "measured": None if self.measured is None else self.measured.plain(),
+            "other": None if self.other is None else self.other.plain(),
+            "repeats_planned": self.planned,
+            **self.judgement.plain(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Bench:
+    """How a plan judges one set on one network."""
+
+    protocol: str
+    on: str
+    planned: int
+
+
+def claims_of(plan: Plan, metrics: Metrics) -> tuple[Claim, ...]:
+    """Return every expectation of every variant of a plan, in their order.
+
+    `metrics` holds the figures of finished stages by key. Raises `DdspecError` (invalid) where one
+    is to be above a variant that the matrix does not have.
+    """
+    alone = {variant.name: plan.of(variant.name) for variant in plan.variants}
+    found = {name: scores(one, metrics) for name, one in alone.items()}
+    return tuple(
+        _claim(name, one, expected, found)
+        for name, one in alone.items()
+        for expected in one.experiment.expect
+    )
+
+
+def _claim(
+    name: str, plan: Plan, expected: ExpectSpec, found: Mapping[str, tuple[Score, ...]]
+) -> Claim:
+    kind = expected.set or SETS[0]
+    network = expected.network or network_name(plan.experiment.network)
+    bench = _benches(plan).get((kind, network))
+    measured = _score(found[name], kind, network)
+    other = None
+    if expected.above is not None:
+        if expected.above not in found:
+            raise DdspecError(
+                f"`{name}` is expected to be above `{expected.above}`, which is no variant",
+                exit=Exit.INVALID,
+            )
+        other = _score(found[expected.above], kind, network)
+    return Claim(
+        variant=name,
+        expected=expected,
+        set=kind,
+        network=network,
+        protocol="" if bench is None else bench.protocol,
+        on="" if bench is None else bench.on,
+        planned=0 if bench is None else bench.planned,
+        measured=measured,
+        other=other,
+        judgement=_judgement(expected, bench, measured, other),
+    )
+
+
+def _judgement(
+    expected: ExpectSpec, bench: _Bench | None, measured: Score | None, other: Score | None
+) -> Judgement:
+    if bench is None:
+        return Judgement(Verdict.NOT_COMPARABLE, reason="the spec does not evaluate it")
+    if reason := why_not(expected, bench.protocol, bench.on):
+        return Judgement(Verdict.NOT_COMPARABLE, reason=reason)
+    return verdict_on(expected, measured, other)
+
+
+def _benches(plan: Plan) -> dict[tuple[str, str], _Bench]:
+    found: dict[tuple[str, str], _Bench] = {}
+    for stage in plan:
+        if isinstance(stage.work, EvaluateWork):
+            place = (set_of(stage), stage.label.split("/")[-2])
+            before = found[place].planned if place in found else 0
+            on = stage.upstream["test"].removeprefix("prepare/")
+            found[place] = _Bench(stage.work.protocol.name, on, before + 1)
+    return found
+
+
+def _score(found: tuple[Score, ...], kind: str, network: str) -> Score | None:
+    return next((one for one in found if (one.set, one.network) == (kind, network)), None)

@@ -1,0 +1,199 @@
+"""Published numbers from the command line: looked up, run for, judged and told."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from fake_cli import SPEC, Shell
+
+from ddspec.cli.verify import exit_of
+from ddspec.errors import Exit
+from ddspec.run.judgement import Verdict
+
+# The fake evaluations find 0.8 and 0.9: 85 %, deviation 7.1 points.
+EXPECTING = SPEC + "expect: [{accuracy: 0.86, source: Table 1, tolerance: 0.02}]\n"
+
+
+def verdicts(answer: Any) -> list[str]:
+    """Return the verdict on each expectation of all documents."""
+    return [one["verdict"] for document in answer["documents"] for one in document["expectations"]]
+
+
+def test_nothing_is_computed_without_being_asked_for(shell: Shell) -> None:
+    shell.write("e.yaml", EXPECTING)
+
+    ended = shell("verify", "e.yaml", "--gpu", "a6000")
+
+    assert ended.code == Exit.CHANGED
+    assert not shell.home.exists()
+    assert "not run yet" in ended.out
+    assert "RTX A6000" in ended.out
+    assert "`ddspec verify e.yaml --run`" in ended.out
+
+
+def test_a_run_is_judged_with_the_networks_behind_it(shell: Shell) -> None:
+    shell.write("e.yaml", EXPECTING)
+
+    ended = shell("verify", "e.yaml", "--run")
+
+    row = next(line for line in ended.out.splitlines() if "convnet2-w8" in line)
+    assert ended.code == Exit.DONE
+    assert " ".join(row.split()) == (
+        "- convnet2-w8 86.0 ± 2.0 85.0 ± 7.1 2 -1.0 ± 63.5 within tolerance"
+    )
+    assert "by protocol brief, on the test split" in ended.out
+    assert "left to run" not in ended.out
+
+
+def test_what_is_in_the_store_is_found_without_a_run(shell: Shell) -> None:
+    shell.write("e.yaml", EXPECTING)
+    shell("run", "e.yaml")
+
+    ended = shell("verify", "e.yaml", "--json")
+
+    (found,) = ended.json["documents"]
+    assert (ended.code, ended.err) == (Exit.DONE, "")
+    assert ended.json["format"] == "ddspec.verification/1"
+    assert found["left"]["stages"] == 0
+    assert found["expectations"][0]["measured"]["accuracies"] == [0.8, 0.9]
+    assert found["expectations"][0]["difference"] == pytest.approx(-0.01)
+
+
+def test_what_is_off_is_told_by_how_much(shell: Shell) -> None:
+    shell.write("e.yaml", EXPECTING.replace("0.86", "0.6"))
+
+    ended = shell("verify", "e.yaml", "--run")
+
+    assert ended.code == Exit.FAILED
+    assert "+25.0 ± 63.5" in ended.out
+    assert " together   1 off\n" in ended.out
+
+
+def test_baselines_are_expected_by_their_set(shell: Shell) -> None:
+    # Random sets score 0.5 and 0.7.
+    expected = "[{accuracy: 0.6, source: Table 1, set: random}]"
+    shell.write("e.yaml", f"{SPEC}expect: {expected}\n")
+
+    answer = shell("verify", "e.yaml", "--run", "--json").json
+
+    (found,) = answer["documents"][0]["expectations"]
+    assert (found["set"], found["measured"]["accuracy_mean"]) == ("random", pytest.approx(0.6))
+    assert found["verdict"] == "within tolerance"
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        pytest.param("protocol: idc", "published by protocol idc, judged by brief", id="protocol"),
+        pytest.param("set: full", "the spec does not evaluate it", id="set"),
+    ],
+)
+def test_another_test_is_not_compared_and_not_run_for(shell: Shell, more: str, reason: str) -> None:
+    shell.write("e.yaml", EXPECTING.replace("tolerance: 0.02", more))
+
+    ended = shell("verify", "e.yaml")
+
+    assert ended.code == Exit.CHANGED
+    assert "not comparable" in ended.out
+    assert reason in ended.out
+    assert "--run" not in ended.out
+
+
+def test_variants_are_judged_line_by_line_and_by_their_order(shell: Shell) -> None:
+    shell.write(
+        "e.yaml",
+        SPEC + "matrix:\n  variants:\n"
+        "    few: {loops.outer_loops: 2, expect: [{accuracy: 0.4, source: T}]}\n"
+        "    more: {loops.outer_loops: 3, expect: [{above: few, source: Fig. 1}]}\n"
+        "    none: {loops.outer_loops: 4}\n",
+    )
+    accuracies = {"few": (0.39, 0.4, 0.41), "more": (0.6, 0.61, 0.62)}
+    script = {
+        f"evaluate/convnet2-w8/{repeat}@{name}": {"result": {"metrics": {"accuracy": value}}}
+        for name, values in accuracies.items()
+        for repeat, value in enumerate(values)
+    }
+    (shell.folder / "script.json").write_text(json.dumps(script))
+
+    alone = shell("verify", "e.yaml", "--run", "--variant", "more", "--json")
+    both = shell("verify", "e.yaml", "--json")
+
+    assert verdicts(alone.json) == ["reproduced"]
+    assert verdicts(both.json) == ["within tolerance", "reproduced"]
+    assert (alone.code, both.code) == (Exit.DONE, Exit.DONE)
+    done = {stage["label"] for stage in shell("results", "e.yaml", "--json").json["stages"]}
+    assert "distill@none" in done  # it is in the plan, and nothing was expected of it
+    assert not any("none" in label for label in (shell.folder / "log").read_text().split())
+
+
+def test_several_specs_are_verified_at_once(shell: Shell) -> None:
+    shell.write("e.yaml", EXPECTING)
+    shell.write("f.yaml", EXPECTING.replace("name: small", "name: other").replace("0.86", "0.1"))
+
+    ended = shell("verify", "e.yaml", "f.yaml", "small.yaml", "--run", "--json")
+
+    assert ended.code == Exit.FAILED
+    assert verdicts(ended.json) == ["within tolerance", "off"]
+    assert ended.json["documents"][2]["expectations"] == []
+
+
+def test_a_stage_that_fails_is_told_and_left(shell: Shell) -> None:
+    shell.write("e.yaml", EXPECTING)
+    shell.behave(distill=64)
+
+    ended = shell("verify", "e.yaml", "--run")
+
+    assert ended.code == Exit.CHANGED
+    assert "failed: distill" in ended.err
+    assert "not run yet" in ended.out
+
+
+def test_what_no_runner_has_is_refused_before_a_run_and_told_before_that(shell: Shell) -> None:
+    spec = EXPECTING.replace("{kind: digits, validation: 0.2}", "{kind: cifar10}")
+    spec = spec.replace("distance: l1", "distance: l1}\nlabels: {kind: learned, learning_rate: 1.0")
+    shell.write("e.yaml", spec)
+
+    looked = shell("verify", "e.yaml")
+    run = shell("verify", "e.yaml", "--run")
+
+    assert "cannot run" in looked.out
+    assert "--run" not in looked.out
+    assert run.code == Exit.UNABLE
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "code"),
+    [
+        pytest.param([Verdict.REPRODUCED, Verdict.WITHIN], Exit.DONE, id="all met"),
+        pytest.param([Verdict.REPRODUCED, Verdict.NOT_RUN], Exit.CHANGED, id="some not run"),
+        pytest.param([Verdict.NOT_COMPARABLE], Exit.CHANGED, id="none compares"),
+        pytest.param([Verdict.NOT_RUN, Verdict.OFF], Exit.FAILED, id="some off"),
+    ],
+)
+def test_the_exit_code_says_the_worst(verdicts: list[Verdict], code: Exit) -> None:
+    assert exit_of(verdicts) is code
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(("small.yaml",), id="nothing is expected"),
+        pytest.param(("small.yaml", "--store"), id="the store of a spec"),
+        pytest.param(("--store", "--run"), id="a run of the store"),
+    ],
+)
+def test_senseless_questions_are_mistakes_of_usage(
+    shell: Shell, arguments: tuple[str, ...]
+) -> None:
+    assert shell("verify", *arguments).code == Exit.USAGE
+
+
+def test_an_order_against_nobody_is_a_mistake_in_the_spec(shell: Shell) -> None:
+    shell.write("e.yaml", SPEC + "expect: [{above: plain, source: Fig. 1}]\n")
+
+    ended = shell("verify", "e.yaml")
+
+    assert ended.code == Exit.INVALID
+    assert "which is no variant" in ended.err
