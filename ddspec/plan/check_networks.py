@@ -11,12 +11,15 @@ from ddspec.plan.works import networks_of
 from ddspec.spec.experiment import Experiment
 from ddspec.spec.method import GradientMatcherSpec, MatcherSpec, TrajectoryMatcherSpec
 from ddspec.spec.network import (
+    CLASSIC_LEAST,
     ClassicSpec,
     ConvNetSpec,
     NetworkSpec,
     ResNetApSpec,
     TorchvisionSpec,
     network_name,
+    norm_of,
+    padded_side,
 )
 
 SMALLEST_TORCHVISION = 32
@@ -43,15 +46,15 @@ def _may_be_matched(network: NetworkSpec, matcher: MatcherSpec) -> Iterator[Find
     """Yield what keeps a network from matching that differentiates through its gradients."""
     if not isinstance(matcher, GradientMatcherSpec | TrajectoryMatcherSpec):
         return
-    if isinstance(network, TorchvisionSpec | ClassicSpec):
+    if isinstance(network, TorchvisionSpec):
         yield error(
             5,
             ("network", "kind"),
             f"`{network_name(network)}` can judge a set but not be matched: it has batch norm and "
             "pooling that matching does not support",
-            "use `convnet` or `resnet_ap`, and list it under `evaluate.networks`",
+            "use `convnet`, `resnet_ap` or `classic`, and list it under `evaluate.networks`",
         )
-    elif network.norm == "batch" and isinstance(matcher, GradientMatcherSpec):
+    elif norm_of(network) == "batch" and isinstance(matcher, GradientMatcherSpec):
         yield error(
             4,
             ("network", "norm"),
@@ -70,12 +73,13 @@ def _takes_images(network: NetworkSpec, path: Path, data: DataFacts) -> Iterator
         case TorchvisionSpec():
             yield from _torchvision(network, path, data)
         case ClassicSpec():
-            if data.size < SMALLEST_TORCHVISION and (data.channels, data.size) != (1, 28):
+            least = CLASSIC_LEAST[network.model]
+            if padded_side(data.channels, data.size) < least:
                 yield error(
                     7,
                     (*path, "model"),
-                    f"`{network.model}` takes at least {SMALLEST_TORCHVISION} pixels, or images of "
-                    f"MNIST's size, not {data.size}",
+                    f"`{network.model}` takes at least {least} pixels, not {data.size}",
+                    "judge with a ConvNet, or raise `dataset.size`",
                 )
 
 

@@ -44,12 +44,6 @@ def norm_silu(channels: int, side: int) -> Layer:
     return Layer(2 * channels, 0, 3 * area, area, area, norm=True)
 
 
-def layer_norm(channels: int, side: int) -> Layer:
-    """Return a norm with a scale and a shift of every element, and the ReLU that follows it."""
-    area = channels * side * side
-    return Layer(2 * area, 0, 2 * area, area, area, norm=True)
-
-
 def relu(channels: int, side: int) -> Layer:
     """Return a ReLU that follows no norm."""
     area = channels * side * side
@@ -62,8 +56,13 @@ def linear(inputs: int, outputs: int) -> Layer:
 
 
 def pool(channels: int, side: int) -> Layer:
-    """Return an average or maximum over windows, which leaves maps of `side` x `side`."""
+    """Return an average over windows, which leaves maps of `side` x `side`."""
     return Layer(0, 0, channels * side * side, channels * side * side)
+
+
+def max_pool(channels: int, side: int) -> Layer:
+    """Return a maximum over windows, which keeps the place of each in 64 bits."""
+    return Layer(0, 0, 3 * channels * side * side, channels * side * side)
 
 
 def strided(side: int) -> int:

@@ -8,8 +8,8 @@ from functools import cache
 from itertools import pairwise
 from typing import Literal, TypeAlias, assert_never
 
-from ddspec.plan.cost_classic import classic_layers
-from ddspec.plan.cost_layers import Layer, conv, layer_norm, linear, norm, pool, relu
+from ddspec.plan.cost_classic import classic_layers, pooling_block
+from ddspec.plan.cost_layers import Layer, conv, linear, max_pool, norm, pool
 from ddspec.plan.cost_torchvision import torchvision_layers
 from ddspec.spec.network import (
     ClassicSpec,
@@ -18,6 +18,8 @@ from ddspec.spec.network import (
     Norm,
     ResNetApSpec,
     TorchvisionSpec,
+    norm_of,
+    padded_side,
 )
 
 Compared: TypeAlias = Literal["kernels", "matrices", "all"]
@@ -161,23 +163,6 @@ def network_cost(network: NetworkSpec, *, channels: int, size: int, classes: int
     )
 
 
-def norm_of(network: NetworkSpec) -> Norm:
-    """Return the norm of an architecture."""
-    match network:
-        case ConvNetSpec() | ResNetApSpec():
-            return network.norm
-        case TorchvisionSpec():
-            return "batch"
-        case ClassicSpec(model="alexnet"):
-            return network.norm or "none"
-        case ClassicSpec(model="resnet10" | "densenet121"):
-            return network.norm or "batch"
-        case ClassicSpec():
-            return network.norm or "instance"
-        case _:
-            assert_never(network)
-
-
 def _kept(layers: Sequence[Layer]) -> int:
     """Return the numbers that a training step holds at its peak.
 
@@ -192,13 +177,10 @@ def _kept(layers: Sequence[Layer]) -> int:
 
 
 def convnet_sides(network: ConvNetSpec, *, channels: int, size: int) -> tuple[int, ...]:
-    """Return the side of the map that each block convolves, and last the one that is left.
-
-    One-channel images of 28 pixels are padded to 32 by the first convolution (DC's code).
-    """
-    sides = [32 if (channels, size) == (1, 28) else size]
+    """Return the side of the map that each block convolves, and last the one that is left."""
+    sides = [padded_side(channels, size)]
     for _ in range(network.depth):
-        sides.append(sides[-1] // 2)
+        sides.append(sides[-1] if network.pooling == "none" else sides[-1] // 2)
     return tuple(sides)
 
 
@@ -225,21 +207,20 @@ def _convnet(network: ConvNetSpec, channels: int, size: int, classes: int) -> It
     for side, pooled in pairwise(sides):
         yield conv(inputs, width, 3, side, bias=True)
         yield _convnet_norm(network, side)
-        yield pool(width, pooled)
+        if network.pooling == "max":
+            yield max_pool(width, pooled)
+        elif network.pooling != "none":
+            yield pool(width, pooled)
         inputs = width
     yield linear(width * sides[-1] ** 2, classes)
 
 
 def _convnet_norm(network: ConvNetSpec, side: int) -> Layer:
-    match network.norm:
-        case "none":
-            return relu(network.width, side)
-        case "layer":
-            return layer_norm(network.width, side)
-        case "instance" | "batch" | "group":
-            return norm(network.width, side)
-        case _:
-            assert_never(network.norm)
+    """Return norm and activation; leaky ReLU and swish keep their input, as others their output."""
+    area = network.width * side * side
+    parameters = {"none": 0, "layer": 2 * area}.get(network.norm, 2 * network.width)
+    inputs = (network.norm != "none") + (network.activation in ("leaky_relu", "swish"))
+    return Layer(parameters, 0, (1 + inputs) * area, area, area, norm=network.norm != "none")
 
 
 # --- ResNetAP-10 (IDC) ----------------------------------------------------------------------------
@@ -250,24 +231,13 @@ STEMS = {"large": (7, 4), "mid": (3, 2), "small": (3, 1)}
 
 def _resnet_ap(network: ResNetApSpec, channels: int, size: int, classes: int) -> Iterator[Layer]:
     kernel, pooling = STEMS[network.stem]
-    yield conv(channels, 64, kernel, size)
-    yield norm(64, size)
+    inputs = width = network.width or 64
+    yield conv(channels, width, kernel, size)
+    yield norm(width, size)
     side = size // pooling
-    yield pool(64, side)
-    inputs = 64
-    for outputs in (64, 128, 256, 512):
-        pooled = side if outputs == 64 else side // 2
-        yield from _pooling_block(inputs, outputs, side, pooled)
+    yield pool(width, side)
+    for outputs in (width, 2 * width, 4 * width, 8 * width):
+        pooled = side if outputs == width else side // 2
+        yield from pooling_block(inputs, outputs, side, pooled)
         inputs, side = outputs, pooled
-    yield linear(512, classes)
-
-
-def _pooling_block(inputs: int, outputs: int, side: int, pooled: int) -> Iterator[Layer]:
-    """Yield a basic block that convolves at full resolution and pools afterwards."""
-    yield conv(inputs, outputs, 3, side)
-    yield norm(outputs, side)
-    yield conv(outputs, outputs, 3, pooled)
-    yield norm(outputs, pooled)
-    if inputs != outputs:
-        yield conv(inputs, outputs, 1, side)
-        yield norm(outputs, pooled, relu=False)
+    yield linear(8 * width, classes)

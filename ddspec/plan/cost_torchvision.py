@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import assert_never
 
-from ddspec.plan.cost_layers import Layer, conv, depthwise, linear, norm, norm_silu, pool, strided
+from ddspec.plan.cost_layers import (
+    Layer,
+    conv,
+    depthwise,
+    linear,
+    max_pool,
+    norm,
+    norm_silu,
+    pool,
+    strided,
+)
 from ddspec.spec.network import TorchvisionSpec
 
 RESNETS = {
@@ -45,7 +55,7 @@ def _resnet(network: TorchvisionSpec, channels: int, size: int, classes: int) ->
     yield norm(64, side)
     if not cifar:
         side = strided(side)
-        yield pool(64, side)
+        yield max_pool(64, side)
     inputs, expansion = 64, 1 if network.model == "resnet18" else 4
     for width, blocks in zip((64, 128, 256, 512), RESNETS[network.model], strict=True):
         after = side if width == 64 else strided(side)
@@ -89,19 +99,19 @@ def _densenet121(channels: int, size: int, classes: int) -> Iterator[Layer]:
     yield conv(channels, 64, 7, side)
     yield norm(64, side)
     side = strided(side)
-    yield pool(64, side)
+    yield max_pool(64, side)
     yield from dense_blocks(64, side, classes)
 
 
-def dense_blocks(width: int, side: int, classes: int) -> Iterator[Layer]:
-    """Yield the four dense blocks of DenseNet-121, growth 32, what joins them, the classifier."""
+def dense_blocks(width: int, side: int, classes: int, growth: int = 32) -> Iterator[Layer]:
+    """Yield the four dense blocks of DenseNet-121, what joins them, and the classifier."""
     for index, layers in enumerate(DENSENET_121):
         for _ in range(layers):
             yield norm(width, side)
-            yield conv(width, 128, 1, side)
-            yield norm(128, side)
-            yield conv(128, 32, 3, side)
-            width += 32
+            yield conv(width, 4 * growth, 1, side)
+            yield norm(4 * growth, side)
+            yield conv(4 * growth, growth, 3, side)
+            width += growth
         yield norm(width, side)
         if index < len(DENSENET_121) - 1:
             yield conv(width, width // 2, 1, side)
@@ -155,7 +165,7 @@ def _shufflenet_v2(channels: int, size: int, classes: int) -> Iterator[Layer]:
     yield conv(channels, 24, 3, side)
     yield norm(24, side)
     side = strided(side)
-    yield pool(24, side)
+    yield max_pool(24, side)
     inputs = 24
     for outputs, repeats in SHUFFLENET_V2:
         yield from _shuffle_down(inputs, outputs // 2, side)

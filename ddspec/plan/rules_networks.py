@@ -37,7 +37,7 @@ NETWORK_RULES: tuple[Rule, ...] = (
         says="A network of torchvision is to be matched.",
         why="It has batch norm (see DDS004) and max pooling, whose second derivatives matching "
         "would need.",
-        mend="Match on `convnet` or `resnet_ap`, and list it under `evaluate.networks`.",
+        mend="Match on `convnet`, `resnet_ap` or `classic`, and list it under `evaluate.networks`.",
         wrong="dataset: {kind: cifar10}\nnetwork: {kind: torchvision, model: resnet18}",
         right="dataset: {kind: cifar10}\nnetwork: {kind: convnet, depth: 3}\n"
         "evaluate:\n  networks: [{kind: torchvision, model: resnet18}]",

@@ -13,7 +13,7 @@ from ddspec.spec.method import (
     StatisticsMatcherSpec,
     TrajectoryMatcherSpec,
 )
-from ddspec.spec.network import ClassicSpec, ConvNetSpec, NetworkSpec, ResNetApSpec, TorchvisionSpec
+from ddspec.spec.network import NetworkSpec, norm_of
 
 Blocks: TypeAlias = Literal["class", "batch", "whole"]
 
@@ -69,16 +69,7 @@ def why_not(experiment: Experiment, classes: int) -> tuple[str, str]:
 
 def has_batch_norm(network: NetworkSpec) -> bool:
     """Tell whether a network keeps batch statistics."""
-    match network:
-        case TorchvisionSpec():
-            return True
-        case ClassicSpec():
-            by_default = network.model in ("resnet10", "densenet121")
-            return network.norm == "batch" or (network.norm is None and by_default)
-        case ConvNetSpec() | ResNetApSpec():
-            return network.norm == "batch"
-        case _:
-            assert_never(network)
+    return norm_of(network) == "batch"
 
 
 def _cut_batches(experiment: Experiment, classes: int, chunk: int) -> tuple[str, str]:
