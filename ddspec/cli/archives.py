@@ -19,9 +19,9 @@ class Archive:
     """The same file at several places; the first that answers is taken."""
     md5: str
     """Of the archive as downloaded."""
-    unpack: Literal["gzip", "tar"]
+    unpack: Literal["none", "gzip", "tar"]
     target: str
-    """Under the data directory: the file that a gzip becomes, the folder that a tar holds."""
+    """Under the data directory: the file itself or what a gzip becomes, the folder in a tar."""
     limit: int
     """Largest size in bytes, so that a wrong answer cannot fill the disk."""
 
@@ -35,6 +35,14 @@ def _gzips(folder: str, roots: tuple[str, ...], sums: dict[str, str]) -> tuple[A
             target=f"{folder}/raw/{name}",
             limit=64 * MEBI,
         )
+        for name, md5 in sums.items()
+    )
+
+
+def _mats(sums: dict[str, str]) -> tuple[Archive, ...]:
+    root = "http://ufldl.stanford.edu/housenumbers/"
+    return tuple(
+        Archive(urls=(f"{root}{name}",), md5=md5, unpack="none", target=name, limit=256 * MEBI)
         for name, md5 in sums.items()
     )
 
@@ -67,6 +75,12 @@ ARCHIVES: dict[str, tuple[Archive, ...]] = {
             "t10k-images-idx3-ubyte": "bef4ecab320f06d8554ea6380940ec79",
             "t10k-labels-idx1-ubyte": "bb300cfdad3c16e7a12a480ee83cd310",
         },
+    ),
+    "svhn": _mats(
+        {
+            "train_32x32.mat": "e26dedcc434d2e4c54c9b2d4a06d8373",
+            "test_32x32.mat": "eb5a983be6a315427106f1b164d9cef3",
+        }
     ),
     "cifar10": _cifar("cifar-10-python", "cifar-10-batches-py", "c58f30108f718f92721af3b95e74349a"),
     "cifar100": _cifar("cifar-100-python", "cifar-100-python", "eb9058c3a382ffc7106e4002c42a8d85"),

@@ -13,7 +13,8 @@ from ddspec.errors import DdspecError, Exit
 
 def fetch(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="mnist, fashion_mnist, cifar10 or cifar100.")
+        str,
+        typer.Argument(metavar="NAME", help="mnist, fashion_mnist, svhn, cifar10 or cifar100."),
     ],
     data: Data = None,
 ) -> Exit:

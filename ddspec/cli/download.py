@@ -123,7 +123,15 @@ def _untar(packed: Path, folder: Path, target: Path) -> None:
     (folder / "tree" / target.name).rename(target)
 
 
-UNPACK: dict[str, Callable[[Path, Path, Path], None]] = {"gzip": _gunzip, "tar": _untar}
+def _keep(packed: Path, folder: Path, target: Path) -> None:
+    packed.rename(target)
+
+
+UNPACK: dict[str, Callable[[Path, Path, Path], None]] = {
+    "none": _keep,
+    "gzip": _gunzip,
+    "tar": _untar,
+}
 
 
 def _unable(message: str) -> DdspecError:

@@ -63,6 +63,7 @@ VOCABULARY = (
     "spec/shapes.py",
     "spec/source.py",
     "spec/update.py",
+    "spec/trees.py",
     "wire/__init__.py",
     "wire/job.py",
     "wire/judging.py",

@@ -32,6 +32,7 @@ EXPECTED: Mapping[str, Category] = {
     "dataset.path": "layout",
     "dataset.train": "layout",
     "dataset.validation": "data",
+    "dataset.corrupt": "data",
     "budget": "protocol",
     "network": "protocol",
     "pool": "pool",

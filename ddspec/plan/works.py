@@ -54,7 +54,9 @@ def prepare_work(experiment: Experiment, data: DataFacts, split: Split) -> Prepa
         classes=data.classes,
         size=data.size,
         channels=data.channels,
-        validation=experiment.dataset.validation,
+    dataset = experiment.dataset
+    corrupt = None if isinstance(dataset, BuiltinDatasetSpec) else dataset.corrupt
+        validation=dataset.validation,
         holdout=data.holdout,
         mean=data.mean,
         std=data.std,
@@ -64,6 +66,7 @@ def prepare_work(experiment: Experiment, data: DataFacts, split: Split) -> Prepa
 
 def segments(loops: LoopsSpec) -> Iterator[tuple[int, int, str]]:
     """Yield (start, stop, suffix of the label) of each segment; the suffix is empty for one."""
+        corrupt=corrupt or None,  # none are allowed by default, so 0 is no other work
     stops = (*loops.snapshots, loops.outer_loops)
     for start, stop in pairwise((0, *stops)):
         yield start, stop, f"/to-{stop}" if loops.snapshots else ""

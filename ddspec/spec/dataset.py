@@ -10,12 +10,12 @@ from ddspec.spec.base import Count, Fraction, Name, SpecModel, Text
 
 Side = Annotated[int, Field(strict=True, ge=4, le=1024)]
 Held = Annotated[float, Field(strict=True, ge=0, lt=1)]
+Corrupt = Annotated[int, Field(strict=True, ge=0, le=100_000)]
 
-BuiltinName = Literal["digits", "mnist", "fashion_mnist", "cifar10", "cifar100"]
+BuiltinName = Literal["digits", "mnist", "fashion_mnist", "svhn", "cifar10", "cifar100"]
 
 LockedKind: TypeAlias = Literal[
     "folder",
-    "svhn",
     "tiny_imagenet",
     "imagenet10",
     "imagenet100",
@@ -55,6 +55,8 @@ class FolderDatasetSpec(SpecModel):
     """Side in pixels: the short side is resized to it (bilinear, antialiased), the centre kept."""
     channels: Literal[1, 3, 4] = 3
     validation: Held = 0.0
+    corrupt: Corrupt | None = None
+    """Images of each split that may be undecodable, and are left out; by default one stops it."""
 
 
 class ImageNetSubsetSpec(SpecModel):
@@ -66,6 +68,8 @@ class ImageNetSubsetSpec(SpecModel):
     test: Text = "val"
     size: Side = 224
     validation: Held = 0.0
+    corrupt: Corrupt | None = None
+    """Images of each split that may be undecodable, and are left out; by default one stops it."""
 
 
 class ImageNetTenSpec(SpecModel):
@@ -79,10 +83,12 @@ class ImageNetTenSpec(SpecModel):
     test: Text = "val"
     size: Side = 128
     validation: Held = 0.0
+    corrupt: Corrupt | None = None
+    """Images of each split that may be undecodable, and are left out; by default one stops it."""
 
 
 class TinyImageNetSpec(SpecModel):
-    """Tiny-ImageNet as images in one folder per class and split, identified by a lock."""
+    """Tiny-ImageNet as its archive unpacks, or with one folder per class, identified by a lock."""
 
     kind: Literal["tiny_imagenet"]
     path: Text = "tiny-imagenet-200"
@@ -91,20 +97,11 @@ class TinyImageNetSpec(SpecModel):
     """The published validation split: that of the test has no labels."""
     size: Side = 64
     validation: Held = 0.0
+    corrupt: Corrupt | None = None
+    """Images of each split that may be undecodable, and are left out; by default one stops it."""
 
 
-class SvhnSpec(SpecModel):
-    """SVHN's cropped digits as images in the folders 0 to 9, identified by a lock."""
-
-    kind: Literal["svhn"]
-    path: Text = "svhn"
-    train: Text = "train"
-    test: Text = "test"
-    size: Side = 32
-    validation: Held = 0.0
-
-
-PublishedFolderSpec: TypeAlias = ImageNetSubsetSpec | ImageNetTenSpec | TinyImageNetSpec | SvhnSpec
+PublishedFolderSpec: TypeAlias = ImageNetSubsetSpec | ImageNetTenSpec | TinyImageNetSpec
 """Datasets whose classes are published and whose images a lock identifies."""
 
 DatasetSpec = Annotated[
@@ -112,8 +109,7 @@ DatasetSpec = Annotated[
     | FolderDatasetSpec
     | ImageNetSubsetSpec
     | ImageNetTenSpec
-    | TinyImageNetSpec
-    | SvhnSpec,
+    | TinyImageNetSpec,
     Field(discriminator="kind"),
 ]
 
@@ -129,6 +125,5 @@ __all__ = [
     "LockedKind",
     "Name",
     "PublishedFolderSpec",
-    "SvhnSpec",
     "TinyImageNetSpec",
 ]

@@ -3,8 +3,9 @@
 Means and deviations are those of the VICO lineage and of IDC (Zhao et al., ICLR 2021; Kim et al.,
 ICML 2022); for CIFAR-100 those of VICO, since IDC's code uses the values of CIFAR-10 there.
 Checksums of files are of torchvision's layout as it lies unpacked under the data root. The md5 of
-CIFAR's batches are the published ones; everything else was computed from files whose archives have
-the published checksums.
+CIFAR's batches and of SVHN's files are those that torchvision publishes, SVHN's SHA-256 those of
+TensorFlow Datasets; everything else was computed from files whose archives have the published
+checksums.
 """
 
 from __future__ import annotations
@@ -66,6 +67,19 @@ _FASHION_FILES = (
         "FashionMNIST/raw/t10k-labels-idx1-ubyte",
         md5="15d484375f8d13e6eb1aabb0c3f46965",
         sha256="0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+    ),
+)
+
+_SVHN_FILES = (
+    DataFile(
+        "train_32x32.mat",
+        md5="e26dedcc434d2e4c54c9b2d4a06d8373",
+        sha256="435e94d69a87fde4fd4d7f3dd208dfc32cb6ae8af2240d066de1df7508d083b8",
+    ),
+    DataFile(
+        "test_32x32.mat",
+        md5="eb5a983be6a315427106f1b164d9cef3",
+        sha256="cdce80dfb2a2c4c6160906d0bd7c68ec5a99d7ca4831afa54f09182025b6a75b",
     ),
 )
 
@@ -163,6 +177,19 @@ FACTS: dict[str, Facts] = {
         mean=(0.2861,),
         std=(0.3530,),
         files=_FASHION_FILES,
+    ),
+    "svhn": Facts(
+        title="SVHN, cropped digits",
+        channels=3,
+        size=32,
+        classes=_TEN_DIGITS,
+        train=73_257,
+        test=26_032,
+        train_per_class=(4948, 13861, 10585, 8497, 7458, 6882, 5727, 5595, 5045, 4659),
+        test_per_class=(1744, 5099, 4149, 2882, 2523, 2384, 1977, 2019, 1660, 1595),
+        mean=(0.4377, 0.4438, 0.4728),
+        std=(0.1980, 0.2010, 0.1970),
+        files=_SVHN_FILES,
     ),
     "cifar10": Facts(
         title="CIFAR-10",

@@ -35,18 +35,6 @@ def _of_imagenet(
 
 FOLDERS: Mapping[str, Facts] = MappingProxyType(
     {
-        "svhn": Facts(
-            title="SVHN, cropped digits",
-            channels=3,
-            size=32,
-            classes=tuple("0123456789"),
-            train=73_257,
-            test=26_032,
-            train_per_class=(4948, 13861, 10585, 8497, 7458, 6882, 5727, 5595, 5045, 4659),
-            test_per_class=(1744, 5099, 4149, 2882, 2523, 2384, 1977, 2019, 1660, 1595),
-            mean=(0.4377, 0.4438, 0.4728),
-            std=(0.1980, 0.2010, 0.1970),
-        ),
         "tiny_imagenet": Facts(
             title="Tiny-ImageNet",
             channels=3,

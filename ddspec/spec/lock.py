@@ -22,12 +22,19 @@ from ddspec.spec.dataset import BuiltinName, LockedKind
 from ddspec.spec.explain import validate
 from ddspec.spec.nodes import compose
 from ddspec.spec.source import Source, read_source
+from ddspec.spec.trees import (
+    IMAGE_SUFFIXES,
+    TINY_IMAGENET,
+    class_folders,
+    image_files,
+    images_by_class,
+    plain_files,
+    require_listed,
+)
 from ddspec.visible import visible
 
 LOCK_FORMAT: Literal["ddspec.lock/1"] = "ddspec.lock/1"
 LOCK_SECTIONS = ("format", "kind", "splits", "digest")
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"})
-"""What counts as an image, in lower case."""
 
 Split: TypeAlias = Literal["train", "test"]
 
@@ -129,17 +136,6 @@ def lock_path(spec: Path) -> Path:
     return spec.with_name(f"{spec.stem}.lock.yaml")
 
 
-def class_folders(folder: Path) -> tuple[str, ...]:
-    """Return the names of the class folders of a split, sorted by code point."""
-    with os.scandir(folder) as entries:
-        return tuple(sorted(e.name for e in entries if e.is_dir() and not e.name.startswith(".")))
-
-
-def image_files(folder: Path) -> tuple[str, ...]:
-    """Return the names of the images right inside a class folder, sorted by code point."""
-    return tuple(name for name in _files(folder) if Path(name).suffix.lower() in IMAGE_SUFFIXES)
-
-
 def scan_folder(
     root: Path,
     classes: Sequence[str] | None,
@@ -158,14 +154,14 @@ def scan_folder(
     """
     try:
         names = tuple(classes) if classes is not None else _all_classes(root / splits["train"])
-        folders = [
-            (split, name, root / at / name) for split, at in splits.items() for name in names
-        ]
-        found = {(split, name): image_files(_present(at)) for split, name, at in folders}
-        _refuse(_unusable(root.resolve(), folders, found))
-        paths = [at / file for split, name, at in folders for file in found[split, name]]
+        if kind == TINY_IMAGENET:
+            require_listed(root, names)
+        found = _found(root, names, splits, kind)
+        _refuse(_unusable(root, splits, found))
+        paths = [path for files in found.values() for path in files]
         sums = dict(zip(paths, _hashed(paths, threads, advance), strict=True))
-        ignored = sum(len(_files(at)) for *_, at in folders) - len(paths)
+        visited = {path.parent for path in paths}
+        ignored = sum(len(plain_files(at)) for at in visited) - len(paths)
     except OSError as error:
         where = visible(str(error.filename or root))
         closed = f"user {os.geteuid()} may not: `chmod -R a+rX` on the folder lets everyone read it"
@@ -175,8 +171,8 @@ def scan_folder(
             hint=closed if isinstance(error, PermissionError) else "",
         ) from error
     locked: dict[Split, dict[str, LockedClass]] = {split: {} for split in splits}
-    for split, name, at in folders:
-        files = [(file, sums[at / file]) for file in found[split, name]]
+    for (split, name), chosen in found.items():
+        files = [(path.name, sums[path]) for path in chosen]
         locked[split][name] = LockedClass(images=len(files), digest=digest_of_class(files))
     return Lock(kind=kind, ignored=ignored, splits=locked, digest=digest_of_splits(locked))
 
@@ -213,28 +209,40 @@ def _present(folder: Path) -> Path:
     return folder
 
 
-def _files(folder: Path) -> tuple[str, ...]:
-    with os.scandir(folder) as entries:
-        return tuple(sorted(e.name for e in entries if not e.name.startswith(".") and e.is_file()))
+def _found(
+    root: Path, classes: Sequence[str], splits: Mapping[Split, str], kind: LockedKind
+) -> dict[tuple[Split, str], tuple[Path, ...]]:
+    return {
+        (split, name): files
+        for split, at in splits.items()
+        for name, files in images_by_class(root / at, classes, kind).items()
+    }
 
 
 def _unusable(
     root: Path,
-    folders: Iterable[tuple[Split, str, Path]],
-    found: Mapping[tuple[Split, str], Sequence[str]],
+    splits: Mapping[Split, str],
+    found: Mapping[tuple[Split, str], Sequence[Path]],
 ) -> Iterator[str | Diagnostic]:
-    for split, name, at in folders:
-        files = found[split, name]
+    inside: dict[Path, bool] = {}
+    whole = root.resolve()
+    for (split, name), files in found.items():
         if not files:
+            at = root / splits[split] / name
             yield f"class `{visible(name)}` has no images in {split}: `{visible(str(at))}`"
-        if not at.resolve().is_relative_to(root):
-            yield _astray(at)
-            continue
-        for path in (at / file for file in files):
+        for path in files:
+            if path.parent not in inside:
+                inside[path.parent] = path.parent.resolve().is_relative_to(whole)
+                if not inside[path.parent]:
+                    yield _astray(path.parent)
             if not _is_utf8(path.name):
                 yield f"the name of `{visible(str(path))}` is not UTF-8"
-            if path.is_symlink() and not path.resolve().is_relative_to(root):
+            if inside[path.parent] and path.is_symlink() and _leaves(path, whole):
                 yield _astray(path)
+
+
+def _leaves(path: Path, root: Path) -> bool:
+    return not path.resolve().is_relative_to(root)
 
 
 def _astray(path: Path) -> Diagnostic:

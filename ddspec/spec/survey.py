@@ -11,7 +11,7 @@ from statistics import median
 
 from ddspec.errors import DdspecError, Exit
 from ddspec.spec.image_header import ImageHeader, read_header
-from ddspec.spec.lock import class_folders, image_files
+from ddspec.spec.trees import class_folders, image_files
 from ddspec.visible import visible
 
 TRAIN_NAMES = ("train", "training")

@@ -51,6 +51,8 @@ class SourceModel(BaseModel):
     mean: tuple[float, ...] | None = None
     """Published per-channel mean in [0, 1]; None is computed from the training split."""
     std: tuple[float, ...] | None = None
+    corrupt: int | None = None
+    """Images of a split that may be undecodable and are left out; None is none."""
 
 
 class PrepareWork(WorkModel):

@@ -29,7 +29,7 @@ results:
   - {dataset: mnist, images_per_class: 1, variant: slow, accuracy: 0.9, source: "paper, Table 1"}
   - {dataset: mnist, images_per_class: 1, variant: fast, accuracy: 0.8, source: "paper, Table 2"}
   - {dataset: mnist, images_per_class: 1, variant: fast, network: alexnet, accuracy: 0.7, source: x}
-  - {dataset: svhn, size: 64, images_per_class: 1, variant: slow, accuracy: 0.6, source: x}
+  - {dataset: tiny_imagenet, size: 32, images_per_class: 1, variant: slow, accuracy: 0.6, source: x}
 """
 
 
@@ -60,8 +60,8 @@ def test_a_published_number_is_expected(presets: Path, preset: str, accuracy: fl
 
 
 def test_the_number_is_of_the_size_at_which_it_was_published(presets: Path) -> None:
-    assert loaded(presets, dataset="svhn").experiment.expect == ()
-    assert loaded(presets, dataset="svhn, size: 64").experiment.expect[0].accuracy == 0.6
+    assert loaded(presets, dataset="tiny_imagenet").experiment.expect == ()
+    assert loaded(presets, dataset="tiny_imagenet, size: 32").experiment.expect[0].accuracy == 0.6
 
 
 @pytest.mark.parametrize(

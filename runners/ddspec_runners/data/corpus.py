@@ -16,6 +16,23 @@ BLOCK = 2048
 """Images handed on at once from memory."""
 
 
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Images that were decoded together."""
+
+    images: Bytes
+    """(b, C, H, W)."""
+    kept: Indices
+    """Which images of the split they are, (b,)."""
+    left_out: tuple[str, ...] = ()
+    """Images beside them that cannot be decoded, each with the reason."""
+
+    @property
+    def tried(self) -> int:
+        """How many images were to be decoded."""
+        return len(self.kept) + len(self.left_out)
+
+
 class Part(Protocol):
     """One published split of a source."""
 
@@ -24,10 +41,11 @@ class Part(Protocol):
         """Label of each image in source order, int64 (N,)."""
         ...
 
-    def blocks(self, indices: Indices) -> Iterator[Bytes]:
-        """Yield the images at `indices` in that order, in blocks of uint8 (b, C, H, W).
+    def blocks(self, indices: Indices) -> Iterator[Block]:
+        """Yield the images at `indices` in that order, in blocks.
 
-        Raises BadData, at the latest after the last block, where images cannot be decoded.
+        Raises BadData, at the latest after the last block, where more images cannot be decoded
+        than may be left out.
         """
         ...
 
@@ -40,10 +58,11 @@ class ArrayPart:
     """(N, C, H, W) in source order."""
     labels: Indices
 
-    def blocks(self, indices: Indices) -> Iterator[Bytes]:
+    def blocks(self, indices: Indices) -> Iterator[Block]:
         """Yield the images at `indices`, in blocks."""
         for start in range(0, len(indices), BLOCK):
-            yield self.images[indices[start : start + BLOCK]]
+            chosen = indices[start : start + BLOCK]
+            yield Block(self.images[chosen], chosen)
 
 
 @dataclass(frozen=True, slots=True)

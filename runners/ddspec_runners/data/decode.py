@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ddspec_runners.data.corpus import Bytes
 
@@ -32,15 +32,18 @@ def decode_image(path: Path, *, size: int, channels: int) -> Bytes:
     (bilinear, antialiased) and the centre is kept. Raises Undecodable with the reason.
     """
     try:
-        with Image.open(path, formats=FORMATS) as opened:
+        with path.open("rb") as file, Image.open(file, formats=FORMATS) as opened:
             if opened.width * opened.height > MAX_PIXELS:
                 raise Undecodable(f"{opened.width} x {opened.height} px is more than is read")
             image = _in_mode(ImageOps.exif_transpose(opened), MODES[channels])
         pixels = np.asarray(_square(image, size))
     except Undecodable:
         raise
+    except UnidentifiedImageError as error:  # its own message names the place of the file
+        raise Undecodable("not an image of a known format") from error
     except Exception as error:  # a damaged file raises whatever its decoder stumbles on
-        raise Undecodable(f"{type(error).__name__}: {error}") from error
+        said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise Undecodable(f"{type(error).__name__}: {said}") from error
     return pixels.reshape(size, size, channels).transpose(2, 0, 1)
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 
 from ddspec.errors import DdspecError
+from ddspec.spec.dataset import LockedKind
 from ddspec.spec.facts import FACTS
 from ddspec.spec.facts_folders import FOLDERS
 from ddspec.wire.work import SourceModel
@@ -17,6 +18,7 @@ from ddspec_runners.data.corpus import ArrayPart, Corpus
 from ddspec_runners.data.digits import content_of_digits, digits_file, read_digits
 from ddspec_runners.data.folder import FolderPart, inside
 from ddspec_runners.data.idx import idx_part
+from ddspec_runners.data.svhn import parse_mat
 from ddspec_runners.data.verified import read_verified
 from ddspec_runners.faults import BadData, BadJob
 from ddspec_runners.site import Site
@@ -49,6 +51,15 @@ def mnist(source: SourceModel, site: Site, threads: int) -> Corpus:
     return Corpus(part("train"), part("t10k"), _official(source))
 
 
+def svhn(source: SourceModel, site: Site, threads: int) -> Corpus:
+    """Read the MATLAB files of SVHN's cropped digits, without the extra ones."""
+    published = _published(source, site)
+    train, test = (
+        parse_mat(published[name], name=name) for name in ("train_32x32.mat", "test_32x32.mat")
+    )
+    return Corpus(train, test, _official(source))
+
+
 def cifar10(source: SourceModel, site: Site, threads: int) -> Corpus:
     """Read the five training batches and the test batch of CIFAR-10."""
     published = _published(source, site)
@@ -79,7 +90,14 @@ def folder(source: SourceModel, site: Site, threads: int) -> Corpus:
     for subfolder in splits.values():
         inside(root, root / subfolder)
     try:
-        lock = scan_folder(root, source.classes, splits, threads=threads, advance=_hashing(site))
+        lock = scan_folder(
+            root,
+            source.classes,
+            splits,
+            kind=_kind(source.name),
+            threads=threads,
+            advance=_hashing(site),
+        )
     except DdspecError as error:
         raise BadData(str(error)) from error
     if lock.digest != source.content:
@@ -97,6 +115,7 @@ READERS: Mapping[str, Reader] = {
     "digits": digits,
     "mnist": mnist,
     "fashion_mnist": mnist,
+    "svhn": svhn,
     "cifar10": cifar10,
     "cifar100": cifar100,
     "folder": folder,
@@ -143,15 +162,25 @@ def _batch(
     return parse_batch(published[name], labels=labels, classes=len(source.classes), name=name)
 
 
-def _tree(source: SourceModel, root: Path, threads: int) -> FolderPart:
-    from ddspec.spec.lock import image_files
+def _kind(name: str) -> LockedKind:
+    kinds: tuple[LockedKind, ...] = get_args(LockedKind)
+    return next(kind for kind in kinds if kind == name)
 
-    by_class = [
-        [root / name / file for file in image_files(root / name)] for name in source.classes
-    ]
-    labels = np.repeat(np.arange(len(by_class)), [len(files) for files in by_class])
-    files = tuple(file for files in by_class for file in files)
-    return FolderPart(files, labels.astype(np.int64), source.size, source.channels, threads)
+
+def _tree(source: SourceModel, root: Path, threads: int) -> FolderPart:
+    from ddspec.spec.trees import images_by_class
+
+    by_class = images_by_class(root, source.classes, source.name)
+    counts = [len(by_class[name]) for name in source.classes]
+    return FolderPart(
+        files=tuple(file for name in source.classes for file in by_class[name]),
+        labels=np.repeat(np.arange(len(counts)), counts).astype(np.int64),
+        classes=source.classes,
+        size=source.size,
+        channels=source.channels,
+        threads=threads,
+        corrupt=source.corrupt or 0,
+    )
 
 
 def _hashing(site: Site) -> Callable[[int, int], None]:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from pydantic import JsonValue
 
+from ddspec.visible import visible
 from ddspec.wire.work import PrepareWork, SourceModel
 from ddspec_runners.artifacts import atomic, write_json
-from ddspec_runners.data.corpus import Bytes, Corpus, Indices, Part
+from ddspec_runners.data.corpus import Block, Corpus, Indices, Part
 from ddspec_runners.data.prepared import FACTS, IMAGES, LABELS, DatasetCard
 from ddspec_runners.data.readers import READERS
 from ddspec_runners.data.split import Splits, by_class, split
 from ddspec_runners.data.statistics import ChannelStatistics
-from ddspec_runners.faults import BadJob
+from ddspec_runners.faults import BadData, BadJob
 from ddspec_runners.site import Site
 
 THREADS = 8
@@ -53,19 +55,55 @@ def run(work: PrepareWork, site: Site) -> Mapping[str, JsonValue]:
     aside = measure and work.split != "train"
     progress = _Progress(site, len(chosen.indices) + aside * len(train.indices))
     statistics = ChannelStatistics(source.channels)
+    kept = _Kept([], [])
     with atomic(site.output / IMAGES) as partial:
         for block in _written(partial, chosen, source, progress):
+            kept.add(block)
             if measure and not aside:
-                statistics.add(block)
+                statistics.add(block.images)
+    labels = kept.labels(chosen)
+    _require_full(labels, chosen, work)
     if aside:
         for block in train.part.blocks(train.indices):
-            statistics.add(block)
-            progress.add(len(block))
+            statistics.add(block.images)
+            progress.add(block.tried)
     with atomic(site.output / LABELS) as partial, partial.open("wb") as file:
-        np.save(file, chosen.labels)
-    card = _card(work, corpus, chosen.labels, statistics if measure else None)
+        np.save(file, labels)
+    card = _card(work, corpus, labels, statistics if measure else None, kept.left_out)
     write_json(site.output / FACTS, card.model_dump(mode="json"))
-    return {"images": len(chosen.indices), "classes": len(source.classes)}
+    return {
+        "images": len(labels),
+        "classes": len(source.classes),
+        **({"left_out": len(kept.left_out)} if source.corrupt else {}),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """Which images of a split were decoded, and which could not be."""
+
+    indices: list[Indices]
+    left_out: list[str]
+
+    def add(self, block: Block) -> None:
+        self.indices.append(block.kept)
+        self.left_out.extend(block.left_out)
+
+    def labels(self, chosen: _Chosen) -> Indices:
+        return chosen.part.labels[np.concatenate(self.indices)]
+
+
+def _require_full(labels: Indices, chosen: _Chosen, work: PrepareWork) -> None:
+    """Raise BadData where a class had images and none of them can be decoded."""
+    classes = work.source.classes
+    before, after = (np.bincount(each, minlength=len(classes)) for each in (chosen.labels, labels))
+    empty = [
+        f"class `{visible(name)}`: none of its {count} images can be decoded"
+        for name, count, left in zip(classes, before.tolist(), after.tolist(), strict=True)
+        if count and not left
+    ]
+    if empty:
+        raise BadData("\n  ".join([f"the {work.split} split loses whole classes", *empty]))
 
 
 def cores() -> int:
@@ -103,27 +141,43 @@ class _Progress:
 
 def _written(
     path: Path, chosen: _Chosen, source: SourceModel, progress: _Progress
-) -> Iterator[Bytes]:
+) -> Iterator[Block]:
     """Append each block to an npy file, and yield it.
 
     Plain writes, not a map: on a full disk they raise an error, where a map kills the process.
     """
-    shape = (len(chosen.indices), source.channels, source.size, source.size)
-    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    size, written = (source.channels, source.size, source.size), 0
     with path.open("wb") as file:
-        np.lib.format.write_array_header_1_0(file, header)
+        _head(file, (len(chosen.indices), *size))
+        start = file.tell()
         for block in chosen.part.blocks(chosen.indices):
-            file.write(block.tobytes())
+            file.write(block.images.tobytes())
+            written += len(block.images)
             yield block
-            progress.add(len(block))
+            progress.add(block.tried)
+        if written < len(chosen.indices):
+            file.seek(0)
+            _head(file, (written, *size))
+            # numpy leaves room for any number, so that a header can be written again
+            assert file.tell() == start
+
+
+def _head(file: BinaryIO, shape: tuple[int, ...]) -> None:
+    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, header)
 
 
 def _card(
-    work: PrepareWork, corpus: Corpus, labels: Indices, statistics: ChannelStatistics | None
+    work: PrepareWork,
+    corpus: Corpus,
+    labels: Indices,
+    statistics: ChannelStatistics | None,
+    left_out: Sequence[str],
 ) -> DatasetCard:
     source = work.source
     constant = statistics.constant() if statistics else ()
     notes = [f"channel {c} never varies in training; its deviation is set to 1" for c in constant]
+    notes += [f"left out, it cannot be decoded: {visible(one)}" for one in left_out]
     return DatasetCard(
         name=source.name,
         split=work.split,
