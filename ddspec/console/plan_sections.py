@@ -177,12 +177,7 @@ def _evaluator(plan: Plan) -> list[str]:
         length = f"{count(protocol.steps)} steps"
     networks = network_words(names[0]) if len(names) == 1 else f"{len(names)} networks"
     repeats = f"{evaluate.repeats} repeat{'' if evaluate.repeats == 1 else 's'}"
-    baselines = {
-        "random": evaluate.baselines.random,
-        "init": evaluate.baselines.init,
-        "full": evaluate.baselines.full,
-    }
-    listed = [f"{name} {n}" for name, n in baselines.items() if n]
+    listed = [f"{name} {n}" for name, n in evaluate.baselines.counts.items() if n]
     learned = f", lr {brief(protocol.optimizer.learning_rate)}"
     return [
         f"{protocol.name}: {length}{learned}, last epoch counts, {networks} x {repeats} "

@@ -28,7 +28,6 @@ from ddspec.console.review import (
 from ddspec.console.setting_words import value_words
 from ddspec.console.stage_groups import stage_groups
 from ddspec.errors import Diagnostic, Place
-from ddspec.plan.category import REACHES
 from ddspec.plan.diff import Change, PlanDiff, SettingChange, Status, diff
 from ddspec.plan.effort import Clock, Taken, effort
 from ddspec.plan.ir import Plan, Stage, own_label
@@ -200,7 +199,7 @@ def _reused(found: PlanDiff, plan: Plan) -> str:
     """Return which expensive outputs stay, in a sentence."""
     same = {change.label for change in found.changes if change.status == "same"}
     moved = len(same) < len(found.changes)
-    pool = sum(REACHES[stage.work.kind] == "pool" and stage.label in same for stage in plan)
+    pool = sum(stage.label.startswith("pool/") and stage.label in same for stage in plan)
     judged = {stage.upstream.get("set", "") for stage in plan if _judges_distilled(stage)}
     words = [
         f"the {pool} networks" if pool > 1 else "the network" if pool else "",
@@ -221,7 +220,8 @@ def _judges_distilled(stage: Stage) -> bool:
 
 
 def _is_baseline(label: str) -> bool:
-    return own_label(label).startswith(("evaluate/random/", "evaluate/init/", "evaluate/full/"))
+    parts = own_label(label).split("/")  # evaluate[/SET]/NETWORK/REPEAT
+    return parts[0] == "evaluate" and len(parts) > 3
 
 
 def _costs(

@@ -5,18 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+CHOSEN = "herding|k_center|forgetting"
+"""Sets that a trained network chooses."""
 LABELS: Mapping[str, re.Pattern[str]] = {
     kind: re.compile(pattern, re.ASCII)
     for kind, pattern in {
         "prepare": r"prepare/(train|test|validation)",
-        "pretrain": r"pool/(\d+|converged)",
+        "pretrain": r"pool/(\d+|converged)|select/features",
         "checkpoint": r"pool/(\d+|converged)",
         "prune": r"pool/\d+",
         "distill": r"distill(/\d+)?(/to-\d+)?",
         "merge": r"merge(/to-\d+)?",
-        "select": r"select/(init|random/\d+)",
-        "relabel": r"relabel(/init|/random/\d+)?",
-        "evaluate": r"evaluate/((random|init|full)/)?[a-z0-9][a-z0-9_-]*/\d+",
+        "select": rf"select/(init|{CHOSEN}|random/\d+)",
+        "relabel": rf"relabel(/(init|{CHOSEN})|/random/\d+)?",
+        "evaluate": rf"evaluate/((random|{CHOSEN}|init|full)/)?[a-z0-9][a-z0-9_-]*/\d+",
     }.items()
 }
 """By kind of work."""

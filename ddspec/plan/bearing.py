@@ -10,6 +10,10 @@ BEARING: Mapping[str, tuple[str, ...]] = {
     "network": ("network",),
     "evaluate.network": ("evaluate.networks", "network"),
     "evaluate.protocol": ("evaluate", "budget", "parameterization", "dataset"),
+    **dict.fromkeys(
+        (f"select.{field}" for field in ("epochs", "batch", "optimizer", "decay", "augmentation")),
+        ("evaluate.baselines.features",),
+    ),
     "epochs": ("pool",),
     "batch": ("pool",),
     "optimizer": ("pool",),
@@ -32,11 +36,11 @@ BEARING: Mapping[str, tuple[str, ...]] = {
     "parameterization": ("parameterization",),
     "init": ("init",),
     "update": ("update", "budget", "dataset"),
-    "selection": ("parameterization", "init"),
+    "selection": ("parameterization", "init", "network"),
     "shards": ("resources.shards",),
 }
-"""Sections of a spec by field of a work, or by kind and field; a field that is missing may be made
-from any setting."""
+"""Sections of a spec by field of a work, or by the first word of labels and field; a field that is
+missing may be made from any setting."""
 
 
 COUNTING = (
@@ -67,17 +71,18 @@ def adding(changed: Iterable[str], axes: Collection[str] = ()) -> tuple[str, ...
     return tuple(path for path in paths if path in found) or paths
 
 
-def behind(kind: str, field: str, changed: Iterable[str]) -> tuple[str, ...]:
+def behind(head: str, field: str, changed: Iterable[str]) -> tuple[str, ...]:
     """Return those of the changed settings that a field of a work may be made from.
 
-    `field` is the dotted path of a leaf of the work. Of several changed settings in one section,
-    those of the same last name are meant, if there are any.
+    `head` is the first word of the stage's label, `field` is the dotted path of a leaf of the work.
+    Of several changed settings in one section, those of the same last name are meant, if there are
+    any.
     """
-    head = field.partition(".")[0]
-    sections = BEARING.get(f"{kind}.{head}", BEARING.get(head))
+    first = field.partition(".")[0]
+    sections = BEARING.get(f"{head}.{first}", BEARING.get(first))
     paths = tuple(changed)
     if sections is None:
-        return _meant(field, _under(head, paths)) or paths
+        return _meant(field, _under(first, paths)) or paths
     found = (path for section in sections for path in _meant(field, _under(section, paths)))
     return tuple(dict.fromkeys(found))
 

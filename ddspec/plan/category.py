@@ -97,6 +97,10 @@ def _what(stage: Stage) -> str:
     work = stage.work
     if isinstance(work, PrepareWork):
         return f"prepare/{work.split}"
+    head = own_label(stage.label).partition("/")[0]
+    # the network that baselines are chosen by is no pool's
+    if head == "select":
+        return head
     # the soft labels of the distilled set are part of it; those of a baseline are not
     return "distill" if own_label(stage.label) == "relabel" else work.kind
 

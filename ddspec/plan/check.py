@@ -20,6 +20,7 @@ from ddspec.spec.augmentation import (
     IdcAugmentationSpec,
     ImageNetAugmentationSpec,
 )
+from ddspec.spec.baselines import BaselinesSpec
 from ddspec.spec.dataset import FolderDatasetSpec
 from ddspec.spec.experiment import Experiment
 from ddspec.spec.method import (
@@ -80,7 +81,8 @@ def _augmentations(experiment: Experiment, data: DataFacts) -> Iterator[Finding]
     section = experiment.augmentation
     yield from _augmentation(section.matching, ("augmentation", "matching"), data)
     yield from _augmentation(section.training, ("augmentation", "training"), data)
-    for path, policy in _of_pool(experiment.pool):
+    own = (*_of_pool(experiment.pool), *_of_features(experiment.evaluate.baselines))
+    for path, policy in own:
         yield from _augmentation(policy, path, data)
     protocol = experiment.evaluate.protocol
     if isinstance(protocol, str) and protocol in PROTOCOLS:
@@ -95,6 +97,12 @@ def _of_pool(pool: PoolSpec) -> Iterator[tuple[Path, AugmentationSpec]]:
         yield ("pool", "augmentation"), pool.augmentation
     for index, policy in enumerate(pool.vary.augmentation):
         yield ("pool", "vary", "augmentation", index), policy
+
+
+def _of_features(baselines: BaselinesSpec) -> Iterator[tuple[Path, AugmentationSpec]]:
+    """Yield the policy of the network that images are chosen by, where it is said."""
+    if baselines.features is not None:
+        yield ("evaluate", "baselines", "features", "augmentation"), baselines.features.augmentation
 
 
 def _augmentation(policy: AugmentationSpec, path: Path, data: DataFacts) -> Iterator[Finding]:
@@ -144,7 +152,7 @@ def _budget(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
     wanted = experiment.budget.images_per_class
     if experiment.init.kind == "mix":
         wanted *= factor_of(experiment) ** 2
-    elif experiment.init.kind == "noise" and not experiment.evaluate.baselines.random:
+    elif experiment.init.kind == "noise" and not _compared_with_real(experiment):
         return
     if data.smallest_class is not None and wanted > data.smallest_class:
         yield error(
@@ -153,6 +161,11 @@ def _budget(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
             f"{wanted} real images a class are needed to start from or to compare with, "
             f"the smallest class has {data.smallest_class}",
         )
+
+
+def _compared_with_real(experiment: Experiment) -> bool:
+    baselines = experiment.evaluate.baselines
+    return bool(baselines.random or baselines.selected)
 
 
 def _parameterization(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
@@ -181,8 +194,7 @@ def _shards(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
 
 def _stages(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
     pieces, evaluate = experiment.resources.shards + 1, experiment.evaluate
-    baselines = evaluate.baselines
-    judged = evaluate.repeats + baselines.random + baselines.init + baselines.full
+    judged = evaluate.repeats + evaluate.baselines.networks
     wholes = {
         ("evaluate", "repeats"): judged * len(networks_of(experiment)),
         ("loops", "snapshots"): (len(experiment.loops.snapshots) + 1) * pieces,

@@ -39,6 +39,11 @@ def network_bytes(network: NetworkCost, width: int) -> int:
     return width * network.parameters + 4 * HEADER * network.layers + 2 * HEADER
 
 
+def events_bytes(data: DataFacts) -> int:
+    """Return what is recorded of a training: two whole numbers of 8 bytes an image."""
+    return 16 * (data.train or 0) + 2 * HEADER
+
+
 def set_bytes(data: DataFacts, classes: int, images_per_class: int, width: int) -> int:
     """Return what a synthetic set takes, its card, a copy of that, and its picture."""
     images = classes * images_per_class

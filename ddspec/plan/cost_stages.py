@@ -11,12 +11,15 @@ from ddspec.plan.cost_networks import NetworkCost, network_cost
 from ddspec.plan.cost_tally import Tally, predicted, trained
 from ddspec.plan.ir import DataFacts, Plan
 from ddspec.plan.works import factor_of
+from ddspec.spec.baselines import REAL
 from ddspec.spec.method import FreshPoolSpec, OnlinePoolSpec, SoftLabelsSpec
 from ddspec.spec.network import NetworkSpec
 from ddspec.wire.work import (
     CheckpointWork,
     DistillWork,
     EvaluateWork,
+    HerdingSelection,
+    KCenterSelection,
     Precision,
     PrepareWork,
     PretrainWork,
@@ -99,7 +102,8 @@ class Counting:
             work.precision,
             self.trainee_bytes(network, work.batch, work.precision),
             resident_bytes=self.resident_bytes(),
-            output_bytes=kept * disk.network_bytes(network, _width(work.precision)),
+            output_bytes=kept * disk.network_bytes(network, _width(work.precision))
+            + (disk.events_bytes(self.data) if work.events else 0),
         )
 
     def checkpoint(self, work: CheckpointWork) -> Cost:
@@ -208,7 +212,7 @@ class Counting:
         Its seed path names it: (seed, "evaluate", set, network, repeat).
         """
         experiment = self.plan.experiment
-        factor = 1 if "random" in work.seed else factor_of(experiment)
+        factor = factor_of(experiment) if REAL.isdisjoint(map(str, work.seed)) else 1
         return experiment.budget.images_per_class * factor**2 * len(self.data.classes)
 
     def trainee_bytes(self, network: NetworkCost, images: int, precision: Precision) -> int:
@@ -226,10 +230,19 @@ class Counting:
 
     def select(self, work: SelectWork) -> Cost:
         """Count a choice of images, which are kept in float32 at any precision."""
-        if not self.data.classes:
-            return Cost(output_bytes=None)
-        size = disk.set_bytes(self.data, len(self.data.classes), work.images_per_class, 4)
-        return Cost(output_bytes=size + disk.RESULT)
+        size = None
+        if self.data.classes:
+            size = disk.set_bytes(self.data, len(self.data.classes), work.images_per_class, 4)
+            size += disk.RESULT
+        match work.selection:
+            case HerdingSelection(network=spec) | KCenterSelection(network=spec):
+                network, images = self.network(spec), self.data.train
+                tally = None if images is None else predicted(network, images, TEST_BATCH)
+                precision = self.plan.experiment.precision
+                held = _width(precision) * (network.parameters + TEST_BATCH * network.forward)
+                return _cost(tally, network, precision, held, output_bytes=size)
+            case _:
+                return Cost(output_bytes=size)
 
     def merge(self) -> Cost:
         """Count the joining of shards."""

@@ -51,12 +51,10 @@ def group_of(stage: Stage) -> str:
     """Return under which name a stage shares what its work has in common with others.
 
     One group a kind, but selections and evaluations by set and network: their protocols differ.
+    The network that images are chosen by stands beside the selections, not in a pool.
     """
-    return (
-        address(own_label(stage.label))
-        if stage.work.kind in ("select", "evaluate")
-        else stage.work.kind
-    )
+    label = own_label(stage.label)
+    return address(label) if label.startswith(("select/", "evaluate/")) else stage.work.kind
 
 
 def address(label: str) -> str:

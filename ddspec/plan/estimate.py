@@ -6,6 +6,7 @@ from typing import assert_never
 
 from ddspec.plan.cost_stages import WIDTHS, Cost, Counting
 from ddspec.plan.ir import Plan, Variant
+from ddspec.spec.baselines import REAL
 from ddspec.wire.work import (
     CheckpointWork,
     DistillWork,
@@ -90,14 +91,15 @@ def _bearing(work: Work) -> tuple[object, ...]:
     match work:
         case PretrainWork():
             told = (work.network, work.record, work.sharpness, work.augmentation, work.optimizer)
-            return (work.kind, *map(id, told), work.epochs, work.batch, work.cutmix)
+            return (work.kind, *map(id, told), work.epochs, work.batch, work.cutmix, work.events)
         case DistillWork():
             told = (work.network, work.classes, work.inner, work.matcher, work.networks)
             aug, loops = work.training_augmentation, (work.start, work.stop, work.inner_steps)
             return (work.kind, *map(id, told), id(aug), *loops, work.cutmix)
         case EvaluateWork():
             told = (work.network, work.protocol, work.teachers)
-            return (work.kind, *map(id, told), work.on_real, "random" in work.seed)
+            real = not REAL.isdisjoint(map(str, work.seed))
+            return (work.kind, *map(id, told), work.on_real, real)
         case _:
             return (id(work),)
 

@@ -11,22 +11,27 @@ from ddspec.plan.lower_pool import TRAIN, lower_pool
 from ddspec.plan.pools import pool_stages
 from ddspec.plan.stages import Shared, Stages
 from ddspec.plan.works import (
-    SetName,
     Split,
     distill_work,
     evaluate_work,
+    features_work,
     init_work,
     networks_of,
     prepare_work,
     random_work,
     segments,
+    selected_work,
     shard_ranges,
 )
+from ddspec.spec.baselines import SETS, SetName
 from ddspec.spec.dataset import BuiltinDatasetSpec
 from ddspec.spec.evaluate import ProtocolSpec
 from ddspec.spec.experiment import Experiment
 from ddspec.spec.network import network_name
 from ddspec.wire.work import DistillWork, MergeWork
+
+FEATURES = "select/features"
+"""The network that images are chosen by."""
 
 
 def lower(experiment: Experiment, protocol: ProtocolSpec, data: DataFacts) -> tuple[Stage, ...]:
@@ -49,8 +54,8 @@ def lowered(
         "distilled": (distilled,) * experiment.evaluate.repeats,
         "full": ("prepare/train",) * experiment.evaluate.baselines.full,
     }
-    for set_name in ("distilled", "random", "init", "full"):
-        _evaluate(stages, data, protocol, set_name, sources[set_name])
+    for set_name in SETS:
+        _evaluate(stages, data, protocol, set_name, sources.get(set_name, ()))
     return stages
 
 
@@ -132,7 +137,24 @@ def _select(stages: Stages) -> dict[SetName, tuple[str, ...]]:
         stages.add(label, stages.made(random_work, repeat), TRAIN)
     if baselines.init:
         stages.add("select/init", stages.made(init_work), TRAIN)
-    return {"random": draws, "init": ("select/init",) * baselines.init}
+    found: dict[SetName, tuple[str, ...]] = {
+        "random": draws,
+        "init": ("select/init",) * baselines.init,
+    }
+    return found | _select_by_network(stages)
+
+
+def _select_by_network(stages: Stages) -> dict[SetName, tuple[str, ...]]:
+    """Add what a network chooses, after that network; all repeats are trained on one choice."""
+    found: dict[SetName, tuple[str, ...]] = {}
+    baselines = stages.experiment.evaluate.baselines
+    for set_name in baselines.selected:
+        if FEATURES not in stages.by_label:
+            stages.add(FEATURES, stages.made(features_work), TRAIN)
+        label = f"select/{set_name}"
+        stages.add(label, stages.made(selected_work, set_name), {**TRAIN, "network": FEATURES})
+        found[set_name] = (label,) * baselines.counts[set_name]
+    return found
 
 
 def _evaluate(

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from ddspec.plan.ir import DataFacts
 from ddspec.plan.soft_labels import relabel_work, soft_labels, teacher_labels
 from ddspec.plan.stages import Stages
-from ddspec.plan.works import SetName, asks_online, resolved, views_per_class
+from ddspec.plan.works import asks_online, resolved, views_per_class
+from ddspec.spec.baselines import SetName
 from ddspec.spec.evaluate import ProtocolSpec
 from ddspec.spec.experiment import Experiment
 from ddspec.wire.schedule import Seed
@@ -43,12 +44,12 @@ def label_softly(
 def _named(set_name: SetName, index: int) -> tuple[str, Seed]:
     """Return the label and the seed of a relabelling."""
     match set_name:
-        case "random":
-            return f"relabel/random/{index}", ("random", index)
-        case "init" | "full":
-            return f"relabel/{set_name}", (set_name,)
         case "distilled":
             return "relabel", (set_name,)
+        case "random":
+            return f"relabel/random/{index}", ("random", index)
+        case _:
+            return f"relabel/{set_name}", (set_name,)
 
 
 def _recorded_views(

@@ -128,8 +128,9 @@ def _smaller(work: Work) -> Iterator[tuple[str, str, Work]]:
                 other = matcher.model_copy(update={"gradient": gradient})
                 yield "matcher.gradient", gradient, work.model_copy(update={"matcher": other})
         case PretrainWork() | PruneWork():
+            section = "pool" if "pool" in work.seed else "evaluate.baselines.features"
             for batch in _halves(work.batch):
-                yield "pool.batch", str(batch), work.model_copy(update={"batch": batch})
+                yield f"{section}.batch", str(batch), work.model_copy(update={"batch": batch})
         case EvaluateWork(protocol=protocol):
             for batch in _halves(protocol.batch):
                 shorter = protocol.model_copy(update={"batch": batch})

@@ -169,12 +169,10 @@ def _repeats(variant: Variant) -> int:
 
 
 def _baselines(rule: BaselinesRule, plan: Plan) -> Found:
-    wanted = {"random": rule.random, "init": rule.init, "full": rule.full}
+    wanted = rule.model_dump(exclude={"kind", "action", "reason"})
     asked = {name: number for name, number in wanted.items() if number}
-    least = {
-        name: min(getattr(one.experiment.evaluate.baselines, name) for one in plan.variants)
-        for name in asked
-    }
+    given = [one.experiment.evaluate.baselines.counts for one in plan.variants]
+    least = {name: min(one[name] for one in given) for name in asked}
     few = [name for name in asked if least[name] < asked[name]]
     told = ", ".join(f"{name} {least[name]} of {asked[name]}" for name in asked)
     return Found(not few, f"baselines {told or 'of no set are asked for'}")

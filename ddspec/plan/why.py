@@ -197,7 +197,8 @@ class Why:
         fields = edits(was.work, now)
         above = tuple(dict.fromkeys(_moved(stage, past, was)))
         what: What = "edited" if fields else "downstream" if above else "compiler"
-        found = (path for one in fields for path in behind(stage.work.kind, one.path, since))
+        head = own_label(stage.label).partition("/")[0]
+        found = (path for one in fields for path in behind(head, one.path, since))
         causes = tuple(since[path] for path in dict.fromkeys(found))
         return Reason(stage.label, self._state(stage), what, past, was, fields, causes, above)
 

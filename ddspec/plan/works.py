@@ -12,6 +12,7 @@ from ddspec.plan.pools import ZCA_EPS, epochs_recorded, schedule_members
 from ddspec.plan.soft_labels import soft_labels, teachers_of
 from ddspec.presets.protocols import idc_epochs
 from ddspec.spec.augmentation import NoAugmentationSpec
+from ddspec.spec.baselines import FeaturesSpec, Selected, SetName
 from ddspec.spec.dataset import BuiltinDatasetSpec, DatasetSpec, ImageNetSubsetSpec
 from ddspec.spec.evaluate import ProtocolSpec
 from ddspec.spec.experiment import Experiment
@@ -20,53 +21,58 @@ from ddspec.spec.method import (
     ExpertLabelsSpec,
     FreshPoolSpec,
     FrozenInnerSpec,
+    GradientMatcherSpec,
     InitSpec,
     LearnedLabelsSpec,
     LoopsSpec,
+    MatcherSpec,
     MultiFormationSpec,
     OnlinePoolSpec,
     ParameterizationSpec,
     SoftLabelsSpec,
     TrajectoryMatcherSpec,
 )
-from ddspec.spec.network import NetworkSpec, network_name
+from ddspec.spec.network import NetworkSpec, network_name, norm_of
 from ddspec.wire.schedule import Schedule
 from ddspec.wire.work import (
     ClassRange,
     DistillWork,
     EvaluateWork,
+    ForgettingSelection,
+    HerdingSelection,
     InitSelection,
+    KCenterSelection,
     PrepareWork,
+    PretrainWork,
     RandomSelection,
     SelectWork,
     SourceModel,
 )
 
 Split = Literal["train", "validation", "test"]
-SetName = Literal["distilled", "random", "init", "full"]
 
 
 def prepare_work(experiment: Experiment, data: DataFacts, split: Split) -> PrepareWork:
     """Return how one split is decoded."""
+    dataset = experiment.dataset
+    corrupt = None if isinstance(dataset, BuiltinDatasetSpec) else dataset.corrupt
     source = SourceModel(
         name=data.name,
         content=data.content or UNKNOWN,
         classes=data.classes,
         size=data.size,
         channels=data.channels,
-    dataset = experiment.dataset
-    corrupt = None if isinstance(dataset, BuiltinDatasetSpec) else dataset.corrupt
         validation=dataset.validation,
         holdout=data.holdout,
         mean=data.mean,
         std=data.std,
+        corrupt=corrupt or None,  # none are allowed by default, so 0 is no other work
     )
     return PrepareWork(source=source, split=split)
 
 
 def segments(loops: LoopsSpec) -> Iterator[tuple[int, int, str]]:
     """Yield (start, stop, suffix of the label) of each segment; the suffix is empty for one."""
-        corrupt=corrupt or None,  # none are allowed by default, so 0 is no other work
     stops = (*loops.snapshots, loops.outer_loops)
     for start, stop in pairwise((0, *stops)):
         yield start, stop, f"/to-{stop}" if loops.snapshots else ""
@@ -93,7 +99,7 @@ def distill_work(experiment: Experiment, data: DataFacts, start: int, stop: int)
         schedule=schedule,
         schedule_digest=schedule.digest(start, stop),
         inner=experiment.inner,
-        matcher=experiment.matcher,
+        matcher=effective_matcher(experiment),
         matching_augmentation=augmentation.matching,
         training_augmentation=augmentation.training if trains else NoAugmentationSpec(),
         cutmix=augmentation.cutmix if trains else 0.0,
@@ -132,6 +138,44 @@ def random_work(experiment: Experiment, repeat: int) -> SelectWork:
         selection=RandomSelection(),
         images_per_class=experiment.budget.images_per_class,
         seed=(experiment.seed, "select", "random", repeat),
+    )
+
+
+def features_work(experiment: Experiment) -> PretrainWork:
+    """Return how the network is trained by whose features and events images are chosen.
+
+    It depends on no method, so that specs of all methods share it; events are always recorded,
+    so that another baseline finds the network there.
+    """
+    features = experiment.evaluate.baselines.features or FeaturesSpec()
+    return PretrainWork(
+        network=experiment.network,
+        epochs=features.epochs,
+        batch=features.batch,
+        optimizer=features.optimizer,
+        decay=features.decay,
+        augmentation=features.augmentation,
+        cutmix=0.0,
+        seed=(experiment.seed, "select", "features"),
+        precision=experiment.precision,
+        events=True,
+    )
+
+
+def selected_work(experiment: Experiment, set_name: Selected) -> SelectWork:
+    """Return the choice of real images by a trained network."""
+    selection: HerdingSelection | KCenterSelection | ForgettingSelection
+    match set_name:
+        case "herding":
+            selection = HerdingSelection(network=experiment.network)
+        case "k_center":
+            selection = KCenterSelection(network=experiment.network)
+        case "forgetting":
+            selection = ForgettingSelection()
+    return SelectWork(
+        selection=selection,
+        images_per_class=experiment.budget.images_per_class,
+        seed=(experiment.seed, "select", set_name),
     )
 
 
@@ -192,7 +236,7 @@ def views_per_class(experiment: Experiment, data: DataFacts, set_name: SetName) 
     match set_name:
         case "distilled" | "init":
             return budget * factor_of(experiment) ** 2
-        case "random":
+        case "random" | "herding" | "k_center" | "forgetting":
             return budget
         case "full":
             return (data.train or 0) // max(1, len(data.classes))
@@ -218,6 +262,15 @@ def effective_update(experiment: Experiment, data: DataFacts) -> AnyUpdateSpec:
     scale *= Fraction(data.size, base_size(experiment.dataset, data.size)) ** 2
     rate = float(Fraction(repr(update.learning_rate)) * scale)
     return update.model_copy(update={"learning_rate": rate, "scaling": "none"})
+
+
+def effective_matcher(experiment: Experiment) -> MatcherSpec:
+    """Return the matcher without a word on batch norm where it says nothing new."""
+    matcher = experiment.matcher
+    if not isinstance(matcher, GradientMatcherSpec) or matcher.batch_norm is None:
+        return matcher
+    frozen = matcher.batch_norm == "frozen" and norm_of(experiment.network) == "batch"
+    return matcher if frozen else matcher.model_copy(update={"batch_norm": None})
 
 
 def effective_init(init: InitSpec) -> InitSpec:

@@ -6,14 +6,16 @@ import math
 import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import get_args
 
 from pydantic import JsonValue
 
 from ddspec.canon import Digest, Json
 from ddspec.plan.ir import Stage
+from ddspec.spec.baselines import SetName
 from ddspec.wire.work import EvaluateWork
 
-SETS = ("distilled", "random", "init", "full")
+SETS: tuple[str, ...] = get_args(SetName)
 """In the order of tables: what was made, then what it is compared with."""
 
 

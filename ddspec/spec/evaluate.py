@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from ddspec.spec.augmentation import AugmentationSpec, NoAugmentationSpec
-from ddspec.spec.base import Count, Fraction, Name, Natural, Positive, SpecModel
+from ddspec.spec.base import Count, Fraction, Name, Positive, SpecModel
+from ddspec.spec.baselines import BaselinesSpec
 from ddspec.spec.network import NetworkSpec
 from ddspec.spec.optimizer import DecaySpec, OptimizerSpec, SgdSpec, StepDecaySpec
 
@@ -52,17 +53,6 @@ class ProtocolSpec(SpecModel):
     """The rate is the one that was learned with the set (MTT); by default the optimiser's."""
     reported: Literal["last", "best_of_several", "best_on_test"] | None = None
     """What publications report under this protocol; here it is always the last step that counts."""
-
-
-class BaselinesSpec(SpecModel):
-    """How many networks are trained on each set that the distilled one is compared with."""
-
-    random: Natural = 10
-    """Random real images of the same budget, redrawn for every repeat; 0 leaves it out."""
-    init: Natural = 0
-    """What the synthetic images were before learning."""
-    full: Natural = 0
-    """The whole training split."""
 
 
 class EvaluateSpec(SpecModel):

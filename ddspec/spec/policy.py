@@ -98,6 +98,12 @@ class BaselinesRule(RuleSpec):
     """On what the synthetic images were before learning."""
     full: Natural = 0
     """On the whole training split."""
+    herding: Natural | None = None
+    """On images whose mean feature is nearest to that of their class."""
+    k_center: Natural | None = None
+    """On images that leave none of their class far."""
+    forgetting: Natural | None = None
+    """On images that were forgotten most often in training."""
 
 
 class RepeatsRule(RuleSpec):

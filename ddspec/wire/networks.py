@@ -17,7 +17,8 @@ from ddspec.wire.schedule import Seed
 class PretrainWork(WorkModel):
     """Train one pool member on real data and record its parameters after `epochs` epochs.
 
-    Inputs: `train`. Writes `network.safetensors`, or `epoch-E.safetensors` for each E of `record`.
+    Inputs: `train`. Writes `network.safetensors`, or `epoch-E.safetensors` for each E of `record`;
+    and `events.safetensors` where `events` asks for it. Baselines choose by such a network too.
     """
 
     kind: Literal["pretrain"] = "pretrain"
@@ -36,6 +37,8 @@ class PretrainWork(WorkModel):
     sharpness: SharpnessSpec | None = None
     zca: float | None = None
     """Images are whitened with this eps."""
+    events: bool | None = None
+    """Record of each image how often it was forgotten, and in which epoch it was first learned."""
 
 
 class CheckpointWork(WorkModel):

@@ -24,7 +24,9 @@ from ddspec.wire.work import (
     CheckpointWork,
     DistillWork,
     EvaluateWork,
+    HerdingSelection,
     InitSelection,
+    KCenterSelection,
     MergeWork,
     PrepareWork,
     PretrainWork,
@@ -54,8 +56,7 @@ def parts_of(work: Work) -> Iterator[Part]:
         case DistillWork():
             yield from _distill(work)
         case SelectWork():
-            if isinstance(work.selection, InitSelection):
-                yield from _learned(work.selection.parameterization)
+            yield from _select(work)
         case RelabelWork():
             yield from (_network(work.teachers.network), ("augmentation", work.augmentation.kind))
         case EvaluateWork():
@@ -81,6 +82,19 @@ def _pretrain(work: PretrainWork) -> Iterator[Part]:
         yield "optimizer", "sharpness"
     if work.zca is not None:
         yield "space", "zca"
+    if work.events is not None:
+        yield "pool", "events"
+
+
+def _select(work: SelectWork) -> Iterator[Part]:
+    yield "selection", work.selection.kind
+    match work.selection:
+        case InitSelection(parameterization=parameterization):
+            yield from _learned(parameterization)
+        case HerdingSelection(network=network) | KCenterSelection(network=network):
+            yield _network(network)
+        case _:
+            pass
 
 
 def _distill(work: DistillWork) -> Iterator[Part]:

@@ -141,11 +141,45 @@ class InitSelection(BaseModel):
     init: InitSpec
 
 
-Selection = Annotated[RandomSelection | InitSelection, Field(discriminator="kind")]
+class HerdingSelection(BaseModel):
+    """Real images of each class whose mean feature approaches that of the class."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["herding"] = "herding"
+    network: NetworkSpec
+    """Of the input `network`: whose features they are."""
+
+
+class KCenterSelection(BaseModel):
+    """Real images of each class that leave no other one far, begun with the most central one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["k_center"] = "k_center"
+    network: NetworkSpec
+    """Of the input `network`: whose features they are."""
+
+
+class ForgettingSelection(BaseModel):
+    """Real images of each class that were forgotten most often while `network` was trained."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["forgetting"] = "forgetting"
+
+
+Selection = Annotated[
+    RandomSelection | InitSelection | HerdingSelection | KCenterSelection | ForgettingSelection,
+    Field(discriminator="kind"),
+]
 
 
 class SelectWork(WorkModel):
-    """Choose a set instead of learning one. Inputs: `train`. Writes a synthetic set."""
+    """Choose a set instead of learning one. Writes a synthetic set.
+
+    Inputs: `train`; `network`, trained with `events`, where its features or events choose.
+    """
 
     kind: Literal["select"] = "select"
     revision: Literal[1] = 1
@@ -183,7 +217,10 @@ __all__ = [
     "ClassRange",
     "DistillWork",
     "EvaluateWork",
+    "ForgettingSelection",
+    "HerdingSelection",
     "InitSelection",
+    "KCenterSelection",
     "MergeWork",
     "Precision",
     "PrepareWork",

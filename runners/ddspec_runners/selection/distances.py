@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-ROWS = 2**22
+WIDENED = 2**22
 """Numbers that are widened to float64 at once; which they are moves no result."""
 
 
@@ -24,4 +24,4 @@ def mean_of(features: Tensor) -> Tensor:
 
 
 def _parts(features: Tensor) -> tuple[Tensor, ...]:
-    return features.split(max(1, ROWS // features.shape[1]))
+    return torch.split(features, max(1, WIDENED // features.shape[1]))

@@ -158,7 +158,7 @@ def test_how_many_rows_are_widened_at_once_does_not_matter(
     rows = features(30, 5)
     whole = choose(rows, 8)
 
-    monkeypatch.setattr(distances, "ROWS", 35)
+    monkeypatch.setattr(distances, "WIDENED", 35)
 
     assert choose(rows, 8).equal(whole)
 
