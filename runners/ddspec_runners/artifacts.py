@@ -18,10 +18,12 @@ from torch import Tensor
 
 from ddspec.canon import Json
 from ddspec_runners.card import Card
+from ddspec_runners.data.whitening import Whitening
 from ddspec_runners.faults import BadData
 from ddspec_runners.grid import grid_of
 
 TENSORS, CARD, GRID = "synthetic.safetensors", "card.json", "grid.png"
+WHITENING = "whitening.safetensors"
 
 
 @contextmanager
@@ -92,16 +94,28 @@ class SyntheticSet:
     labels: Tensor
     """int64 (K', n), in the numbering of all classes."""
     card: Card
+    whitening: Whitening | None = None
+    """Of images in ZCA space, where its file lies beside them."""
 
 
-def write_synthetic_set(folder: Path, images: Tensor, labels: Tensor, card: Card) -> None:
+def write_synthetic_set(
+    folder: Path,
+    images: Tensor,
+    labels: Tensor,
+    card: Card,
+    whitening: Whitening | None = None,
+) -> None:
     """Write `synthetic.safetensors` (with the card inside), `card.json` and `grid.png`.
+
+    A set in ZCA space also gets its `whitening.safetensors`, under the names of kornia's
+    `ZCAWhitening`, so that test images can be whitened alike wherever it is used.
 
     Args:
         folder: An existing folder.
         images: The learned tensor (K', n, C, H, W), stored exactly; float32 or float64.
         labels: int64 (K', n), global labels.
         card: Of these images; raises ValueError where the two disagree.
+        whitening: Of images in ZCA space; raises BadJob where it is missing.
     """
     problem = _disagreement(images, labels, card)
     if problem:
@@ -109,7 +123,10 @@ def write_synthetic_set(folder: Path, images: Tensor, labels: Tensor, card: Card
     metadata = {"ddspec": card.model_dump_json()}
     write_tensors(folder / TENSORS, {"images": images, "labels": labels}, metadata)
     write_json(folder / CARD, card.model_dump(mode="json"))
-    write_png(folder / GRID, grid_of(card.space.to_pixel(images.detach().cpu())))
+    if card.whitened and whitening is not None:
+        write_tensors(folder / WHITENING, whitening.tensors(images.dtype))
+    pixels = card.space(whitening).to_pixel(images.detach().cpu())
+    write_png(folder / GRID, grid_of(pixels))
 
 
 def read_synthetic_set(path: Path) -> SyntheticSet:
@@ -132,7 +149,15 @@ def read_synthetic_set(path: Path) -> SyntheticSet:
     problem = _disagreement(tensors["images"], tensors["labels"], card)
     if problem:
         raise BadData(f"{file} contradicts its card: {problem}")
-    return SyntheticSet(tensors["images"], tensors["labels"], card)
+    return SyntheticSet(tensors["images"], tensors["labels"], card, _whitening(file, card))
+
+
+def _whitening(file: Path, card: Card) -> Whitening | None:
+    beside = file.with_name(WHITENING)
+    if not card.whitened or not beside.is_file():
+        return None
+    tensors, _ = read_tensors(beside)
+    return Whitening.of(tensors)
 
 
 def labels_of(card: Card) -> Tensor:

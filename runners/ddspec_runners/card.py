@@ -12,6 +12,7 @@ from ddspec.spec.method import ParameterizationSpec
 from ddspec.wire.schedule import Seed
 from ddspec.wire.work import ClassRange
 from ddspec_runners.data.prepared import DatasetCard
+from ddspec_runners.data.whitening import Whitening
 from ddspec_runners.parameterization.space import Space
 
 
@@ -79,9 +80,13 @@ class Card(CardModel):
         return held, self.images_per_class, self.channels, self.size, self.size
 
     @property
-    def space(self) -> Space:
-        """The value space of the stored tensor."""
-        return Space.of(self.parameterization, self.mean, self.std)
+    def whitened(self) -> bool:
+        """Whether the stored tensor is in ZCA space."""
+        return self.parameterization.space == "zca"
+
+    def space(self, whitening: Whitening | None = None) -> Space:
+        """Return the value space of the stored tensor; `whitening` is that of ZCA space."""
+        return Space.of(self.parameterization, self.mean, self.std, whitening)
 
 
 def make_card(

@@ -10,8 +10,10 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from ddspec.spec.evaluate import ProtocolSpec
+from ddspec.spec.learned import as_used
 from ddspec_runners.artifacts import SyntheticSet, read_synthetic_set
 from ddspec_runners.card import Card
+from ddspec_runners.data.whitening import Whitening
 from ddspec_runners.evaluation.examples import synthetic_examples
 from ddspec_runners.parameterization.make import make_parameterization
 
@@ -52,11 +54,19 @@ class SyntheticDataset(Dataset[tuple[Tensor, int]]):
     def images(self) -> Tensor:
         """Return the decoded images (N, C, H, W) in pixel space.
 
-        Nothing is clamped: learned values may lie somewhat outside of [0, 1].
+        Nothing is clamped: learned values may lie somewhat outside of [0, 1]. Raises BadJob for
+        whitened images whose `whitening.safetensors` does not lie beside them.
         """
-        spec = self.card.parameterization
-        decoder = make_parameterization(spec, mean=self.card.mean, std=self.card.std)
-        return self.card.space.to_pixel(decoder.decode(self.learned)).flatten(0, 1)
+        card = self.card
+        spec = as_used(card.parameterization)
+        decoder = make_parameterization(spec, mean=card.mean, std=card.std)
+        decoded = decoder.decode(self.learned)
+        return card.space(self.whitening).to_pixel(decoded).flatten(0, 1)
+
+    @property
+    def whitening(self) -> Whitening | None:
+        """Of a set in ZCA space: `apply` turns pixels in [0, 1] into what its networks see."""
+        return self._stored.whitening
 
 
 def load_synthetic(path: str | PathLike[str]) -> SyntheticDataset:

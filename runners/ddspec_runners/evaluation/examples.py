@@ -9,8 +9,10 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from ddspec.spec.learned import as_used
 from ddspec_runners.artifacts import SyntheticSet, read_synthetic_set
 from ddspec_runners.data.prepared import PreparedSplit
+from ddspec_runners.data.whitening import Whitening
 from ddspec_runners.faults import BadJob
 from ddspec_runners.functional.placement import placed
 from ddspec_runners.parameterization.make import decode_set, make_parameterization
@@ -108,12 +110,21 @@ def real_examples(split: PreparedSplit, *, dtype: torch.dtype, device: torch.dev
 
 
 def synthetic_examples(
-    stored: SyntheticSet, *, dtype: torch.dtype, device: torch.device
+    stored: SyntheticSet,
+    *,
+    dtype: torch.dtype,
+    device: torch.device,
+    whitening: Whitening | None = None,
 ) -> Resident:
-    """Return a synthetic set as examples: decoded class by class, then normalised."""
+    """Return a synthetic set as examples: decoded class by class, then as networks are fed.
+
+    With a `whitening` all sets are fed whitened; one in ZCA space always is.
+    """
     card = stored.card
-    parameterization = make_parameterization(card.parameterization, mean=card.mean, std=card.std)
-    per_class = card.images_per_class * parameterization.views
+    parameterization = make_parameterization(
+        as_used(card.parameterization), mean=card.mean, std=card.std, whitening=whitening
+    )
+    per_class = parameterization.count(card.images_per_class)
     classes, _, *shape = card.shape
     images = torch.empty((classes, per_class, *shape), dtype=dtype, device=device)
     labels = torch.empty((classes, per_class), dtype=torch.int64, device=device)
@@ -132,17 +143,25 @@ def examples_for(
     on_real: bool,
     dtype: torch.dtype,
     device: torch.device,
+    whitening: Whitening | None = None,
 ) -> Examples:
-    """Return the examples in `folder`; raises BadJob where they do not belong to `test`."""
+    """Return the examples in `folder`; raises BadJob where they do not belong to `test`.
+
+    With a `whitening` images are whitened instead of normalised, those of a set in ZCA space as
+    they were learned.
+    """
     if on_real:
         split = PreparedSplit.open(folder)
         _same_task(split, test)
-        return real_examples(split, dtype=dtype, device=device)
+        fed = split if whitening is None else split.whitened(whitening)
+        return real_examples(fed, dtype=dtype, device=device)
     stored = read_synthetic_set(folder)
     _same_task(stored.card, test)
     if stored.card.covers.start or stored.card.covers.stop != stored.card.covers.of:
         raise BadJob("a shard of a set cannot be evaluated before it is merged")
-    return synthetic_examples(stored, dtype=dtype, device=device)
+    if stored.card.parameterization.space == "zca" and whitening is None:
+        raise BadJob("the set is whitened, and the protocol does not whiten test images")
+    return synthetic_examples(stored, dtype=dtype, device=device, whitening=whitening)
 
 
 class _Described(Protocol):

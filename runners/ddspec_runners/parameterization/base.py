@@ -10,17 +10,20 @@ from torch import Tensor
 class Parameterization(Protocol):
     """A way to read images out of the learned tensor; pure and differentiable in it."""
 
-    @property
-    def views(self) -> int:
-        """How many images are decoded from each learned one."""
+    def count(self, images: int) -> int:
+        """Return how many images are decoded of so many learned ones of a class."""
         ...
 
     def decode(self, images: Tensor) -> Tensor:
         """Return the decoded images, still in the learned space.
 
-        (..., n, C, H, W) becomes (..., views * n, C, H, W); view `cell * n + i` is cell `cell` of
-        image `i`, so the labels are those of the images, repeated `views` times in a row.
+        (..., n, C, H, W) becomes (..., count(n), C, H, W). Of n images cut alike, view `cell * n +
+        i` is cell `cell` of image `i`.
         """
+        ...
+
+    def labels(self, labels: Tensor) -> Tensor:
+        """Return the label of each decoded image: (..., n) becomes (..., count(n))."""
         ...
 
     def normalise(self, images: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from torch import Generator, Tensor
 
 from ddspec.spec.method import InitSpec, MultiFormationSpec, ParameterizationSpec
 from ddspec.wire.schedule import Seed
+from ddspec_runners.data.whitening import Whitening
 from ddspec_runners.faults import BadJob
 from ddspec_runners.parameterization.space import Space
 from ddspec_runners.rng import generator
@@ -40,6 +41,11 @@ class RealImages(Protocol):
         """Per-channel deviation of the training split, in [0, 1]."""
         ...
 
+    @property
+    def whitening(self) -> Whitening | None:
+        """How the images are whitened, where the learned ones are."""
+        ...
+
     def of_class(self, label: int) -> slice:
         """Return where the images of a class lie."""
         ...
@@ -63,7 +69,7 @@ def initial_images(
     neighbours; where the factor does not divide the side, the first cells get the extra pixels
     (Kim et al., ICML 2022, official code). Raises `BadJob` where a class has too few images.
     """
-    space = Space.of(parameterization, split.mean, split.std)
+    space = Space.of(parameterization, split.mean, split.std, split.whitening)
     factor = parameterization.factor if isinstance(parameterization, MultiFormationSpec) else 1
     start = _Start(init, images_per_class, factor, split, dtype)
     pixels = [start.pixels(c, generator(*seed, "init", c), space) for c in classes]
@@ -112,10 +118,10 @@ class _Start:
         return chosen.to(self.dtype) / 255
 
     def noise(self, rng: Generator, space: Space) -> Tensor:
-        """Return Gaussian noise: grey with clamped deviations in pixels, else standard normal."""
+        """Return Gaussian noise: clamped around grey in pixels (IDC), else standard normal (DC)."""
         shape = (self.n, *self.split.images.shape[1:])
         normal = torch.randn(shape, generator=rng).to(self.dtype)
-        if space.kind == "normalised":
+        if space.kind != "pixel":
             return normal
         return (0.5 + NOISE_DEVIATION * normal).clamp(0, 1)
 

@@ -15,14 +15,17 @@ class Pixels:
 
     space: Space
 
-    @property
-    def views(self) -> int:
-        """Return 1."""
-        return 1
+    def count(self, images: int) -> int:
+        """Return the number of images itself."""
+        return images
 
     def decode(self, images: Tensor) -> Tensor:
         """Return the images themselves."""
         return images
+
+    def labels(self, labels: Tensor) -> Tensor:
+        """Return the labels themselves."""
+        return labels
 
     def normalise(self, images: Tensor) -> Tensor:
         """Return images of the learned space, (..., C, H, W), as networks are fed."""

@@ -135,15 +135,15 @@ def _note(record: TextIO, outer: int, loss: float) -> None:
 
 
 def _write(work: DistillWork, site: Site, distillation: Distillation, state: State) -> None:
-    classes = distillation.matching.classes
+    classes, split = distillation.matching.classes, distillation.matching.split
     card = make_card(
-        distillation.matching.split.card,
+        split.card,
         parameterization=work.parameterization,
         images_per_class=work.images_per_class,
         provenance=Provenance(key=site.key, kind="distill", seed=work.seed),
         covers=work.classes,
     )
     labels = torch.tensor(classes)[:, None].repeat(1, work.images_per_class)
-    write_synthetic_set(site.output, state.images, labels, card)
+    write_synthetic_set(site.output, state.images, labels, card, split.whitening)
     tensors = {"images": state.images, "velocity": state.velocity}
     write_tensors(site.output / STATE, tensors)

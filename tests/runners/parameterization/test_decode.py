@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from math import ceil, floor
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+from ddspec.spec.learned import as_used
 from ddspec.spec.method import MultiFormationSpec, ParameterizationSpec, PixelsSpec
+from ddspec_runners.data.whitening import Whitening
+from ddspec_runners.faults import BadJob
 from ddspec_runners.parameterization.base import Parameterization
 from ddspec_runners.parameterization.make import decode_set, make_parameterization
 from ddspec_runners.parameterization.space import Space
@@ -22,6 +27,8 @@ SPECS: dict[str, ParameterizationSpec] = {
         kind="multi_formation", factor=3, space="normalised"
     ),
     "one patch": MultiFormationSpec(kind="multi_formation", factor=1),
+    "all factors up to three": MultiFormationSpec(kind="multi_formation", factor=3, decode="multi"),
+    "bounded": MultiFormationSpec(kind="multi_formation", factor=4, decode="bound"),
 }
 
 
@@ -29,10 +36,10 @@ def made(spec: ParameterizationSpec) -> Parameterization:
     return make_parameterization(spec, mean=MEAN, std=STD)
 
 
-def formation(factor: int, space: str = "pixel") -> Parameterization:
+def formation(factor: int, space: str = "pixel", decode: str | None = None) -> Parameterization:
     return made(
         MultiFormationSpec.model_validate(
-            {"kind": "multi_formation", "factor": factor, "space": space}
+            {"kind": "multi_formation", "factor": factor, "space": space, "decode": decode}
         )
     )
 
@@ -94,6 +101,84 @@ def test_decoding_equals_bilinear_patches_by_hand(side: int, factor: int, space:
     assert torch.allclose(views, plain_decode(learned, factor, levels), rtol=0, atol=1e-12)
 
 
+def test_multi_decodes_every_image_by_every_factor() -> None:
+    learned = images(2, 3, 7, 7)
+    expected = [plain_decode(learned, factor, [0.5] * 3) for factor in (1, 2, 3)]
+
+    views = formation(3, decode="multi").decode(learned)
+
+    assert torch.allclose(views, torch.cat(expected), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("factor", "count", "cuts"),
+    [
+        # 20 images by 3: 128 - 20 leaves room for 12 of 9 patches; of the 128 - 108 left, 8 images
+        # take one each, and the other 12 hold 3 of 4 patches: 108 + 12 + 5 views.
+        (3, 20, [(3, 12), (2, 3), (1, 5)]),
+        (3, 10, [(3, 10)]),
+        (3, 14, [(3, 12), (2, 2)]),
+        (2, 50, [(2, 19), (1, 31)]),
+        (3, 128, [(1, 128)]),
+        (3, 140, [(1, 140)]),
+        (1, 5, [(1, 5)]),
+    ],
+    ids=str,
+)
+def test_bound_decodes_the_first_images_finely_and_the_others_by_what_is_left(
+    factor: int, count: int, cuts: list[tuple[int, int]]
+) -> None:
+    learned, start, expected = images(count, 1, 4, 4), 0, []
+    for cut, many in cuts:
+        expected.append(plain_decode(learned[start : start + many], cut, [0.5]))
+        start += many
+
+    parameterization = one_channel(factor, "bound")
+
+    views = parameterization.decode(learned)
+    assert torch.allclose(views, torch.cat(expected), rtol=0, atol=1e-12)
+    assert len(views) == parameterization.count(count) <= max(128, count)
+    own = parameterization.labels(torch.arange(count))
+    assert own.tolist() == [
+        int(i)
+        for (cut, many), first in zip(cuts, offsets(cuts), strict=True)
+        for _ in range(cut**2)
+        for i in range(first, first + many)
+    ]
+
+
+def one_channel(factor: int, decode: str) -> Parameterization:
+    spec = MultiFormationSpec.model_validate(
+        {"kind": "multi_formation", "factor": factor, "decode": decode}
+    )
+    return make_parameterization(spec, mean=MEAN[:1], std=STD[:1])
+
+
+def offsets(cuts: list[tuple[int, int]]) -> list[int]:
+    return [sum(many for _, many in cuts[:i]) for i in range(len(cuts))]
+
+
+def test_patches_of_imagenet_have_75_pixels_a_side_and_end_in_grey() -> None:
+    learned = torch.ones(1, 3, 224, 224, dtype=torch.float64)
+
+    views = formation(3).decode(learned)
+
+    assert views.shape == (9, 3, 224, 224)
+    # 3 x 75 = 225: one column and one row of 0.5 beyond the image
+    grey, ones = torch.full((3, 3, 224), 0.5).double(), torch.ones(4, 3, 224, 224).double()
+    torch.testing.assert_close(views[[2, 5, 8], :, :, -1], grey, rtol=0, atol=1e-12)
+    torch.testing.assert_close(views[[6, 7, 8], :, -1], grey, rtol=0, atol=1e-12)
+    torch.testing.assert_close(views[[0, 1, 3, 4]], ones, rtol=0, atol=1e-12)
+
+
+def test_a_finished_set_may_be_decoded_otherwise_than_it_was_learned() -> None:
+    spec = MultiFormationSpec(kind="multi_formation", factor=3, decode="bound", used="single")
+
+    assert made(spec).count(20) == 125
+    assert made(as_used(spec)).count(20) == 180
+    assert as_used(SPECS["pixels"]) == SPECS["pixels"]
+
+
 def test_a_class_decodes_to_the_same_views_alone_and_among_others() -> None:
     learned = images(3, 2, 3, 8, 8)
     together = formation(2).decode(learned)
@@ -127,7 +212,7 @@ class TestEveryParameterization:
     def test_decoding_says_how_many_views_it_makes(self, spec: ParameterizationSpec) -> None:
         views = made(spec).decode(images(2, 5, 3, 8, 8))
 
-        assert views.shape == (2, 5 * made(spec).views, 3, 8, 8)
+        assert views.shape == (2, made(spec).count(5), 3, 8, 8)
 
     def test_decoding_is_linear_up_to_the_grey_border(self, spec: ParameterizationSpec) -> None:
         a, b = images(2, 3, 8, 8), images(2, 3, 8, 8).flip(0)
@@ -135,6 +220,14 @@ class TestEveryParameterization:
 
         between = (made(spec).decode(a) + made(spec).decode(b)) / 2
         assert torch.allclose(halfway, between, rtol=0, atol=1e-12)
+
+    def test_every_view_has_the_label_of_its_image(self, spec: ParameterizationSpec) -> None:
+        constant = torch.arange(40, dtype=torch.float64)[:, None, None, None].expand(-1, 3, 8, 8)
+        views = made(spec).decode(constant)
+
+        own = made(spec).labels(torch.arange(40))
+        # corner pixels of a first cell show no grey; other cells may at their far side
+        assert views[:, 0, 0, 0].equal(own.double())
 
     def test_every_learned_pixel_reaches_a_view(self, spec: ParameterizationSpec) -> None:
         learned = images(2, 3, 8, 8).requires_grad_()
@@ -167,3 +260,49 @@ def test_a_space_gives_pixels_back(kind: str) -> None:
     pixels = images(2, 4, 3, 5, 5)
 
     assert torch.allclose(space.to_pixel(space.from_pixel(pixels)), pixels, rtol=0, atol=1e-12)
+
+
+def whitening() -> Whitening:
+    rng = np.random.default_rng(2)
+    split = SimpleNamespace(images=rng.integers(0, 256, (90, 3, 5, 5), dtype=np.uint8))
+    return Whitening.fit(split, 0.1)
+
+
+def test_zca_space_is_what_networks_are_fed_and_goes_back_to_pixels() -> None:
+    space = Space("zca", MEAN, STD, whitening())
+    pixels = images(2, 4, 3, 5, 5)
+
+    white = space.from_pixel(pixels)
+
+    assert torch.equal(white, whitening().apply(pixels))
+    assert torch.equal(space.normalise(white), white)
+    assert torch.allclose(space.to_pixel(white), pixels, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["pixel", "normalised"])
+def test_with_a_whitening_every_space_is_fed_whitened(kind: str) -> None:
+    space = Space(kind, MEAN, STD, whitening())  # type: ignore[arg-type]
+    pixels = images(2, 4, 3, 5, 5)
+
+    fed = space.normalise(space.from_pixel(pixels))
+
+    assert torch.allclose(fed, whitening().apply(pixels), rtol=0, atol=1e-12)
+
+
+def test_zca_patches_end_in_the_mean_image() -> None:
+    spec = MultiFormationSpec(kind="multi_formation", factor=2, space="zca", zca_eps=0.1)
+
+    views = made(spec).decode(torch.ones(1, 3, 5, 5))
+
+    assert views[1, :, :, -1].eq(0).all()
+    assert views[0].eq(1).all()
+
+
+def test_zca_space_without_its_whitening_cannot_leave_it() -> None:
+    space = Space.of(PixelsSpec(space="zca", zca_eps=0.1), MEAN, STD)
+
+    assert space.normalise(images(1, 3, 5, 5)).equal(images(1, 3, 5, 5))
+    with pytest.raises(BadJob, match="need the whitening"):
+        space.to_pixel(images(1, 3, 5, 5))
+    with pytest.raises(BadJob, match="clamp: none"):
+        space.clamp(images(1, 3, 5, 5))

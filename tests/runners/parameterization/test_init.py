@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ddspec.spec.method import InitSpec, MultiFormationSpec, ParameterizationSpec, PixelsSpec
+from ddspec_runners.data.whitening import Whitening
 from ddspec_runners.faults import BadJob
 from ddspec_runners.parameterization.init import cell_sides, initial_images, mixed
 
@@ -26,6 +27,7 @@ class Split:
 
     mean: tuple[float, ...] = (0.25, 0.5)
     std: tuple[float, ...] = (0.5, 0.25)
+    whitening: Whitening | None = None
     images: npt.NDArray[np.uint8] = field(
         default_factory=lambda: np.broadcast_to(
             np.arange(27, dtype=np.uint8)[:, None, None, None], (27, 2, 6, 6)
@@ -41,10 +43,17 @@ def start(
     classes: tuple[int, ...] = (0, 1, 2),
     n: int = 2,
     seed: tuple[int | str, ...] = SEED,
+    split: Split | None = None,
     **init: Any,
 ) -> Tensor:
     return initial_images(
-        parameterization, InitSpec(**init), n, Split(), seed, classes, dtype=torch.float64
+        parameterization,
+        InitSpec(**init),
+        n,
+        split or Split(),
+        seed,
+        classes,
+        dtype=torch.float64,
     )
 
 
@@ -146,3 +155,33 @@ def test_too_few_real_images_name_the_class_and_a_way_out() -> None:
         BadJob, match="`mix` needs 12 real images of class 0, which has 9: take fewer"
     ):
         start(PATCHES, n=3, kind="mix")
+
+
+def whitened() -> Split:
+    """Return noisy images and their whitening."""
+    rng = np.random.default_rng(3)
+    noisy = Split(images=rng.integers(0, 256, (27, 2, 6, 6), dtype=np.uint8))
+    return replace(noisy, whitening=Whitening.fit(noisy, 0.1))
+
+
+@pytest.mark.parametrize("kind", ["real", "mix"])
+def test_real_images_of_zca_space_are_whitened(kind: str) -> None:
+    split = whitened()
+    assert split.whitening is not None
+    shape = {"kind": "multi_formation", "factor": 2}
+
+    white = start(
+        MultiFormationSpec(**shape, space="zca", zca_eps=0.1), split=split, n=1, kind=kind
+    )
+
+    pixels = start(MultiFormationSpec(**shape), split=split, n=1, kind=kind)
+    # 72 products of at most 3.2 and back, in float64
+    torch.testing.assert_close(split.whitening.inverse(white), pixels, rtol=0, atol=1e-11)
+
+
+def test_noise_of_zca_space_is_standard_normal() -> None:
+    zca = PixelsSpec(space="zca", zca_eps=0.1)
+
+    noise = start(zca, split=whitened(), kind="noise")
+
+    assert noise.equal(start(PixelsSpec(space="normalised"), kind="noise"))
