@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import IntEnum
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from pydantic import (
     BaseModel,
@@ -65,7 +65,10 @@ class JobStage(WireModel):
     """For `prepare` of a folder: where it lies under data/ (`path`, `train`, `test`)."""
 
 
-_IF_KNOWN = frozenset({"image", "source"})
+_IF_KNOWN = frozenset({"image", "source", "engine"})
+
+Engine: TypeAlias = Literal["single", "ensemble"]
+"""How networks that are judged are trained: one after the other, or several in one stack."""
 
 
 class Job(WireModel):
@@ -79,6 +82,8 @@ class Job(WireModel):
     """Pinned reference of the image that the runner is in; empty, and not sent, outside one."""
     source: str = ""
     """Digest of the runners' source as the submitter has it; empty, and not sent, if unknown."""
+    engine: Engine | None = None
+    """None, which is not sent, is `single`; the results of an ensemble say so."""
 
     @model_serializer(mode="wrap")
     def _sent(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:

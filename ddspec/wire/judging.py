@@ -50,8 +50,9 @@ class EvaluateWork(WorkModel):
     """Train one freshly initialised network on a set and measure its accuracy on real images.
 
     Inputs: `set` (a synthetic set, or a prepared split when `on_real`), `test` (a prepared split);
-    `train` where the protocol whitens images; `labels` (a relabelling of the set), or `teacher/0`
-    … where `teachers` are asked while the network is trained.
+    `train` where the protocol whitens images; `validation` where networks are looked at on the
+    way; `labels` (a relabelling of the set), or `teacher/0` … where `teachers` are asked while the
+    network is trained.
     """
 
     kind: Literal["evaluate"] = "evaluate"
@@ -63,6 +64,9 @@ class EvaluateWork(WorkModel):
     seed: Seed
     precision: Precision
     teachers: Teachers | None = None
+    best_on_validation: int | None = None
+    """Evenly spaced looks at held-out images during training; the network that was best is tested
+    besides the last. None looks never."""
 
     def identity(self) -> Json:
         """Return what is hashed; what a protocol is called and publications report is left out."""

@@ -27,7 +27,7 @@ class Header(BaseModel):
     done: int
     seconds: float
     engine: tuple[str, str, int]
-    """torch, kind of device, threads: float32 results may differ between any two."""
+    """torch, kind of device and of engine, threads: float32 results may differ between any two."""
 
 
 class StopRequested(Exception):
@@ -51,6 +51,8 @@ class Site:
     location: Mapping[str, str] = field(default_factory=dict)
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     threads: int = 1
+    together: bool = False
+    """Whether the work is done as one ensemble with others."""
     stopping: Callable[[], bool] = lambda: False
     """Whether the stage was asked to stop."""
     emit: Callable[[int, int, str, Mapping[str, float]], None] = lambda *_: None
@@ -91,8 +93,9 @@ class Site:
     def resume(self) -> tuple[int, dict[str, Tensor]] | None:
         """Return (units done, state) of the last whole checkpoint of this key, if there is one.
 
-        A checkpoint that cannot be read, or that was made with another number of threads or on
-        another kind of device (float32 results would differ), is set aside and work starts anew.
+        A checkpoint that cannot be read, or that was made with another number of threads, on
+        another kind of device or by another engine (float32 results would differ), is set aside
+        and work starts anew.
         """
         path = self.scratch / CHECKPOINT
         if not path.exists():
@@ -116,4 +119,5 @@ class Site:
         self._saved = time.monotonic()
 
     def _engine(self) -> tuple[str, str, int]:
-        return (str(torch.__version__), self.device.type, self.threads)
+        engine = f"{self.device.type} ensemble" if self.together else self.device.type
+        return (str(torch.__version__), engine, self.threads)

@@ -1,21 +1,26 @@
-"""Train one fresh network on a set and measure it on real images."""
+"""Train fresh networks on a set and measure them on real images."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from pydantic import JsonValue
 
+from ddspec.canon import Digest, digest
 from ddspec.spec.network import network_name
 from ddspec.wire.work import EvaluateWork
 from ddspec_runners.artifacts import write_json
 from ddspec_runners.augment.make import make_policy
 from ddspec_runners.data.prepared import PreparedSplit
+from ddspec_runners.data.whitening import Whitening
+from ddspec_runners.evaluation.ensemble import train_together
 from ddspec_runners.evaluation.examples import examples_for
 from ddspec_runners.evaluation.measure import Measurement, measure
-from ddspec_runners.evaluation.train import Trained, Training
-from ddspec_runners.faults import BadData
+from ddspec_runners.evaluation.train import Trained, Training, Watch
+from ddspec_runners.evaluation.trainee import Best
+from ddspec_runners.faults import BadData, BadJob
 from ddspec_runners.nets.make import make_network
 from ddspec_runners.runtime import dtype_of
 from ddspec_runners.site import Site
@@ -23,37 +28,119 @@ from ddspec_runners.site import Site
 METRICS = "metrics.json"
 
 
+@dataclass(frozen=True, slots=True)
+class Exam:
+    """One training, and the images that are looked at after it."""
+
+    work: EvaluateWork
+    training: Training
+    test: PreparedSplit
+
+    @classmethod
+    def of(cls, work: EvaluateWork, site: Site) -> Exam:
+        """Open the inputs of a work; raises BadData or BadJob where they are not as they must."""
+        whitening = _whitening(work, site)
+        test = _opened(site, "test", whitening)
+        dtype, card = dtype_of(work.precision), test.card
+        network = make_network(
+            work.network, channels=card.channels, size=card.size, classes=len(test.classes)
+        )
+        examples = examples_for(
+            site.inputs["set"],
+            test,
+            on_real=work.on_real,
+            dtype=dtype,
+            device=site.device,
+            whitening=whitening,
+        )
+        times = work.best_on_validation
+        watch = Watch(_opened(site, "validation", whitening), times) if times else None
+        policy = make_policy(work.protocol.augmentation, mean=test.mean, std=test.std)
+        training = Training(network, examples, work.protocol, policy, work.seed, dtype, watch)
+        return cls(work, training, test)
+
+    def written(self, trained: Trained, site: Site) -> Mapping[str, JsonValue]:
+        """Measure a network, write `metrics.json`, and return the headline figures."""
+        network = self.training.network
+        measured = measure(network, trained.params, trained.buffers, self.test)
+        headline: dict[str, JsonValue] = {
+            "accuracy": measured.accuracy,
+            "loss": _finite(measured.loss),
+            "steps": trained.steps,
+            "set_images": len(self.training.examples),
+        }
+        if trained.best is not None:
+            headline["best_on_validation"] = self._best(trained.best)
+        details = _details(self.work, self.test, trained, measured)
+        write_json(site.output / METRICS, headline | details)
+        return headline
+
+    def _best(self, best: Best) -> dict[str, JsonValue]:
+        """Return how good that network is on test images which was best on held-out ones."""
+        measured = measure(self.training.network, best.params, best.buffers, self.test)
+        return {
+            "accuracy": measured.accuracy,
+            "validation_accuracy": best.accuracy,
+            "step": best.step,
+        }
+
+
 def run(work: EvaluateWork, site: Site) -> Mapping[str, JsonValue]:
     """Train, measure after the last step, write `metrics.json`, and return the headline figures.
 
     `accuracy` is a fraction of all test images; `loss` is None where it is not finite. The test
-    split is looked at once, after training.
+    split is looked at after training alone. Where the work asks for the network that was `best on
+    validation`, its test accuracy stands beside that of the last.
     """
-    test = PreparedSplit.open(site.inputs["test"])
-    if not len(test):
-        raise BadData("the test split is empty")
-    dtype = dtype_of(work.precision)
-    examples = examples_for(
-        site.inputs["set"], test, on_real=work.on_real, dtype=dtype, device=site.device
-    )
-    network = make_network(
-        work.network,
-        channels=test.card.channels,
-        size=test.card.size,
-        classes=len(test.classes),
-    )
-    policy = make_policy(work.protocol.augmentation, mean=test.mean, std=test.std)
-    training = Training(network, examples, work.protocol, policy, work.seed, dtype)
-    trained = training.run(site)
-    measured = measure(network, trained.params, trained.buffers, test)
-    headline: dict[str, JsonValue] = {
-        "accuracy": measured.accuracy,
-        "loss": _finite(measured.loss),
-        "steps": trained.steps,
-        "set_images": len(examples),
-    }
-    write_json(site.output / METRICS, headline | _details(work, test, trained, measured))
-    return headline
+    exam = Exam.of(work, site)
+    return exam.written(exam.training.run(site), site)
+
+
+def mates(work: EvaluateWork, inputs: Mapping[str, Digest]) -> str | None:
+    """Return what evaluations that may be trained together have in common; None where none may.
+
+    They differ in their seeds and in the sets that they are trained on, and in nothing else.
+    """
+    if work.protocol.accumulate is not None or work.teachers is not None:
+        return None
+    others = {name: key for name, key in inputs.items() if name != "set"}
+    return digest({"work": work.model_copy(update={"seed": ()}).identity(), "inputs": others})
+
+
+def run_together(
+    works: Sequence[EvaluateWork], sites: Sequence[Site]
+) -> list[Mapping[str, JsonValue]]:
+    """Do the same for `mates` as one ensemble; nothing is written before all are trained.
+
+    Raises BadJob where their sets differ in size.
+    """
+    exams = [Exam.of(works[0], sites[0])]
+    for work, site in zip(works[1:], sites[1:], strict=True):
+        exams.append(_beside(exams[0], sites[0], work, site))
+    if len({len(exam.training.examples) for exam in exams}) > 1:
+        raise BadJob("sets of several sizes cannot be trained on together")
+    trained = train_together([exam.training for exam in exams], sites)
+    parts = zip(exams, trained, sites, strict=True)
+    return [exam.written(network, site) for exam, network, site in parts]
+
+
+def _beside(first: Exam, at: Site, work: EvaluateWork, site: Site) -> Exam:
+    """Return the exam of another member, whose images are held once where they are the same."""
+    if site.inputs["set"] == at.inputs["set"]:
+        return replace(first, work=work, training=replace(first.training, seed=work.seed))
+    return Exam.of(work, site)
+
+
+def _whitening(work: EvaluateWork, site: Site) -> Whitening | None:
+    eps = work.protocol.zca
+    return None if eps is None else Whitening.fit(PreparedSplit.open(site.inputs["train"]), eps)
+
+
+def _opened(site: Site, name: str, whitening: Whitening | None) -> PreparedSplit:
+    split = PreparedSplit.open(site.inputs[name])
+    if not len(split):
+        raise BadData(f"the {name} split is empty")
+    return split if whitening is None else split.whitened(whitening)
 
 
 def _details(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from pydantic import JsonValue
 
+from ddspec.canon import Digest
 from ddspec_runners.site import Site
 from ddspec_runners.tasks import distill, evaluate, merge, prepare, pretrain, select
 
@@ -21,3 +23,19 @@ TASKS: Mapping[str, Task] = {
     "merge": merge.run,
     "evaluate": evaluate.run,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """How several works of one kind are done at once."""
+
+    mates: Callable[[Any, Mapping[str, Digest]], str | None]
+    """Return, of a work and its inputs, what those have in common that may be done together."""
+    run: Callable[[Sequence[Any], Sequence[Site]], Sequence[Mapping[str, JsonValue]]]
+    """Do all of them, each at its own site, and return the metrics of each."""
+
+
+TOGETHER: Mapping[str, Together] = {
+    "evaluate": Together(evaluate.mates, evaluate.run_together),
+}
+"""Kinds of work of which several can be done at once."""
