@@ -19,7 +19,9 @@ from ddspec.console.setting_words import cut
 from ddspec.plan.document_parts import schedule_of
 from ddspec.plan.estimate import shard_speedup
 from ddspec.plan.ir import Plan
-from ddspec.plan.works import factor_of, networks_of
+from ddspec.plan.works import networks_of
+from ddspec.spec.baselines import FeaturesSpec
+from ddspec.spec.learned import MultiFormationSpec, as_used, views_of
 from ddspec.visible import visible
 from ddspec.wire.schedule import NANO, ScheduleRow
 from ddspec.wire.work import EvaluateWork
@@ -77,23 +79,32 @@ _LOCKED = frozenset({"folder", "imagenet100"})
 
 def _budget(plan: Plan) -> list[str]:
     data, budget = plan.data, plan.experiment.budget.images_per_class
-    factor = factor_of(plan.experiment)
     labels = plan.experiment.labels
     learned = [] if labels is None else [labels_words(labels)]
     if not data.classes:
-        views = [f"factor {factor}: {factor**2} training views of each"] if factor > 1 else []
-        return [f"{budget} a class", *views, *learned]
+        return [f"{budget} a class", *_views(plan), *learned]
     images = len(data.classes) * budget
     share = f", {100 * images / data.train:.2g} %" if data.train else ""
     parts = [
         f"{count(images)} image{'' if images == 1 else 's'}{share}",
         size(4 * images * data.channels * data.size**2),
     ]
-    if factor > 1:
-        parts.append(f"factor {factor}: {count(images * factor**2)} training views")
+    parts += _views(plan)
     space = plan.experiment.parameterization.space
     parts += [] if space == "pixel" else [f"learned in {space} space"]
     return [*parts, *learned]
+
+
+def _views(plan: Plan) -> list[str]:
+    """Return what images are cut into, and how many are trained on: of all classes, if known."""
+    shape, budget = plan.experiment.parameterization, plan.experiment.budget.images_per_class
+    if not isinstance(shape, MultiFormationSpec) or shape.factor == 1:
+        return []
+    way = f"factor {shape.factor}" + (f" {shape.decode}" if shape.decode else "")
+    classes, place = (len(plan.data.classes), "") if plan.data.classes else (1, " a class")
+    views, learned = (classes * views_of(one, budget) for one in (as_used(shape), shape))
+    other = [f"{count(learned)} while learning"] if learned != views else []
+    return [f"{way}: {count(views)} training views{place}", *other]
 
 
 def _pool(plan: Plan) -> list[str]:
@@ -141,7 +152,7 @@ def _schedule_row(row: ScheduleRow) -> str:
 def _matcher(plan: Plan) -> list[str]:
     experiment, works = plan.experiment, plan.distillation()
     rate = works[0].update.learning_rate if works else experiment.update.learning_rate
-    views = experiment.budget.images_per_class * factor_of(experiment) ** 2
+    views = views_of(experiment.parameterization, experiment.budget.images_per_class)
     steps = experiment.loops.inner_steps
     precision = [] if experiment.precision == "float32" else [experiment.precision]
     return [
@@ -167,6 +178,18 @@ def _inner(plan: Plan) -> list[str]:
     ]
 
 
+def _chosen_by(plan: Plan) -> list[str]:
+    """Return by which network some baselines are chosen."""
+    baselines, network = plan.experiment.evaluate.baselines, plan.experiment.network
+    if not baselines.selected:
+        return []
+    features = baselines.features or FeaturesSpec()
+    epochs = f"{count(features.epochs)} epoch{'' if features.epochs == 1 else 's'}"
+    rate = f"lr {brief(features.optimizer.learning_rate)}"
+    names = ", ".join(baselines.selected)
+    return [f"{names} by {network_words(network)} after {epochs}, {rate}"]
+
+
 def _evaluator(plan: Plan) -> list[str]:
     evaluate, names = plan.experiment.evaluate, networks_of(plan.experiment)
     works = [stage.work for stage in plan if isinstance(stage.work, EvaluateWork)]
@@ -183,5 +206,6 @@ def _evaluator(plan: Plan) -> list[str]:
         f"{protocol.name}: {length}{learned}, last epoch counts, {networks} x {repeats} "
         f"on {evaluate.on}",
         f"baselines {', '.join(listed) or 'none'}",
+        *_chosen_by(plan),
         *([", ".join(map(network_words, names))] if len(names) > 1 else []),
     ]

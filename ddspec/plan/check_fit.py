@@ -9,6 +9,7 @@ from ddspec.plan.ir import DataFacts
 from ddspec.plan.pools import published_file, schedule_members
 from ddspec.plan.sharding import blocks_of, has_batch_norm, why_not
 from ddspec.spec.experiment import Experiment
+from ddspec.spec.learned import WHITENED_NUMBERS
 from ddspec.spec.method import (
     CheckpointsPoolSpec,
     DistributionMatcherSpec,
@@ -152,6 +153,15 @@ def loose_settings(experiment: Experiment, data: DataFacts) -> Iterator[Finding]
             ("update", "clamp"),
             "whitening mixes all pixels, so no bounds of one of them are [0, 1] in ZCA space",
             "use `clamp: none`",
+        )
+    numbers = data.channels * data.size**2
+    if shape.space == "zca" and numbers > WHITENED_NUMBERS:
+        yield error(
+            49,
+            ("parameterization", "space"),
+            f"images of {data.channels} x {data.size} x {data.size} cannot be whitened: the "
+            f"covariance of {numbers:,} numbers is too large, {WHITENED_NUMBERS:,} are the most",
+            "use `space: normalised`, or smaller images",
         )
     if shape.space != "zca" and shape.zca_eps is not None:
         message = f"`zca_eps` is of ZCA space, images are learned in {shape.space} space"

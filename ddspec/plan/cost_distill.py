@@ -8,11 +8,11 @@ from typing import assert_never
 from ddspec.plan.cost_networks import NetworkCost
 from ddspec.plan.cost_tally import Tally, matched, predicted, pushed, targeted, trained
 from ddspec.plan.ir import DataFacts
+from ddspec.spec.learned import views_of
 from ddspec.spec.method import (
     DistributionMatcherSpec,
     FrozenInnerSpec,
     GradientMatcherSpec,
-    MultiFormationSpec,
     OnlinePoolSpec,
     OnRealInnerSpec,
     OnSyntheticInnerSpec,
@@ -45,9 +45,7 @@ class Distilling:
     @property
     def views(self) -> int:
         """Return the decoded images of a class."""
-        shape = self.work.parameterization
-        factor = shape.factor if isinstance(shape, MultiFormationSpec) else 1
-        return self.work.images_per_class * factor**2
+        return views_of(self.work.parameterization, self.work.images_per_class)
 
     def loop(self) -> Tally | None:
         """Return what one outer loop takes; None where images or classes are not counted yet."""

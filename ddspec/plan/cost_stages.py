@@ -10,8 +10,8 @@ from ddspec.plan.cost_distill import Distilling
 from ddspec.plan.cost_networks import NetworkCost, network_cost
 from ddspec.plan.cost_tally import Tally, predicted, trained
 from ddspec.plan.ir import DataFacts, Plan
-from ddspec.plan.works import factor_of
 from ddspec.spec.baselines import REAL
+from ddspec.spec.learned import as_used, views_of
 from ddspec.spec.method import FreshPoolSpec, OnlinePoolSpec, SoftLabelsSpec
 from ddspec.spec.network import NetworkSpec
 from ddspec.wire.work import (
@@ -212,8 +212,10 @@ class Counting:
         Its seed path names it: (seed, "evaluate", set, network, repeat).
         """
         experiment = self.plan.experiment
-        factor = factor_of(experiment) if REAL.isdisjoint(map(str, work.seed)) else 1
-        return experiment.budget.images_per_class * factor**2 * len(self.data.classes)
+        images = experiment.budget.images_per_class
+        if REAL.isdisjoint(map(str, work.seed)):
+            images = views_of(as_used(experiment.parameterization), images)
+        return images * len(self.data.classes)
 
     def trainee_bytes(self, network: NetworkCost, images: int, precision: Precision) -> int:
         """Return what training a network on batches of so many images holds."""

@@ -198,4 +198,18 @@ FAMILY_RULES: tuple[Rule, ...] = (
             "distribution", "distribution, cross_entropy: {weight: 0.5, by_accuracy: false}"
         ),
     ),
+    Rule(
+        49,
+        "Images too large to be whitened",
+        "error",
+        says="`parameterization.space` is `zca`, and an image has more than 4,096 numbers.",
+        why="Whitening needs the covariance of every number with every other, and its "
+        "eigenvectors: 128 MB and a minute each at 4,096 numbers, 64 times as long at 16,384.",
+        mend="Use `space: normalised`, or smaller images; MTT whitens images of 32 pixels.",
+        wrong="dataset: {kind: folder, path: photos, size: 64, test: null, holdout: 0.2}\n"
+        + _WHITENED,
+        right="dataset: {kind: folder, path: photos, size: 32, test: null, holdout: 0.2}\n"
+        + _WHITENED,
+        images={"cat": 40, "dog": 40},
+    ),
 )

@@ -16,6 +16,7 @@ from ddspec.spec.baselines import FeaturesSpec, Selected, SetName
 from ddspec.spec.dataset import BuiltinDatasetSpec, DatasetSpec, ImageNetSubsetSpec
 from ddspec.spec.evaluate import ProtocolSpec
 from ddspec.spec.experiment import Experiment
+from ddspec.spec.learned import as_used, views_of
 from ddspec.spec.method import (
     AnyUpdateSpec,
     ExpertLabelsSpec,
@@ -235,7 +236,7 @@ def views_per_class(experiment: Experiment, data: DataFacts, set_name: SetName) 
     budget = experiment.budget.images_per_class
     match set_name:
         case "distilled" | "init":
-            return budget * factor_of(experiment) ** 2
+            return views_of(as_used(experiment.parameterization), budget)
         case "random" | "herding" | "k_center" | "forgetting":
             return budget
         case "full":
@@ -279,11 +280,20 @@ def effective_init(init: InitSpec) -> InitSpec:
 
 
 def effective_shape(experiment: Experiment) -> ParameterizationSpec:
-    """Return the parameterisation with the default of its space written out."""
+    """Return the parameterisation with the default of its space written out, others left out."""
     shape = experiment.parameterization
+    if isinstance(shape, MultiFormationSpec):
+        shape = _plainly_formed(shape)
     if shape.space != "zca" or shape.zca_eps is not None:
         return shape
     return shape.model_copy(update={"zca_eps": ZCA_EPS})
+
+
+def _plainly_formed(shape: MultiFormationSpec) -> MultiFormationSpec:
+    """Return a formation without what says no more than the default."""
+    decode = None if shape.decode == "single" or shape.factor == 1 else shape.decode
+    used = None if (shape.used or "single") == (decode or "single") else shape.used
+    return shape.model_copy(update={"decode": decode, "used": used})
 
 
 def resolved(protocol: ProtocolSpec, views: int, data: DataFacts) -> ProtocolSpec:

@@ -12,6 +12,8 @@ from ddspec.spec.base import Positive, SpecModel
 Space = Literal["pixel", "normalised", "zca"]
 Decode = Literal["single", "multi", "bound"]
 
+WHITENED_NUMBERS = 4096
+"""Numbers of the largest image that can be whitened: the covariance of all of them is dense."""
 BOUND = 128
 """Decoded images of a class that `bound` does not pass, unless more are learned (IDC's code)."""
 

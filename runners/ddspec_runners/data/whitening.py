@@ -23,13 +23,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from ddspec.spec.learned import WHITENED_NUMBERS
 from ddspec_runners.faults import BadData, BadJob
 
 if TYPE_CHECKING:
     from kornia.enhance import ZCAWhitening
 
-MAX_FEATURES = 4096
-"""Largest C x H x W: the covariance and its eigenvectors are dense, 128 MiB each at this size."""
 BLOCK = 1024
 """Images that are floats at one time while fitting."""
 NAMES = ("mean_vector", "transform_matrix", "transform_inv")
@@ -65,10 +64,10 @@ class Whitening:
         """
         count, *shape = split.images.shape
         features = int(np.prod(shape))
-        if features > MAX_FEATURES:
+        if features > WHITENED_NUMBERS:  # covariance and eigenvectors have 128 MiB each there
             raise BadJob(
                 f"images of {' x '.join(map(str, shape))} cannot be whitened: {features} numbers "
-                f"an image, and {MAX_FEATURES} are the most"
+                f"an image, and {WHITENED_NUMBERS} are the most"
             )
         if count < 2:
             raise BadJob(f"whitening needs two training images, there are {count}")
