@@ -21,6 +21,23 @@ def placed(tensor: Tensor, device: torch.device | None, dtype: torch.dtype | Non
     return tensor.to(device=device, dtype=dtype, non_blocking=not waits)
 
 
+SHARE = 4
+"""A data set may take one part in so many of the memory that is free; networks need the rest."""
+UNASKED_BYTES = 8 * 2**30
+"""What it may take on an accelerator that cannot be asked."""
+
+
+def fits(size: int, device: torch.device) -> bool:
+    """Tell whether a data set of `size` bytes may lie in the memory of an accelerator.
+
+    CUDA devices are asked how much is free now. No number depends on the answer.
+    """
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return size <= free // SHARE
+    return device.type != "cpu" and size <= UNASKED_BYTES
+
+
 def channels(values: Sequence[float], like: Tensor) -> Tensor:
     """Return one value a channel as (C, 1, 1), in the type and on the device of `like`.
 

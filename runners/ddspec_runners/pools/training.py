@@ -13,18 +13,12 @@ from torch import Generator, Tensor
 from ddspec_runners.augment import cutmix
 from ddspec_runners.augment.base import Policy
 from ddspec_runners.data.prepared import PreparedSplit
-from ddspec_runners.functional.placement import placed
+from ddspec_runners.functional.placement import fits, placed
 from ddspec_runners.nets.base import Network, Params
 
-RESIDENT_BYTES = 8 * 2**30
-"""Splits up to this size are held in an accelerator's memory; larger ones are read by batch."""
-
-
 def nearby(split: PreparedSplit, device: torch.device) -> PreparedSplit:
-    """Return the split with its bytes on the device if there is room, for repeated gathers."""
-    if device.type == "cpu" or split.images.nbytes > RESIDENT_BYTES:
-        return split
-    return split.resident(device)
+    """Return the split with its bytes on the device if they fit, else as it is, read by batch."""
+    return split.resident(device) if fits(split.images.nbytes, device) else split
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import io
 import struct
 import warnings
 import zlib
 from pathlib import Path
+from threading import Barrier, BrokenBarrierError
 
 import numpy as np
 import numpy.typing as npt
@@ -118,16 +120,102 @@ def test_a_palette_is_looked_up(tmp_path: Path) -> None:
     assert found[:, 0, 0].tolist() == [50, 60, 70]
 
 
+def test_the_first_frame_of_several_is_taken(tmp_path: Path) -> None:
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ((255, 0, 0), (0, 255, 0))]
+    for name in ("a.gif", "a.tiff", "a.webp", "a.png"):
+        frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:], lossless=True)
+
+        found = decode_image(tmp_path / name, size=8, channels=3)
+
+        assert found[:, 4, 4].tolist() == [255, 0, 0]
+
+
+def test_four_inks_become_three_colours(tmp_path: Path) -> None:
+    colour = (200, 30, 60)
+    Image.new("RGB", (16, 16), colour).convert("CMYK").save(tmp_path / "a.jpg", quality=100)
+
+    found = decode_image(tmp_path / "a.jpg", size=16, channels=3)
+
+    # JPEG's own rounding in another space moves an even colour by a level or two
+    assert np.abs(found[:, 8, 8].astype(int) - colour).max() <= 2
+
+
+def test_a_file_is_what_it_holds_whatever_it_is_called(tmp_path: Path) -> None:
+    pixels = noise(8, 8, 3)
+    Image.fromarray(pixels).save(tmp_path / "a.JPEG", format="PNG")
+
+    found = decode_image(tmp_path / "a.JPEG", size=8, channels=3)
+
+    assert (found == pixels.transpose(2, 0, 1)).all()
+
+
+def test_each_of_four_channels_is_resized_by_itself(tmp_path: Path) -> None:
+    pixels = noise(20, 30, 4)
+    pixels[:10, :, 3] = 0  # weighted by it, the colours of the upper half would be lost
+    path = save(tmp_path / "a.png", pixels)
+    alone = [
+        decode_image(save(tmp_path / f"{c}.png", pixels[:, :, c]), size=8, channels=1)
+        for c in range(4)
+    ]
+
+    found = decode_image(path, size=8, channels=4)
+
+    assert (found == np.concatenate(alone)).all()
+
+
+def test_colour_of_sixteen_bits_keeps_its_high_byte(tmp_path: Path) -> None:
+    row = b"\0" + struct.pack(">HHH", 0x0BFF, 0x6300, 0xFFFF) * 8
+    (tmp_path / "a.png").write_bytes(png((8, 8, 16, 2), zlib.compress(row * 8)))
+
+    found = decode_image(tmp_path / "a.png", size=8, channels=3)
+
+    assert found[:, 0, 0].tolist() == [0x0B, 0x63, 0xFF]
+
+
+def test_large_images_are_decoded_one_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = tree(tmp_path, 6)
+    meeting = Barrier(2)
+    met: list[int] = []
+
+    def waits_for_another(path: Image.Image, size: int) -> Image.Image:
+        try:
+            met.append(meeting.wait(timeout=0.05))
+        except BrokenBarrierError:
+            meeting.reset()
+        return path
+
+    monkeypatch.setattr("ddspec_runners.data.decode.LARGE", 4 * 4 - 1)
+    monkeypatch.setattr("ddspec_runners.data.decode._square", waits_for_another)
+
+    blocks = list(part.blocks(np.arange(6)))
+
+    assert met == []
+    assert sum(len(block.images) for block in blocks) == 6
+
+
+def png(head: tuple[int, int, int, int], body: bytes) -> bytes:
+    """A PNG of (width, height, bits, colour type) and compressed rows."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        crc = struct.pack(">I", zlib.crc32(kind + data))
+        return struct.pack(">I", len(data)) + kind + data + crc
+
+    header = struct.pack(">IIBBBBB", *head, 0, 0, 0)
+    parts = (chunk(b"IHDR", header), chunk(b"IDAT", body), chunk(b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
 def bomb(side: int) -> bytes:
     """A PNG of a few bytes whose header promises side x side pixels."""
+    return png((side, side, 8, 0), b"")
 
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-        )
 
-    header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
+def jpeg() -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(noise(16, 16, 3)).save(file, format="JPEG")
+    return file.getvalue()
 
 
 @pytest.mark.parametrize(
@@ -138,6 +226,8 @@ def bomb(side: int) -> bytes:
         pytest.param(bomb(60_000), id="bomb"),
         pytest.param(bomb(11_000), id="bomb-below-the-decoders-own-limit"),
         pytest.param(bomb(8)[:30], id="truncated"),
+        pytest.param(jpeg()[:-2], id="a-photograph-without-its-end"),
+        pytest.param(jpeg()[: len(jpeg()) // 2], id="half-a-photograph"),
     ],
 )
 def test_what_cannot_be_decoded_says_why(tmp_path: Path, content: bytes) -> None:
@@ -171,6 +261,13 @@ def test_floating_point_images_are_refused(tmp_path: Path) -> None:
 
     with pytest.raises(Undecodable, match="no defined range"):
         decode_image(path, size=4, channels=1)
+
+
+def test_levels_beyond_sixteen_bits_are_refused(tmp_path: Path) -> None:
+    Image.new("I", (4, 4), 70_000).save(tmp_path / "a.tiff")
+
+    with pytest.raises(Undecodable, match="no defined range"):
+        decode_image(tmp_path / "a.tiff", size=4, channels=1)
 
 
 def tree(root: Path, count: int) -> FolderPart:
