@@ -114,3 +114,20 @@ def test_another_seed_gives_other_images(bench: Any) -> None:
 
 def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("clock", ["shared", "per_class"])
+def test_images_clamped_at_every_step_stay_within_bounds_in_shards_too(
+    bench: Any, clock: str
+) -> None:
+    update = {"learning_rate": 0.5, "clock": clock, "clamp": "every_step"}
+    whole = bench.run("whole", bench.work(**FAST, update=update))
+    free = bench.run("free", bench.work(**FAST, update={**update, "clamp": "none"}))
+    part = bench.run(
+        "part", bench.work(**FAST, update=update, classes={"start": 1, "stop": 3, "of": 3})
+    )
+
+    assert free.images.min() < 0
+    assert whole.images.min() == 0
+    assert whole.images.max() <= 1
+    assert torch.equal(part.images, whole.images[1:])
