@@ -34,11 +34,30 @@ ABLE: Mapping[str, frozenset[str]] = {
         }
     ),
     "network": frozenset(
-        {"convnet", "resnet_ap", "torchvision resnet18", "torchvision efficientnet_b0"}
+        {
+            "convnet",
+            "resnet_ap",
+            "torchvision resnet18",
+            "torchvision resnet50",
+            "torchvision resnet101",
+            "torchvision densenet121",
+            "torchvision mobilenet_v2",
+            "torchvision shufflenet_v2_x1_0",
+            "torchvision efficientnet_b0",
+            "classic mlp",
+            "classic lenet",
+            "classic alexnet",
+            "classic vgg11",
+            "classic resnet18",
+            "classic resnet18_ap",
+            "classic resnet10",
+            "classic densenet121",
+            "classic densenet_cifar",
+        }
     ),
     "augmentation": frozenset({"none", "dsa", "idc", "imagenet"}),
-    "optimizer": frozenset({"sgd"}),
-    "schedule": frozenset({"steps"}),
+    "optimizer": frozenset({"sgd", "adam", "adamw"}),
+    "schedule": frozenset({"steps", "cosine"}),
     "pool": frozenset({"recorded", "fresh", "snapshots", "events"}),
     "inner": frozenset({"frozen", "on_real", "warmup", "on_synthetic"}),
     "matcher": frozenset({"gradient"}),
@@ -51,7 +70,7 @@ ABLE: Mapping[str, frozenset[str]] = {
     "clock": frozenset({"shared", "per_class", "joint"}),
     "clamp": frozenset({"none", "outer_loop", "every_step"}),
     "labels": frozenset({"hard"}),
-    "protocol": frozenset(),
+    "protocol": frozenset({"mixup", "accumulate", "zca"}),
 }
 """By piece, the kinds that runners have; a test compares it with their own tables."""
 

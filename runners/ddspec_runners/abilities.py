@@ -9,6 +9,7 @@ from ddspec.wire.work import Work
 from ddspec_runners.data.readers import READERS
 from ddspec_runners.faults import BadJob
 from ddspec_runners.matchers.table import MATCHERS
+from ddspec_runners.nets.make import CLASSIC
 from ddspec_runners.nets.torchvision import ARCHITECTURES
 from ddspec_runners.tasks.table import TASKS
 
@@ -16,11 +17,16 @@ ABLE: Mapping[str, frozenset[str]] = {
     "task": frozenset(TASKS),
     "dataset": frozenset(READERS),
     "network": frozenset(
-        {"convnet", "resnet_ap", *(f"torchvision {model}" for model in ARCHITECTURES)}
+        {
+            "convnet",
+            "resnet_ap",
+            *(f"torchvision {model}" for model in ARCHITECTURES),
+            *(f"classic {model}" for model in CLASSIC),
+        }
     ),
     "augmentation": frozenset({"none", "dsa", "idc", "imagenet"}),
-    "optimizer": frozenset({"sgd"}),
-    "schedule": frozenset({"steps"}),
+    "optimizer": frozenset({"sgd", "adam", "adamw"}),
+    "schedule": frozenset({"steps", "cosine"}),
     "pool": frozenset({"recorded", "fresh", "snapshots", "events"}),
     "inner": frozenset({"frozen", "on_real", "warmup", "on_synthetic"}),
     "matcher": frozenset(MATCHERS),
@@ -33,7 +39,7 @@ ABLE: Mapping[str, frozenset[str]] = {
     "clock": frozenset({"shared", "per_class", "joint"}),
     "clamp": frozenset({"none", "outer_loop", "every_step"}),
     "labels": frozenset({"hard"}),
-    "protocol": frozenset(),
+    "protocol": frozenset({"mixup", "accumulate", "zca"}),
 }
 """By piece of a work, the kinds of it that there are here."""
 

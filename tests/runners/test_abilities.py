@@ -5,25 +5,28 @@ from __future__ import annotations
 from typing import Any, get_args
 
 import pytest
+import torch
 from pydantic import TypeAdapter
 
 from ddspec.errors import DdspecError
 from ddspec.plan import abilities as planned
 from ddspec.spec.augmentation import AugmentationSpec
-from ddspec.spec.method import AdamUpdateSpec, PixelsSpec, UpdateSpec
+from ddspec.spec.method import AdamUpdateSpec, UpdateSpec
 from ddspec.spec.network import ClassicSpec, NetworkSpec, TorchvisionSpec
-from ddspec.spec.optimizer import AdamSpec, AdamWSpec, CosineDecaySpec, SgdSpec, StepDecaySpec
+from ddspec.spec.optimizer import DecaySpec, OptimizerSpec, StepDecaySpec
 from ddspec.wire.work import EvaluateWork, PretrainWork, Work
 from ddspec_runners.abilities import ABLE, require_parts
 from ddspec_runners.augment.make import make_policy
 from ddspec_runners.faults import BadJob
 from ddspec_runners.functional.clock import Rule
-from ddspec_runners.functional.sgd import plain_sgd, steps_of
+from ddspec_runners.functional.course import Course
+from ddspec_runners.functional.optim import slots, step_in_place
 from ddspec_runners.nets.make import make_network
-from ddspec_runners.parameterization.space import Space
 from ddspec_runners.tasks.table import TASKS
 
 AUGMENTATION: TypeAdapter[AugmentationSpec] = TypeAdapter(AugmentationSpec)
+OPTIMIZER: TypeAdapter[OptimizerSpec] = TypeAdapter(OptimizerSpec)
+DECAY: TypeAdapter[DecaySpec] = TypeAdapter(DecaySpec)
 NETWORK: TypeAdapter[NetworkSpec] = TypeAdapter(NetworkSpec)
 CONVNET = {"kind": "convnet"}
 
@@ -80,15 +83,24 @@ def test_networks_are_there_or_refused(network: dict[str, str]) -> None:
             make_network(spec, channels=3, size=64, classes=10)
 
 
-def test_optimisers_and_schedules_are_there_or_refused() -> None:
-    assert plain_sgd(SgdSpec()) == SgdSpec()
-    assert steps_of(StepDecaySpec()) == StepDecaySpec()
+@pytest.mark.parametrize("kind", sorted(kinds_of(OptimizerSpec)))
+def test_every_optimiser_is_there(kind: str) -> None:
+    assert kind in ABLE["optimizer"]
 
-    for optimizer in (AdamSpec(kind="adam"), AdamWSpec(kind="adamw")):
-        with pytest.raises(BadJob, match="no optimiser"):
-            plain_sgd(optimizer)
-    with pytest.raises(BadJob, match="no learning-rate schedule"):
-        steps_of(CosineDecaySpec(kind="cosine"))
+    params = {"w": torch.zeros(2, 2)}
+    spec = OPTIMIZER.validate_python({"kind": kind})
+    step_in_place(params, slots(spec, params), {"w": torch.ones(2, 2)}, spec, 0.1, 0)
+
+    assert (params["w"] < 0).all()
+
+
+@pytest.mark.parametrize("kind", sorted(kinds_of(DecaySpec)))
+def test_every_schedule_is_there(kind: str) -> None:
+    assert kind in ABLE["schedule"]
+
+    course = Course(0.1, DECAY.validate_python({"kind": kind}), steps=10, batches=2)
+
+    assert 0 < course.at(9) < course.at(0) == 0.1
 
 
 @pytest.mark.parametrize(
@@ -102,11 +114,6 @@ def test_optimisers_and_schedules_are_there_or_refused() -> None:
 def test_updates_are_there_or_refused(update: Any) -> None:
     with pytest.raises(BadJob, match="moves images by SGD"):
         Rule.of(update)
-
-
-def test_whitening_is_refused() -> None:
-    with pytest.raises(BadJob, match="whiten"):
-        Space.of(PixelsSpec(space="zca"), (0.5,), (0.2,))
 
 
 def pretraining(**changes: Any) -> PretrainWork:
@@ -136,13 +143,7 @@ TEACHERS = {"network": CONVNET, "average": "logits", "batch_norm": "running"}
 @pytest.mark.parametrize(
     "work",
     [
-        pytest.param(pretraining(record=[0, 1, 2]), id="snapshots"),
         pytest.param(pretraining(sharpness={"rho": 0.01}), id="sharpness"),
-        pytest.param(pretraining(zca=0.1), id="whitened images"),
-        pytest.param(pretraining(decay={"kind": "cosine"}), id="cosine"),
-        pytest.param(judging({"mixup": 0.8}), id="mixup"),
-        pytest.param(judging({"accumulate": 2}), id="accumulation"),
-        pytest.param(judging({"zca": 0.1}), id="whitening"),
         pytest.param(judging({"learned_rate": True}), id="a learned rate"),
         pytest.param(judging({"teaching": {"temperature": 20.0}}), id="teaching"),
         pytest.param(judging({}, teachers=TEACHERS), id="teachers"),
@@ -155,7 +156,9 @@ def test_every_optional_field_is_refused_and_not_passed_over(work: Work) -> None
 
 def test_what_needs_nothing_new_is_let_through() -> None:
     require_parts(pretraining())
+    require_parts(pretraining(decay={"kind": "cosine"}))
     require_parts(judging({"decay": None, "reported": "last"}))
+    require_parts(judging({"mixup": 0.8, "accumulate": 2, "zca": 0.1}, best_on_validation=4))
 
 
 def test_networks_too_small_for_their_images_are_another_matter() -> None:

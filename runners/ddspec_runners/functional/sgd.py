@@ -9,22 +9,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from ddspec.spec.optimizer import DecaySpec, OptimizerSpec, SgdSpec, StepDecaySpec
-from ddspec_runners.faults import BadJob
-
-
-def plain_sgd(optimizer: OptimizerSpec) -> SgdSpec:
-    """Return the settings of SGD; raises BadJob for every other optimiser."""
-    if not isinstance(optimizer, SgdSpec):
-        raise BadJob(f"this version has no optimiser `{optimizer.kind}`")
-    return optimizer
-
-
-def steps_of(decay: DecaySpec | None) -> StepDecaySpec | None:
-    """Return a schedule of steps; raises BadJob for every other one."""
-    if decay is not None and not isinstance(decay, StepDecaySpec):
-        raise BadJob(f"this version has no learning-rate schedule `{decay.kind}`")
-    return decay
+from ddspec.spec.optimizer import SgdSpec, StepDecaySpec
 
 
 def sgd_step(
