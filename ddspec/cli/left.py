@@ -42,8 +42,9 @@ class Forecaster:
         stages = to_run(some, self.store)
         labels = {stage.label for stage in stages}
         span = None if self.times is None else self.times.total(labels)
-        flops = sum(self.costs[label].flops or 0 for label in labels)
-        return Left(len(stages), flops, span), stages
+        counts = [self.costs[label].flops for label in labels]
+        known = [count for count in counts if count is not None]
+        return Left(len(stages), sum(known) if len(known) == len(counts) else None, span), stages
 
 
 def forecaster(plan: Plan, store: Store | None, gpu: str | None) -> Forecaster:

@@ -34,7 +34,8 @@ class Left:
     """What a run would still have to do."""
 
     stages: int
-    flops: int
+    flops: int | None
+    """None while the data are not locked."""
     span: Span | None = None
     """How long it takes; None where no device is known."""
 

@@ -45,7 +45,7 @@ class ExpectSpec(SpecModel):
     """A published number that this spec is to reproduce, or an order that a publication shows."""
 
     accuracy: Fraction | None = None
-    """What was published; `ddspec verify` compares the mean over repeats with it."""
+    """Fraction of test images, between 0 and 1: what was published."""
     above: Name | None = None
     """Instead of a number, where only a figure shows it: the variant of the same matrix that this
     one is better than."""

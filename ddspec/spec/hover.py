@@ -93,7 +93,5 @@ WORDS: Mapping[str, str] = {
     # evaluation
     "repeats": "Networks trained on the set, by seed; the table says mean and deviation.",
     "baselines": "Sets that the distilled one is compared with.",
-    "accuracy": "Fraction of test images, between 0 and 1.",
     "source": "Where the number is printed: paper, table, row.",
-    "tolerance": "Half width of the band that counts as reproduced; without it, none is shown.",
 }
