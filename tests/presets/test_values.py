@@ -24,6 +24,8 @@ def value(experiment: Experiment, path: str) -> Any:
     found: Any = experiment.model_dump(mode="json")
     for step in path.split("."):
         found = found[step]
+    if isinstance(found, dict):
+        return {key: inner for key, inner in found.items() if inner is not None}
     return found
 
 
