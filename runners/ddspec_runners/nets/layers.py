@@ -9,11 +9,13 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from ddspec.spec.network import Norm
+from ddspec.spec.network import Activation, Norm, Pooling
 from ddspec_runners.nets.base import Params
 
 GROUPS = 4
 """Groups of the `group` norm."""
+LEAK = 0.01
+"""Slope of the leaky ReLU below zero."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +76,38 @@ def norm_buffers(norm: Norm, name: str, channels: int) -> dict[str, Tensor]:
     }
 
 
-def conv(name: str, params: Params, x: Tensor, *, padding: int = 1) -> Tensor:
-    """Convolve (N, I, H, W) at stride 1 with kernels (O, I, h, w), and bias if any."""
-    return F.conv2d(x, params[f"{name}.weight"], params.get(f"{name}.bias"), padding=padding)
+def conv(name: str, params: Params, x: Tensor, *, padding: int = 1, stride: int = 1) -> Tensor:
+    """Convolve (N, I, H, W) with kernels (O, I, h, w), and bias if any."""
+    weight, bias = params[f"{name}.weight"], params.get(f"{name}.bias")
+    return F.conv2d(x, weight, bias, stride=stride, padding=padding)
+
+
+def pool(kind: Pooling, x: Tensor) -> Tensor:
+    """Halve the sides of maps (N, C, H, W), or do not; an odd last row or column is lost."""
+    match kind:
+        case "average":
+            return F.avg_pool2d(x, 2)
+        case "max":
+            return F.max_pool2d(x, 2)
+        case "none":
+            return x
+
+
+def activate(kind: Activation, x: Tensor) -> Tensor:
+    """Apply an activation; `leaky_relu` has slope 0.01, `swish` is x times its sigmoid."""
+    match kind:
+        case "relu":
+            return F.relu(x)
+        case "sigmoid":
+            return torch.sigmoid(x)
+        case "leaky_relu":
+            return F.leaky_relu(x, LEAK)
+        case "swish":
+            return F.silu(x)
 
 
 def linear(name: str, params: Params, x: Tensor) -> Tensor:
-    """Map features (N, D) to logits (N, K)."""
+    """Map features (N, D) to logits (N, K), or to further features."""
     return F.linear(x, params[f"{name}.weight"], params[f"{name}.bias"])
 
 

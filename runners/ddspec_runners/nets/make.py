@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ddspec.spec.network import (
     ClassicSpec,
     ConvNetSpec,
     NetworkSpec,
     ResNetApSpec,
     TorchvisionSpec,
-    network_name,
 )
-from ddspec_runners.faults import BadJob
 from ddspec_runners.nets.base import Network
+from ddspec_runners.nets.chains import Chain, LeNet, Mlp
+from ddspec_runners.nets.classic import ClassicNetwork
 from ddspec_runners.nets.convnet import ConvNet
+from ddspec_runners.nets.densenet import DenseNet
+from ddspec_runners.nets.resnet import ResNet
 from ddspec_runners.nets.resnet_ap import ResNetAp
-from ddspec_runners.nets.torchvision import ARCHITECTURES, TorchvisionNetwork
+from ddspec_runners.nets.torchvision import TorchvisionNetwork
+
+CLASSIC: Mapping[str, type[ClassicNetwork]] = {
+    "mlp": Mlp,
+    "lenet": LeNet,
+    "alexnet": Chain,
+    "vgg11": Chain,
+    "resnet18": ResNet,
+    "resnet18_ap": ResNet,
+    "resnet10": ResNet,
+    "densenet121": DenseNet,
+    "densenet_cifar": DenseNet,
+}
 
 
 def make_network(spec: NetworkSpec, *, channels: int, size: int, classes: int) -> Network:
@@ -22,7 +38,6 @@ def make_network(spec: NetworkSpec, *, channels: int, size: int, classes: int) -
 
     Raises:
         DdspecError: the architecture cannot take images of that size.
-        BadJob: this version does not have the architecture.
     """
     match spec:
         case ConvNetSpec():
@@ -30,8 +45,6 @@ def make_network(spec: NetworkSpec, *, channels: int, size: int, classes: int) -
         case ResNetApSpec():
             return ResNetAp(spec, channels, size, classes)
         case ClassicSpec():
-            raise BadJob(f"this version has no network `{network_name(spec)}`")
-        case TorchvisionSpec() if spec.model not in ARCHITECTURES:
-            raise BadJob(f"this version has no network `{network_name(spec)}`")
+            return CLASSIC[spec.model](spec, channels, size, classes)
         case TorchvisionSpec():
             return TorchvisionNetwork(spec, channels=channels, size=size, classes=classes)

@@ -26,8 +26,8 @@ from ddspec_runners.nets.layers import (
     normalise,
 )
 
-WIDTHS = (64, 128, 256, 512)
-"""Channels of the four stages."""
+WIDTH = 64
+"""Channels of the first of four stages, where the spec does not say; each is twice the last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +58,8 @@ class ResNetAp(LayeredNetwork):
     Convolutions have no bias and start from He's normal law (fan-out); the classifier starts as
     torch's linear layer does. The last three stages pool by 2 after the first ReLU of the block,
     and in the shortcut between its 1x1 convolution and its norm. With every stem the stages have
-    64, 128, 256 and 512 channels, as in the official code for all data but CIFAR; its narrower
-    CIFAR variant (32 to 256) is another network, not this one with the small stem.
+    64, 128, 256 and 512 channels, as in the official code for all data but CIFAR, where it takes
+    the small stem and a width of 32.
 
     Raises:
         DdspecError: the images are so small that the last maps would have less than 2 px, where
@@ -88,7 +88,7 @@ class ResNetAp(LayeredNetwork):
         for layer in self._layers():
             params[f"{layer.conv}.weight"] = he_normal(layer.shape, rng)
             params |= norm_parameters(self.spec.norm, layer.norm, (layer.shape[0], 1, 1))
-        return params | affine("classifier", (self.classes, WIDTHS[-1]), rng)
+        return params | affine("classifier", (self.classes, self._widths[-1]), rng)
 
     def buffers(self) -> dict[str, Tensor]:
         """Return the initial running statistics; empty for instance norm."""
@@ -98,14 +98,18 @@ class ResNetAp(LayeredNetwork):
         return buffers
 
     def embed(self, params: Params, x: Tensor, statistics: Statistics) -> Tensor:
-        """Return the means of the last maps, (N, 512), of images (N, C, H, W)."""
+        """Return the means of the last maps, (N, D), of images (N, C, H, W)."""
         norm, stem = self.spec.norm, STEMS[self.spec.stem]
         x = conv("stem.conv", params, x, padding=stem.kernel // 2)
         x = F.relu(normalise(norm, "stem.norm", params, x, statistics))
         x = F.avg_pool2d(x, stem.pool) if stem.pool > 1 else x
-        for stage in range(len(WIDTHS)):
+        for stage in range(len(self._widths)):
             x = self._block(stage, params, x, statistics)
         return x.mean(dim=(2, 3))
+
+    @property
+    def _widths(self) -> tuple[int, ...]:
+        return tuple((self.spec.width or WIDTH) << stage for stage in range(4))
 
     def _block(self, stage: int, params: Params, x: Tensor, statistics: Statistics) -> Tensor:
         norm, name = self.spec.norm, f"stage{stage}"
@@ -121,9 +125,9 @@ class ResNetAp(LayeredNetwork):
 
     def _layers(self) -> Iterator[Layer]:
         """Yield every convolution in the order in which parameters are listed and drawn."""
-        kernel, fan_in = STEMS[self.spec.stem].kernel, WIDTHS[0]
+        kernel, fan_in = STEMS[self.spec.stem].kernel, self._widths[0]
         yield Layer("stem.conv", "stem.norm", (fan_in, self.channels, kernel, kernel))
-        for stage, width in enumerate(WIDTHS):
+        for stage, width in enumerate(self._widths):
             name = f"stage{stage}"
             yield Layer(f"{name}.conv1", f"{name}.norm1", (width, fan_in, 3, 3))
             yield Layer(f"{name}.conv2", f"{name}.norm2", (width, width, 3, 3))

@@ -17,7 +17,7 @@ from ddspec_runners.nets.base import Params
 from ddspec_runners.nets.layers import affine, he_normal, uniform
 
 LEAST_SIZE = 32
-"""Pixels. Both architectures divide the side by 32."""
+"""Pixels. All architectures divide the side by 32, ResNets with the small stem by 8."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,8 @@ class Architecture:
     """Given to torchvision's constructor."""
     stem: str
     """Name of the first convolution."""
+    kernels: Callable[[str, nn.Conv2d, Generator], dict[str, Tensor]]
+    """Draws a convolution by torchvision's law for this architecture."""
     classifier: Callable[[str, nn.Linear, Generator], dict[str, Tensor]]
     """Draws weight and bias of the last layer by torchvision's law for this architecture."""
 
@@ -42,10 +44,41 @@ def _fan_out_law(name: str, layer: nn.Linear, rng: Generator) -> dict[str, Tenso
     return {f"{name}.weight": uniform(shape, bound, rng), f"{name}.bias": bias}
 
 
+def _zero_shift(name: str, layer: nn.Linear, rng: Generator) -> dict[str, Tensor]:
+    drawn = _torch_law(name, layer, rng)
+    return drawn | {f"{name}.bias": torch.zeros(layer.out_features)}
+
+
+def _narrow_normal(name: str, layer: nn.Linear, rng: Generator) -> dict[str, Tensor]:
+    weight = torch.empty(layer.out_features, layer.in_features).normal_(0.0, 0.01, generator=rng)
+    return {f"{name}.weight": weight, f"{name}.bias": torch.zeros(layer.out_features)}
+
+
+def _he_fan_out(name: str, layer: nn.Conv2d, rng: Generator) -> dict[str, Tensor]:
+    weight = {f"{name}.weight": he_normal(tuple(layer.weight.shape), rng)}
+    bias = {} if layer.bias is None else {f"{name}.bias": torch.zeros(layer.out_channels)}
+    return weight | bias
+
+
+def _he_fan_in(name: str, layer: nn.Conv2d, rng: Generator) -> dict[str, Tensor]:
+    std = math.sqrt(2.0 / math.prod(layer.weight.shape[1:]))
+    return {f"{name}.weight": torch.empty(layer.weight.shape).normal_(0.0, std, generator=rng)}
+
+
+def _uniform(name: str, layer: nn.Conv2d, rng: Generator) -> dict[str, Tensor]:
+    shape = tuple(layer.weight.shape)
+    return {f"{name}.weight": uniform(shape, 1.0 / math.sqrt(math.prod(shape[1:])), rng)}
+
+
 ARCHITECTURES: Mapping[str, Architecture] = {
-    "resnet18": Architecture({}, "conv1", _torch_law),
+    "resnet18": Architecture({}, "conv1", _he_fan_out, _torch_law),
+    "resnet50": Architecture({}, "conv1", _he_fan_out, _torch_law),
+    "resnet101": Architecture({}, "conv1", _he_fan_out, _torch_law),
+    "densenet121": Architecture({}, "features.conv0", _he_fan_in, _zero_shift),
+    "mobilenet_v2": Architecture({"dropout": 0.0}, "features.0.0", _he_fan_out, _narrow_normal),
+    "shufflenet_v2_x1_0": Architecture({}, "conv1.0", _uniform, _torch_law),
     "efficientnet_b0": Architecture(
-        {"dropout": 0.0, "stochastic_depth_prob": 0.0}, "features.0.0", _fan_out_law
+        {"dropout": 0.0, "stochastic_depth_prob": 0.0}, "features.0.0", _he_fan_out, _fan_out_law
     ),
 }
 
@@ -87,7 +120,7 @@ class TorchvisionNetwork:
         for name, module in self._batch.named_modules():
             match module:
                 case nn.Conv2d():
-                    params |= _convolution(name, module, rng)
+                    params |= self._architecture.kernels(name, module, rng)
                 case nn.Linear():
                     params |= self._architecture.classifier(name, module, rng)
                 case nn.BatchNorm2d():
@@ -135,12 +168,6 @@ def _call(modules: nn.Module, tensors: Params, x: Tensor) -> Tensor:
     # strict: a tensor that is missing would otherwise be looked for on the meta device
     logits: Tensor = functional_call(modules, dict(tensors), (x,), strict=True)
     return logits
-
-
-def _convolution(name: str, layer: nn.Conv2d, rng: Generator) -> dict[str, Tensor]:
-    weight = {f"{name}.weight": he_normal(tuple(layer.weight.shape), rng)}
-    bias = {} if layer.bias is None else {f"{name}.bias": torch.zeros(layer.out_channels)}
-    return weight | bias
 
 
 def _modules(
