@@ -11,7 +11,7 @@ from statistics import median
 
 from ddspec.errors import DdspecError, Exit
 from ddspec.spec.image_header import ImageHeader, read_header
-from ddspec.spec.trees import class_folders, image_files
+from ddspec.spec.trees import CLASS_LIST, class_folders, image_files
 from ddspec.visible import visible
 
 TRAIN_NAMES = ("train", "training")
@@ -190,6 +190,11 @@ def _none(root: Path) -> DdspecError:
 
 def _instead(root: Path) -> str:
     """Return what to do: images may lie a folder too high, or one too deep."""
+    if (root / CLASS_LIST).is_file():
+        return (
+            "it looks like Tiny-ImageNet as it unpacks: `ddspec init tiny_imagenet` starts from "
+            "that, with this folder as `dataset.path`"
+        )
     loose = len(image_files(root))
     if loose:
         images = f"{loose:,} image{' lies' if loose == 1 else 's lie'}"

@@ -68,6 +68,27 @@ def test_a_tar_becomes_the_folder_it_holds(tmp_path: Path) -> None:
     assert left_in(root) == ["batches/one", "batches/two"]
 
 
+def test_a_file_that_is_not_packed_is_kept_as_it_came(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    archive = published(tmp_path, b"digits", unpack="none", target="train_32x32.mat")
+
+    assert fetch_archive(archive, root, ignore)
+    assert (root / "train_32x32.mat").read_bytes() == b"digits"
+    assert left_in(root) == ["train_32x32.mat"]
+
+
+def test_files_that_are_not_packed_have_the_sums_of_their_archives() -> None:
+    archives = [one for rows in ARCHIVES.values() for one in rows if one.unpack == "none"]
+
+    assert {one.target: one.md5 for one in archives} == {
+        file.path: file.md5 for file in FACTS["svhn"].files
+    }
+
+
+def test_every_dataset_of_published_files_can_be_fetched() -> None:
+    assert set(ARCHIVES) == {name for name, facts in FACTS.items() if facts.files}
+
+
 def test_what_is_there_is_not_fetched_again(tmp_path: Path) -> None:
     root = tmp_path / "data"
     archive = published(tmp_path, gzip.compress(b"images"))

@@ -167,6 +167,16 @@ def test_a_starter_passes_its_schema(shell: Shell, draw: Draw) -> None:
     jsonschema.Draft202012Validator(schema_of(Kind.SPEC)).validate(document)
 
 
+def test_tiny_imagenet_as_it_unpacks_is_recognised(shell: Shell, draw: Draw) -> None:
+    draw("tiny/train/n01443537/images", "tiny/val/images", "tiny/test/images", number=2)
+    (shell.folder / "tiny/wnids.txt").write_text("n01443537\n")
+
+    ended = shell("init", "tiny")
+
+    assert ended.code == Exit.UNABLE
+    assert "`ddspec init tiny_imagenet` starts from that" in ended.err
+
+
 def test_nothing_is_ever_replaced(shell: Shell) -> None:
     shell("init", "digits")
     (shell.folder / "specs" / "digits-10.yaml").write_text("mine")

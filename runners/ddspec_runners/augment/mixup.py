@@ -28,7 +28,7 @@ def draw(n: int, rng: Generator, alpha: float) -> MixupDraw:
     that what is consumed from `rng` depends on `n` alone.
     """
     # imported here: it costs more than most jobs that need none
-    from scipy.special import betaincinv  # type: ignore[import-untyped]  # no annotations
+    from scipy.special import betaincinv
 
     unit = torch.rand((), generator=rng, dtype=torch.float64).item()
     return MixupDraw(float(betaincinv(alpha, alpha, unit)), torch.randperm(n, generator=rng))

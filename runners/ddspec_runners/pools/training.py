@@ -16,6 +16,7 @@ from ddspec_runners.data.prepared import PreparedSplit
 from ddspec_runners.functional.placement import fits, placed
 from ddspec_runners.nets.base import Network, Params
 
+
 def nearby(split: PreparedSplit, device: torch.device) -> PreparedSplit:
     """Return the split with its bytes on the device if they fit, else as it is, read by batch."""
     return split.resident(device) if fits(split.images.nbytes, device) else split
