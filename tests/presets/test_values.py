@@ -291,6 +291,24 @@ VALUES: list[tuple[str, str, int, str | None, dict[str, Any]]] = [
     ("acc_dd", "cifar10", 50, "20x", {"loops.outer_loops": 100, "loops.snapshots": []}),
     (
         "acc_dd",
+        "cifar10",
+        10,
+        "5x-paper",
+        {
+            "loops.outer_loops": 400,
+            "perturbation.directions": 1,
+            "perturbation.coefficient": {"law": "fixed", "value": 1.0},
+        },
+    ),
+    (
+        "acc_dd",
+        "imagenet10",
+        10,
+        "20x-paper",
+        {"loops.outer_loops": 25, "perturbation.coefficient.value": 1.0},
+    ),
+    (
+        "acc_dd",
         "imagenet10",
         20,
         None,
