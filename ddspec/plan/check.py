@@ -228,6 +228,13 @@ def _baselines(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
             f"random sets spread widely: {evaluate.baselines.random} draws are few, "
             f"{FEWEST_DRAWS} would do",
         )
+    if evaluate.baselines.features is not None and not evaluate.baselines.selected:
+        yield note(
+            56,
+            ("evaluate", "baselines", "features"),
+            "no baseline chooses images by this network",
+            "ask for `herding`, `k_center` or `forgetting`",
+        )
 
 
 def _expectations(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:

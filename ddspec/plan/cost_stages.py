@@ -35,6 +35,8 @@ TEST_BATCH = 128
 """Images that are classified at once, as runners do."""
 RESIDENT_BYTES = 8 * 2**30
 """Splits up to this size lie in the memory of an accelerator while networks are trained on them."""
+CHOSEN = 8
+"""Kernels for each image that herding or k-center chooses: distances and the least of them."""
 REAL_BYTES = 512 * 2**20
 """Real images that an evaluation trains on lie there as numbers up to this size."""
 RECORDED = 46
@@ -239,7 +241,10 @@ class Counting:
         match work.selection:
             case HerdingSelection(network=spec) | KCenterSelection(network=spec):
                 network, images = self.network(spec), self.data.train
-                tally = None if images is None else predicted(network, images, TEST_BATCH)
+                chosen = work.images_per_class * len(self.data.classes)
+                tally = None
+                if images is not None:
+                    tally = predicted(network, images, TEST_BATCH) + Tally(kernels=CHOSEN * chosen)
                 precision = self.plan.experiment.precision
                 held = _width(precision) * (network.parameters + TEST_BATCH * network.forward)
                 return _cost(tally, network, precision, held, output_bytes=size)

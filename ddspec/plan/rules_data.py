@@ -11,10 +11,10 @@ DATA_RULES: tuple[Rule, ...] = (
         "error",
         says="The smallest class has fewer training images than are needed to start from or to "
         "compare with; `init: mix` needs one for each cell of each image.",
-        why="Images would repeat, and the random baseline of the same budget would be the whole "
-        "class: there is nothing left to distil.",
-        mend="Lower `budget.images_per_class`, hold out less, or start from `noise` without the "
-        "random baseline.",
+        why="Images would repeat, and a baseline of as many real images would be the whole class: "
+        "there is nothing left to distil.",
+        mend="Lower `budget.images_per_class`, hold out less, or start from `noise` without "
+        "baselines of real images.",
         wrong="budget: {images_per_class: 200}",
         right="budget: {images_per_class: 10}",
     ),

@@ -48,6 +48,18 @@ METHOD_RULES: tuple[Rule, ...] = (
         right="evaluate:\n  baselines: {random: 10}",
     ),
     Rule(
+        56,
+        "A network that chooses nothing",
+        "note",
+        says="`evaluate.baselines.features` is given, and none of `herding`, `k_center` and "
+        "`forgetting` is asked for.",
+        why="The section says how the network is trained by which those choose real images; "
+        "without them it is never trained.",
+        mend="Ask for one of them, or leave the section out.",
+        wrong="evaluate:\n  baselines: {random: 10, features: {epochs: 20}}",
+        right="evaluate:\n  baselines: {random: 10, herding: 5, features: {epochs: 20}}",
+    ),
+    Rule(
         15,
         "An expectation of a network that does not judge",
         "error",

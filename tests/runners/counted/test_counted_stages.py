@@ -38,7 +38,15 @@ SMALL: dict[str, Any] = {
     "evaluate": {
         "protocol": {"name": "short", "steps": 5},
         "repeats": 1,
-        "baselines": {"random": 1, "init": 1, "full": 1},
+        "baselines": {
+            "random": 1,
+            "init": 1,
+            "full": 1,
+            "herding": 1,
+            "k_center": 1,
+            "forgetting": 1,
+            "features": {"epochs": 1},
+        },
     },
 }
 
