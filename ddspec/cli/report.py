@@ -13,6 +13,7 @@ from pydantic import JsonValue
 from ddspec.canon import Digest, Json
 from ddspec.console.results_view import StageLine, render_results
 from ddspec.plan.ir import Plan, Stage
+from ddspec.run.curves import Curve, curves
 from ddspec.run.deliver import CARD, GRID, TENSORS, deliver
 from ddspec.run.outcome import Outcome
 from ddspec.run.scores import SETS, Score, gain, scores, set_of
@@ -48,10 +49,13 @@ class Report:
     scores: tuple[Score, ...]
     stages: Sequence[StageLine]
     files: Mapping[str, str]
+    curves: tuple[Curve, ...] = ()
+    """Accuracies over outer loops, where snapshots are judged."""
 
     def text(self) -> str:
         """Return the table for people."""
-        return render_results(headline(self.plan), self.scores, self.stages, self.files)
+        title = headline(self.plan)
+        return render_results(title, self.scores, self.stages, self.files, self.curves)
 
     def plain(self, form: str) -> dict[str, Json]:
         """Return the report as one JSON object of the given format."""
@@ -63,6 +67,7 @@ class Report:
             "plan": self.plan.digest,
             "results": [score.plain() for score in self.scores],
             "differences": _differences(self.scores),
+            **curves_json(self.curves),
             "stages": [plain_line(line, keys) for line in self.stages],
             **self.files,
         }
@@ -97,15 +102,15 @@ def _report(
 ) -> Report | MatrixReport:
     if not plan.is_matrix:
         files = {} if store is None else _files(plan, plan.name, store)
-        return Report(plan, scores(plan, metrics), stages, files)
+        return Report(plan, scores(plan, metrics), stages, files, curves(plan, metrics))
     from ddspec.cli.report_matrix import MatrixReport, VariantReport
 
     found = []
     for variant in plan.variants:
         alone = plan.of(variant.name)
         files = {} if store is None else _files(alone, _folder(plan, variant.name), store)
-        report = VariantReport(variant.name, variant.settings, scores(alone, metrics), files)
-        found.append(report)
+        known = (scores(alone, metrics), files, curves(alone, metrics))
+        found.append(VariantReport(variant.name, variant.settings, *known))
     folder = "" if store is None else _near(store.layout.results / plan.name)
     return MatrixReport(plan, tuple(found), stages, folder)
 
@@ -197,6 +202,12 @@ def _differences(found: Sequence[Score]) -> list[Json]:
                     }
                 )
     return rows
+
+
+def curves_json(found: Sequence[Curve]) -> dict[str, Json]:
+    """Return the field of accuracies over outer loops; none where there are none."""
+    points: list[Json] = [point.plain() for curve in found for point in curve.points]
+    return {"over_loops": points} if points else {}
 
 
 def plain_line(line: StageLine, keys: Mapping[str, Digest | None]) -> dict[str, Json]:

@@ -10,6 +10,7 @@ from ddspec.cli.report import Report, headline, plain_line
 from ddspec.console.matrix_results_view import VariantScores, render_matrix
 from ddspec.console.results_view import StageLine
 from ddspec.plan.ir import Plan
+from ddspec.run.curves import Curve
 from ddspec.run.scores import Score
 
 
@@ -21,6 +22,7 @@ class VariantReport:
     settings: Mapping[str, Json]
     scores: tuple[Score, ...]
     files: Mapping[str, str]
+    curves: tuple[Curve, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class MatrixReport:
 
     def text(self) -> str:
         """Return the tables for people."""
-        rows = [VariantScores(one.name, one.scores) for one in self.variants]
+        rows = [VariantScores(one.name, one.scores, one.curves) for one in self.variants]
         return render_matrix(headline(self.plan), rows, self.stages, self._files())
 
     def _files(self) -> dict[str, str]:
@@ -55,6 +57,7 @@ class MatrixReport:
         }
 
     def _plain(self, one: VariantReport) -> dict[str, Json]:
-        alone = Report(self.plan.of(one.name), one.scores, (), one.files).plain("")
-        parts = {key: alone[key] for key in ("plan", "results", "differences")}
+        alone = Report(self.plan.of(one.name), one.scores, (), one.files, one.curves).plain("")
+        shown = ("plan", "results", "differences", "over_loops")
+        parts = {key: alone[key] for key in shown if key in alone}
         return {"name": one.name, "settings": one.settings, **parts, **one.files}

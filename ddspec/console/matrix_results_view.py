@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ddspec.console.results_view import StageLine, page
+from ddspec.run.curves import Curve
 from ddspec.run.scores import SETS, Score
 
 
@@ -15,6 +16,8 @@ class VariantScores:
 
     name: str
     scores: tuple[Score, ...]
+    curves: tuple[Curve, ...] = ()
+    """Accuracies of the distilled set over outer loops, where they were asked for."""
 
 
 def render_matrix(
@@ -23,29 +26,64 @@ def render_matrix(
     stages: Iterable[StageLine],
     files: Mapping[str, str],
 ) -> str:
-    """Return the final tables of a matrix: accuracies in percent with their standard deviation."""
-    return page(title, _blocks(variants), tuple(stages), files)
+    """Return the final tables of a matrix: accuracies in percent with their standard deviation.
 
-
-def _blocks(variants: Sequence[VariantScores]) -> list[list[str]]:
-    places = dict.fromkeys(score.place for one in variants for score in one.scores)
-    return [_block(place, variants) for place in places]
-
-
-def _block(place: tuple[str, str, str], variants: Sequence[VariantScores]) -> list[str]:
-    network, protocol, on = place
-    found = {
-        one.name: {score.set: score for score in one.scores if score.place == place}
+    Those of networks that were best on validation images, and those over outer loops, stand behind
+    those of the last step.
+    """
+    best = [
+        replace(one, scores=tuple(s for score in one.scores if (s := score.on_validation)))
         for one in variants
-    }
-    sets = [name for name in SETS if any(name in row for row in found.values())]
+    ]
+    blocks = [*_blocks(variants), *_blocks(best, ", where best on validation"), *_curves(variants)]
+    return page(title, blocks, tuple(stages), files)
+
+
+def _blocks(variants: Sequence[VariantScores], which: str = "") -> list[list[str]]:
+    blocks = []
+    for place in dict.fromkeys(score.place for one in variants for score in one.scores):
+        found = {
+            one.name: {score.set: score for score in one.scores if score.place == place}
+            for one in variants
+        }
+        sets = [name for name in SETS if any(name in row for row in found.values())]
+        blocks.append(_block(place, which, sets, found))
+    return blocks
+
+
+def _curves(variants: Sequence[VariantScores]) -> list[list[str]]:
+    """Return a block of each place: a column for each number of outer loops."""
+    blocks = []
+    for place in dict.fromkeys(curve.place for one in variants for curve in one.curves):
+        found = {
+            one.name: {
+                f"{point.loops} loops": point.score
+                for curve in one.curves
+                for point in curve.points
+                if curve.place == place
+            }
+            for one in variants
+        }
+        columns = {name for row in found.values() for name in row}
+        ordered = sorted(columns, key=lambda name: int(name.partition(" ")[0]))
+        blocks.append(_block(place, ", over outer loops", ordered, found))
+    return blocks
+
+
+def _block(
+    place: tuple[str, str, str],
+    which: str,
+    columns: Sequence[str],
+    found: Mapping[str, Mapping[str, Score]],
+) -> list[str]:
+    network, protocol, on = place
     width = max(len("variant"), *map(len, found))
-    head = "".join(f"{name:>19}" for name in sets)
+    head = "".join(f"{name:>19}" for name in columns)
     rows = [
-        f" {name:<{width}}" + "".join(f"{_cell(row.get(one)):>19}" for one in sets)
+        f" {name:<{width}}" + "".join(f"{_cell(row.get(one)):>19}" for one in columns)
         for name, row in found.items()
     ]
-    about = f" {network} by protocol {protocol}, on the {on} split; networks in brackets"
+    about = f" {network} by protocol {protocol}, on the {on} split{which}; networks in brackets"
     return [about, f" {'variant':<{width}}{head}", *(row.rstrip() for row in rows)]
 
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
+from ddspec.console.curves_view import curve_blocks
 from ddspec.console.durations import duration
 from ddspec.plan.labels import folded
+from ddspec.run.curves import Curve
 from ddspec.run.scores import Score, gain
 
 LINES_SHOWN = 6
@@ -42,14 +44,25 @@ class StageLine(Protocol):
 
 
 def render_results(
-    title: str, scores: Sequence[Score], stages: Iterable[StageLine], files: Mapping[str, str]
+    title: str,
+    scores: Sequence[Score],
+    stages: Iterable[StageLine],
+    files: Mapping[str, str],
+    curves: Sequence[Curve] = (),
 ) -> str:
     """Return the final table; `files` names paths by what lies there. At most 100 columns.
 
     Accuracies are printed in percent with their standard deviation, differences in points with
-    their standard error.
+    their standard error. Networks that were best on validation images stand in blocks of their own,
+    behind those of the last step; accuracies over outer loops come last.
     """
-    return page(title, _accuracy_blocks(scores), tuple(stages), files)
+    best = [one for score in scores if (one := score.on_validation)]
+    blocks = [
+        *_accuracy_blocks(scores),
+        *_accuracy_blocks(best, ", where best on validation"),
+        *curve_blocks(curves),
+    ]
+    return page(title, blocks, tuple(stages), files)
 
 
 def page(
@@ -63,20 +76,20 @@ def page(
     return "\n\n".join("\n".join(block) for block in blocks if block)
 
 
-def _accuracy_blocks(scores: Sequence[Score]) -> list[list[str]]:
+def _accuracy_blocks(scores: Sequence[Score], which: str = "") -> list[list[str]]:
     """Return one block a network and protocol, in the order of the distilled set's evaluations."""
     asked = dict.fromkeys(score.place for score in scores)
     return [
-        _accuracy_block(place, [score for score in scores if score.place == place])
+        _accuracy_block(place, [score for score in scores if score.place == place], which)
         for place in asked
     ]
 
 
-def _accuracy_block(place: tuple[str, str, str], scores: Sequence[Score]) -> list[str]:
+def _accuracy_block(place: tuple[str, str, str], scores: Sequence[Score], which: str) -> list[str]:
     network, protocol, on = place
     learned = next((score for score in scores if score.set == "distilled"), None)
     return [
-        f" {network} by protocol {protocol}, on the {on} split",
+        f" {network} by protocol {protocol}, on the {on} split{which}",
         f" {'set':<12}{'accuracy':>9} {'std':>9} {'networks':>10}   distilled is ahead by",
         *(_accuracy_row(score, learned) for score in scores),
     ]

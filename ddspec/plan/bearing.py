@@ -9,6 +9,7 @@ BEARING: Mapping[str, tuple[str, ...]] = {
     "split": (),
     "network": ("network",),
     "evaluate.network": ("evaluate.networks", "network"),
+    "evaluate.best_on_validation": ("evaluate.best_on_validation",),
     "evaluate.protocol": ("evaluate", "budget", "parameterization", "dataset"),
     **dict.fromkeys(
         (f"select.{field}" for field in ("epochs", "batch", "optimizer", "decay", "augmentation")),
@@ -48,6 +49,8 @@ COUNTING = (
     "evaluate.baselines",
     "evaluate.networks",
     "evaluate.on",
+    "evaluate.snapshots",
+    "evaluate.best_on_validation",
     "pool.kind",
     "pool.models",
     "pool.weights",

@@ -161,9 +161,50 @@ def repeats_to_tell(difference: float, spread: float) -> int:
     return math.ceil(2 * (SURE * spread / difference) ** 2)
 
 
+def look_findings(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
+    """Yield looks at held-out images where there are none, or where they are the test."""
+    evaluate, held_out = experiment.evaluate, experiment.dataset.validation
+    if evaluate.best_on_validation is None:
+        return
+    path = ("evaluate", "best_on_validation")
+    if evaluate.on == "validation":
+        message = "the network that is best on `validation` is tested on the same images"
+        yield error(57, path, message, "use `on: test`, or leave `best_on_validation` out")
+    elif not held_out:
+        message = "looks at validation images, but nothing is held out"
+        yield error(57, path, message, "set `dataset.validation`, for example to 0.1")
+    elif data.validation == 0:
+        message = f"looks at validation images, but {held_out:g} of each class is no whole image"
+        yield error(57, path, message, "set a larger `dataset.validation`")
+
+
+def mixing_findings(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
+    """Yield batches that are to be mixed twice, and parts of batches that have no image."""
+    protocol = judged_by(experiment)
+    if protocol is None:
+        return
+    if protocol.mixup is not None and protocol.cutmix > 0:
+        message = "a batch is mixed by `mixup` or by `cutmix`, not by both"
+        yield error(58, ("evaluate", "protocol", "mixup"), message, "leave one of them out")
+    if protocol.accumulate is not None and protocol.accumulate > protocol.batch:
+        message = f"a batch of {protocol.batch} has no {protocol.accumulate} parts"
+        path = ("evaluate", "protocol", "accumulate")
+        yield error(58, path, message, "use fewer parts, or a larger batch")
+
+
+def snapshot_findings(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
+    """Yield a curve over loops that has no point but its last."""
+    if experiment.evaluate.snapshots and not experiment.loops.snapshots:
+        message = "sets on the way are to be judged, and none is kept"
+        yield note(59, ("evaluate", "snapshots"), message, "name outer loops in `loops.snapshots`")
+
+
 JUDGING_RULES = (
     label_findings,
     space_findings,
     rate_findings,
     repeat_findings,
+    look_findings,
+    mixing_findings,
+    snapshot_findings,
 )

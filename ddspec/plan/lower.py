@@ -56,7 +56,19 @@ def lowered(
     }
     for set_name in SETS:
         _evaluate(stages, data, protocol, set_name, sources.get(set_name, ()))
+    if experiment.evaluate.snapshots:
+        _evaluate_snapshots(stages, data, protocol)
     return stages
+
+
+def _evaluate_snapshots(stages: Stages, data: DataFacts, protocol: ProtocolSpec) -> None:
+    """Add the evaluations of every segment's set but the last, which was judged before."""
+    experiment = stages.experiment
+    made = "distill" if experiment.resources.shards == 1 else "merge"
+    for _, stop, suffix in segments(experiment.loops):
+        if stop < experiment.loops.outer_loops:
+            sources = (f"{made}{suffix}",) * experiment.evaluate.repeats
+            _evaluate(stages, data, protocol, "distilled", sources, suffix)
 
 
 def _before_distilling(experiment: Experiment, data: DataFacts, shared: Shared) -> Stages:
@@ -68,7 +80,9 @@ def _before_distilling(experiment: Experiment, data: DataFacts, shared: Shared) 
 
 
 def _prepare(stages: Stages, data: DataFacts) -> None:
-    splits: tuple[Split, Split] = ("train", stages.experiment.evaluate.on)
+    evaluate = stages.experiment.evaluate
+    looks: tuple[Split, ...] = ("validation",) if evaluate.best_on_validation else ()
+    splits: tuple[Split, ...] = ("train", evaluate.on, *looks)
     location = stages.made(_location)
     for split in splits:
         stages.add(
@@ -163,12 +177,20 @@ def _evaluate(
     protocol: ProtocolSpec,
     set_name: SetName,
     sources: tuple[str, ...],
+    suffix: str = "",
 ) -> None:
+    """Add the evaluations of a set; `suffix` is that of a segment, whose set is a snapshot.
+
+    Seeds know nothing of it, so that a distillation which ends there is judged by the same stages.
+    """
     infix = "" if set_name == "distilled" else f"{set_name}/"
+    infix = f"{suffix[1:]}/" if suffix else infix
     inputs = {"test": f"prepare/{stages.experiment.evaluate.on}"}
     if protocol.zca is not None:
         inputs["train"] = "prepare/train"
-    labelled = label_softly(stages, data, protocol, set_name, sources)
+    if stages.experiment.evaluate.best_on_validation:
+        inputs["validation"] = "prepare/validation"
+    labelled = label_softly(stages, data, protocol, set_name, sources, suffix)
     for network in networks_of(stages.experiment):
         for repeat, source in enumerate(sources):
             work = stages.made(

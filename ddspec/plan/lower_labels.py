@@ -21,10 +21,12 @@ def label_softly(
     protocol: ProtocolSpec,
     set_name: SetName,
     sources: tuple[str, ...],
+    suffix: str = "",
 ) -> dict[str, Mapping[str, str]]:
     """Return what evaluations of each source take besides, after adding the stages that make it.
 
     That is the recorded labels of a set or, online, the teachers; nothing where labels are hard.
+    `suffix` is that of the segment whose set is labelled, where it is not the last.
     """
     soft = soft_labels(stages.experiment)
     if soft is None:
@@ -36,8 +38,8 @@ def label_softly(
     for index, source in enumerate(dict.fromkeys(sources)):
         label, seed = _named(set_name, index)
         work = stages.made(_recorded_views, data, protocol, set_name, *seed)
-        stages.add(label, work, {"set": source} | teachers)
-        found[source] = {"labels": label}
+        stages.add(label + suffix, work, {"set": source} | teachers)
+        found[source] = {"labels": label + suffix}
     return found
 
 

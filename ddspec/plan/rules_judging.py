@@ -88,4 +88,38 @@ JUDGING_RULES: tuple[Rule, ...] = (
         + "  learned: {learning_rate: 1e-5}\n"
         + "evaluate:\n  protocol: {name: x, steps: 100, learned_rate: true}",
     ),
+    Rule(
+        57,
+        "Looks at held-out images that are not there, or are the test",
+        "error",
+        says="`evaluate.best_on_validation`, and `dataset.validation` holds no whole image of a "
+        "class out, or `evaluate.on` is `validation`.",
+        why="A network is chosen on images that it is neither trained nor tested on: the best of "
+        "several looks at the test split is better there by luck.",
+        mend="Hold out a part of the training split, for example 0.1 of each class, and test on "
+        "`test`.",
+        wrong="evaluate: {best_on_validation: 4}",
+        right="dataset: {kind: digits, validation: 0.1}\nevaluate: {best_on_validation: 4}",
+    ),
+    Rule(
+        58,
+        "Batches that are mixed twice, or have fewer images than parts",
+        "error",
+        says="A protocol has `mixup` and `cutmix`, or `accumulate` is above `batch`.",
+        why="A mixed image has two labels in known shares; mixed again, it would have four. A part "
+        "without images has no gradient.",
+        mend="Leave one of `mixup` and `cutmix` out; accumulate fewer parts.",
+        wrong="evaluate:\n  protocol: {name: x, steps: 100, mixup: 0.8, cutmix: 0.5}",
+        right="evaluate:\n  protocol: {name: x, steps: 100, mixup: 0.8}",
+    ),
+    Rule(
+        59,
+        "A curve over loops with one point",
+        "note",
+        says="`evaluate.snapshots` is true and `loops.snapshots` names none.",
+        why="Sets on the way are judged where they are kept.",
+        mend="Name some outer loops in `loops.snapshots`, or leave `evaluate.snapshots` out.",
+        wrong="evaluate: {snapshots: true}",
+        right="evaluate: {snapshots: true}\nloops: {snapshots: [10, 20]}",
+    ),
 )

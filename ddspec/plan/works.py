@@ -212,6 +212,7 @@ def evaluate_work(
         seed=(experiment.seed, "evaluate", set_name, network_name(network), repeat),
         precision=experiment.precision,
         teachers=teachers_of(experiment) if soft and asks_online(soft, set_name) else None,
+        best_on_validation=experiment.evaluate.best_on_validation,
     )
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import get_args
 
 from pydantic import JsonValue
@@ -34,6 +34,9 @@ class Score:
     """Repeats that the plan asks for."""
     keys: tuple[Digest, ...] = ()
     """Of the evaluations, in the order of `accuracies`; empty where they are not known."""
+    best: tuple[float, ...] = ()
+    """The same of the networks that were best on validation images while they were trained; empty
+    where nobody looked."""
 
     @property
     def place(self) -> tuple[str, str, str]:
@@ -60,19 +63,33 @@ class Score:
         """Return the standard error of the mean; one repeat has none."""
         return None if self.std is None else self.std / math.sqrt(len(self.accuracies))
 
+    @property
+    def on_validation(self) -> Score | None:
+        """Return the score of the networks that were best on validation images, or None."""
+        return replace(self, accuracies=self.best, best=(), keys=()) if self.best else None
+
     def plain(self) -> dict[str, Json]:
         """Return the score as it is printed with `--json`."""
+        best = self.on_validation
+        return self._figures() | ({"best_on_validation": best._spread()} if best else {})
+
+    def _figures(self) -> dict[str, Json]:
         return {
             "set": self.set,
             "network": self.network,
             "protocol": self.protocol,
             "on": self.on,
+            **self._spread(),
+            "keys": list(self.keys),
+        }
+
+    def _spread(self) -> dict[str, Json]:
+        return {
             "accuracy_mean": self.mean,
             "accuracy_std": self.std,
             "repeats": len(self.accuracies),
             "repeats_planned": self.planned,
             "accuracies": list(self.accuracies),
-            "keys": list(self.keys),
         }
 
 
@@ -107,22 +124,41 @@ def scores(
     `metrics` holds the figures of finished stages by key. A set without a finished evaluation has
     no score.
     """
+    found = (one for one in gathered(stages, metrics) if one.set in SETS)
+    return tuple(sorted(found, key=lambda score: SETS.index(score.set)))
+
+
+def gathered(
+    stages: Iterable[Stage], metrics: Mapping[Digest, Mapping[str, JsonValue]]
+) -> Iterator[Score]:
+    """Yield the scores of all sets, those of snapshots under the names that labels give them."""
     groups: dict[tuple[str, str, str, str], list[Stage]] = {}
     for stage in stages:
         if isinstance(stage.work, EvaluateWork):
             groups.setdefault(_group(stage, stage.work), []).append(stage)
-    found = [
-        Score(*group, tuple(known.values()), planned=len(members), keys=tuple(known))
-        for group, members in groups.items()
-        if (known := _accuracies(members, metrics))
-    ]
-    return tuple(sorted(found, key=lambda score: SETS.index(score.set)))
+    for group, members in groups.items():
+        known = _accuracies(members, metrics)
+        if known:
+            best = tuple(value for key in known for value in _best_of(metrics[key]))
+            yield Score(
+                *group, tuple(known.values()), planned=len(members), keys=tuple(known), best=best
+            )
 
 
 def set_of(stage: Stage) -> str:
-    """Return the set of an evaluation; its label is `evaluate[/SET]/NETWORK/REPEAT`."""
+    """Return the set of an evaluation; its label is `evaluate[/SET]/NETWORK/REPEAT`.
+
+    The set of a snapshot after L outer loops is `to-L`, which is none of `SETS`.
+    """
     parts = stage.label.split("/")
     return parts[1] if len(parts) > 3 else SETS[0]
+
+
+def _best_of(metrics: Mapping[str, object]) -> tuple[float, ...]:
+    """Return the accuracy of the network that was best on validation; nothing where none is."""
+    found = metrics.get("best_on_validation")
+    value = accuracy_of(found) if isinstance(found, Mapping) else None
+    return () if value is None else (value,)
 
 
 def _group(stage: Stage, work: EvaluateWork) -> tuple[str, str, str, str]:

@@ -42,7 +42,7 @@ class ProtocolSpec(SpecModel):
     augmentation: AugmentationSpec = Field(default_factory=NoAugmentationSpec)
     cutmix: Fraction = 0.0
     mixup: Positive | None = None
-    """Mix each batch by mixup, shares by Beta(a, a); by default not."""
+    """Mix each batch by mixup, shares by Beta(a, a); by default not. Not beside `cutmix`."""
     accumulate: Count | None = None
     """A step sums the gradients of so many parts of its batch; batch norm sees a part at a time."""
     teaching: TeachingSpec | None = None
@@ -66,3 +66,9 @@ class EvaluateSpec(SpecModel):
     baselines: BaselinesSpec = Field(default_factory=BaselinesSpec)
     on: Literal["test", "validation"] = "test"
     """Settings are chosen on `validation`; numbers are reported on `test`."""
+    best_on_validation: Count | None = None
+    """How often, evenly spaced, a network is looked at on the validation split while it is trained;
+    the one that was best there is tested besides the last. By default never."""
+    snapshots: bool | None = None
+    """Judge the set at each of `loops.snapshots` too: accuracy over loops. By default only the last
+    set."""

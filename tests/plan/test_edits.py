@@ -82,7 +82,7 @@ def group(label: str) -> str:
         ),
         pytest.param(
             "sre2l",
-            {"evaluate": {"protocol": {**TAUGHT, "cutmix": 1.0}}},
+            {"evaluate": {"protocol": {**TAUGHT, "mixup": 0.4}}},
             {"relabel", "relabel/random", "relabel/init"}
             | {"evaluate", "evaluate/random", "evaluate/init", "evaluate/full"},
             id="views of students",
