@@ -91,7 +91,14 @@ def require_listed(root: Path, classes: Sequence[str]) -> None:
 
 def _present(folder: Path) -> Path:
     if not folder.is_dir():
-        _refuse([Diagnostic(f"`{visible(str(folder))}` is not a folder")])
+        above = folder.parent
+        flat = above.is_dir() and image_files(above)
+        hint = (
+            f"images lie right inside `{visible(str(above))}`: put those of each class into a "
+            "folder of its own, as torchvision does for ImageNet's validation split"
+        )
+        message = f"`{visible(str(folder))}` is not a folder"
+        _refuse([Diagnostic(message, hint=hint if flat else "")])
     return folder
 
 

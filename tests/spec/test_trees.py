@@ -248,3 +248,15 @@ def test_a_class_that_the_list_lacks_is_named(official: Path) -> None:
 
     with pytest.raises(DdspecError, match=f"does not list `{SALAMANDER}`"):
         scan(official)
+
+
+def test_the_flat_validation_split_of_imagenet_gets_a_way_out(tmp_path: Path) -> None:
+    write(tmp_path / f"train/{GOLDFISH}/1.JPEG", b"1")
+    write(tmp_path / "val/ILSVRC2012_val_00000001.JPEG", b"2")
+
+    with pytest.raises(DdspecError) as raised:
+        scan_folder(tmp_path, [GOLDFISH], {"train": "train", "test": "val"}, kind="imagenet10")
+
+    (problem,) = raised.value.diagnostics
+    assert problem.message == f"`{tmp_path}/val/{GOLDFISH}` is not a folder"
+    assert "as torchvision does" in problem.hint

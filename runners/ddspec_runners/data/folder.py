@@ -25,6 +25,8 @@ NAMED = 20
 class FolderPart:
     """One split of a tree."""
 
+    split: str
+    """`train` or `test`, whatever its folder is called."""
     files: tuple[Path, ...]
     """In source order: by class, then by file name."""
     labels: Indices
@@ -71,8 +73,8 @@ class FolderPart:
         try:
             return decode_image(path, size=self.size, channels=self.channels)
         except Undecodable as error:
-            # by class and name alone, as the lock names it, wherever the file lies
-            return f"{self.classes[self.labels[index]]}/{path.name}: {error}"
+            # by class and name, as the lock names it, wherever the file lies
+            return f"{self.split}/{self.classes[self.labels[index]]}/{path.name}: {error}"
 
 
 def _report(failed: Sequence[str], total: int, allowed: int) -> str:

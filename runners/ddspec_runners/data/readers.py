@@ -106,9 +106,8 @@ def folder(source: SourceModel, site: Site, threads: int) -> Corpus:
             f"{lock.digest[:12]}, the plan says {source.content[:12]}\n"
             "  if they changed on purpose, lock them again with `ddspec lock SPEC`"
         )
-    train = _tree(source, root / splits["train"], threads)
-    test = _tree(source, root / splits["test"], threads) if "test" in splits else None
-    return Corpus(train, test, "the test folder of the locked tree")
+    parts = {name: _tree(source, root / at, name, threads) for name, at in splits.items()}
+    return Corpus(parts["train"], parts.get("test"), "the test folder of the locked tree")
 
 
 READERS: Mapping[str, Reader] = {
@@ -167,12 +166,13 @@ def _kind(name: str) -> LockedKind:
     return next(kind for kind in kinds if kind == name)
 
 
-def _tree(source: SourceModel, root: Path, threads: int) -> FolderPart:
+def _tree(source: SourceModel, root: Path, split: str, threads: int) -> FolderPart:
     from ddspec.spec.trees import images_by_class
 
     by_class = images_by_class(root, source.classes, source.name)
     counts = [len(by_class[name]) for name in source.classes]
     return FolderPart(
+        split=split,
         files=tuple(file for name in source.classes for file in by_class[name]),
         labels=np.repeat(np.arange(len(counts)), counts).astype(np.int64),
         classes=source.classes,

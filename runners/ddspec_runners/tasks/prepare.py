@@ -66,7 +66,7 @@ def run(work: PrepareWork, site: Site) -> Mapping[str, JsonValue]:
     if aside:
         for block in train.part.blocks(train.indices):
             statistics.add(block.images)
-            progress.add(block.tried)
+            progress.add(block)
     with atomic(site.output / LABELS) as partial, partial.open("wb") as file:
         np.save(file, labels)
     card = _card(work, corpus, labels, statistics if measure else None, kept.left_out)
@@ -133,10 +133,19 @@ class _Progress:
     site: Site
     total: int
     done: int = 0
+    left_out: int = 0
 
-    def add(self, images: int) -> None:
-        self.done += images
-        self.site.advance(self.done, self.total, "images", state=dict, every_s=float("inf"))
+    def add(self, block: Block) -> None:
+        self.done += block.tried
+        self.left_out += len(block.left_out)
+        self.site.advance(
+            self.done,
+            self.total,
+            "images",
+            state=dict,
+            metrics={"left_out": self.left_out} if self.left_out else None,
+            every_s=float("inf"),
+        )
 
 
 def _written(
@@ -154,7 +163,7 @@ def _written(
             file.write(block.images.tobytes())
             written += len(block.images)
             yield block
-            progress.add(block.tried)
+            progress.add(block)
         if written < len(chosen.indices):
             file.seek(0)
             _head(file, (written, *size))

@@ -273,7 +273,7 @@ def test_levels_beyond_sixteen_bits_are_refused(tmp_path: Path) -> None:
 def tree(root: Path, count: int) -> FolderPart:
     files = [save(root / f"{i:03}.png", np.full((4, 4), i, np.uint8)) for i in range(count)]
     return FolderPart(
-        tuple(files), np.zeros(count, np.int64), ("cat",), size=4, channels=1, threads=2
+        "train", tuple(files), np.zeros(count, np.int64), ("cat",), size=4, channels=1, threads=2
     )
 
 
@@ -307,7 +307,7 @@ def test_undecodable_images_are_counted_and_the_first_twenty_named(tmp_path: Pat
 
     lines = str(error.value).splitlines()
     assert lines[0] == "25 of 30 images cannot be decoded"
-    assert "cat/003.png: not an image" in lines[1]
+    assert "train/cat/003.png: not an image" in lines[1]
     assert len(lines) == 23  # the head, twenty names, how many more, the way out
     assert lines[-2].strip() == "… and 5 more"
     assert "`ddspec lock SPEC`" in lines[-1]

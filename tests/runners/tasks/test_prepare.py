@@ -258,7 +258,7 @@ def test_a_damaged_image_is_named(tmp_path: Path, photographs: Path) -> None:
     source = folder_source(lock_of(photographs), validation=0.0)
     at = site(tmp_path, "held", tmp_path / "data", path="photographs", train="train", test="test")
 
-    with pytest.raises(BadData, match=r"1 of 8 images cannot be decoded\n  cat/0\.png"):
+    with pytest.raises(BadData, match=r"1 of 8 images cannot be decoded\n  train/cat/0\.png"):
         prepare.run(PrepareWork(source=source, split="train"), at)
 
     assert list(at.output.iterdir()) == []

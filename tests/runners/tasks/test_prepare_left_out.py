@@ -82,9 +82,20 @@ def test_damaged_images_are_left_out_listed_and_counted(tmp_path: Path, tree: Pa
     assert levels(train) == [0, 1, 2, 4, 5, 6, 7, 8, 9, *range(101, 110)]
     assert train.mean == pytest.approx([np.mean(levels(train)) / 255], rel=1e-12)
     assert train.card.notes == (
-        "left out, it cannot be decoded: cat/3.png: not an image of a known format",
-        "left out, it cannot be decoded: dog/0.png: not an image of a known format",
+        "left out, it cannot be decoded: train/cat/3.png: not an image of a known format",
+        "left out, it cannot be decoded: train/dog/0.png: not an image of a known format",
     )
+
+
+def test_progress_counts_what_is_left_out(tmp_path: Path, tree: Path) -> None:
+    damage(tree, "train/cat/3.png")
+    at = site(tmp_path, "train")
+    seen: list[tuple[int, int, dict[str, float]]] = []
+    at.emit = lambda done, total, unit, figures: seen.append((done, total, dict(figures)))
+
+    prepare.run(PrepareWork(source=source(tree, 1), split="train"), at)
+
+    assert seen == [(20, 20, {"left_out": 1})]
 
 
 def test_an_allowance_that_is_not_needed_changes_no_byte(tmp_path: Path, tree: Path) -> None:
@@ -106,7 +117,9 @@ def test_more_than_allowed_stop_it(tmp_path: Path, tree: Path) -> None:
 
     head, *names, way_out = str(error.value).splitlines()
     assert head == "3 of 20 images cannot be decoded, and 2 may be left out"
-    assert [name.split(":")[0].strip() for name in names] == ["cat/0.png", "cat/1.png", "cat/2.png"]
+    assert [name.split(":")[0].strip() for name in names] == [
+        f"train/cat/{i}.png" for i in range(3)
+    ]
     assert "`dataset.corrupt: 3`" in way_out
 
 
