@@ -10,6 +10,7 @@ from ddspec.console.durations import duration
 from ddspec.console.errors_view import render_errors
 from ddspec.console.results_view import render_results
 from ddspec.errors import Diagnostic, Place
+from ddspec.run.curves import Curve, Point
 from ddspec.run.outcome import StageOutcome, StageState
 from ddspec.run.scores import Score
 
@@ -54,6 +55,29 @@ def test_the_table_shows_scores_times_and_paths() -> None:
         " distill        1           -   interrupted",
         "",
         " images      a/grid.png",
+    ]
+
+
+def test_the_best_on_validation_and_accuracies_over_loops_stand_apart() -> None:
+    learned = replace(score("distilled", 0.89, 0.91), best=(0.9, 0.94))
+    place = ("convnet2-w32", "digits-1000", "test")
+    points = (Point(20, score("to-20", 0.8, 0.9, planned=3)), Point(40, learned))
+
+    text = render_results("digits", [learned], [], {}, [Curve(place, points)])
+
+    assert text.split("\n")[2:14] == [
+        " convnet2-w32 by protocol digits-1000, on the test split",
+        " set          accuracy       std   networks   distilled is ahead by",
+        " distilled      90.0 %     ± 1.4          2",
+        "",
+        " convnet2-w32 by protocol digits-1000, on the test split, where best on validation",
+        " set          accuracy       std   networks   distilled is ahead by",
+        " distilled      92.0 %     ± 2.8          2",
+        "",
+        " convnet2-w32 by protocol digits-1000, on the test split, over outer loops",
+        " loops        accuracy       std   networks",
+        " 20             85.0 %     ± 7.1     2 of 3",
+        " 40             90.0 %     ± 1.4          2",
     ]
 
 

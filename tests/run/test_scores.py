@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from ddspec.plan.ir import Stage
+from ddspec.run.curves import curves
 from ddspec.run.scores import Score, accuracy_of, gain, scores
 from ddspec.spec.evaluate import ProtocolSpec
 from ddspec.spec.network import ConvNetSpec
@@ -91,3 +94,69 @@ def test_a_difference_with_a_single_repeat_has_no_error() -> None:
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), "0.9", None, [0.9]])
 def test_what_is_no_finite_number_is_no_accuracy(value: object) -> None:
     assert accuracy_of({"accuracy": value}) is None
+
+
+def test_networks_that_were_best_on_validation_stand_apart() -> None:
+    stages = [evaluation("evaluate/convnet3/0"), evaluation("evaluate/convnet3/1")]
+    metrics = {
+        "evaluate/convnet3/0": {"accuracy": 0.5, "best_on_validation": {"accuracy": 0.6}},
+        "evaluate/convnet3/1": {"accuracy": 0.7, "best_on_validation": {"accuracy": 0.9}},
+    }
+
+    (found,) = scores(stages, metrics)
+
+    assert found.mean == pytest.approx(0.6)
+    assert found.on_validation is not None
+    assert found.on_validation.accuracies == (0.6, 0.9)
+    plain: Any = found.plain()
+    assert plain["best_on_validation"]["accuracy_mean"] == pytest.approx(0.75)
+
+
+@pytest.mark.parametrize("odd", [None, 0.9, {}, {"accuracy": "high"}, {"accuracy": math.nan}])
+def test_what_is_no_figure_of_the_best_network_is_none(odd: Any) -> None:
+    (found,) = scores(
+        [evaluation("evaluate/convnet3/0")],
+        {"evaluate/convnet3/0": {"accuracy": 0.5, "best_on_validation": odd}},
+    )
+
+    assert found.on_validation is None
+    assert "best_on_validation" not in found.plain()
+
+
+def judged(label: str, source: str) -> Stage:
+    return replace(evaluation(label), upstream={"set": source, "test": "prepare/test"})
+
+
+SNAPSHOTS = (
+    judged("evaluate/convnet3/0", "distill/to-40"),
+    judged("evaluate/random/convnet3/0", "select/random/0"),
+    judged("evaluate/to-20/convnet3/0", "distill/to-20"),
+    judged("evaluate/to-20/convnet3/1", "distill/to-20"),
+    judged("evaluate/to-5/convnet3/0", "merge/to-5"),
+)
+
+
+def test_accuracies_over_loops_begin_with_the_fewest() -> None:
+    metrics = {stage.label: {"accuracy": i / 10} for i, stage in enumerate(SNAPSHOTS)}
+
+    (curve,) = curves(SNAPSHOTS, metrics)
+
+    assert curve.place == ("convnet3", "brief", "test")
+    assert [(p.loops, p.score.accuracies) for p in curve.points] == [
+        (5, (0.4,)),
+        (20, (0.2, 0.3)),
+        (40, (0.0,)),
+    ]
+    assert curve.points[0].plain()["outer_loops"] == 5
+
+
+def test_snapshots_are_no_set_of_the_table() -> None:
+    metrics = {stage.label: {"accuracy": 0.5} for stage in SNAPSHOTS}
+
+    assert [score.set for score in scores(SNAPSHOTS, metrics)] == ["distilled", "random"]
+
+
+def test_without_snapshots_there_is_no_curve() -> None:
+    stages = [evaluation("evaluate/convnet3/0"), SNAPSHOTS[0]]
+
+    assert curves(stages, {stage.label: {"accuracy": 0.5} for stage in stages}) == ()

@@ -1,0 +1,87 @@
+"""What judging adds to a plan: looks at held-out images, and sets on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from fake_families import planned as family
+
+from ddspec.plan.ir import Plan
+
+Plans = Callable[..., Plan]
+
+NET = "convnet2-w32"
+
+
+def long(*snapshots: int, loops: int = 40, **changes: Any) -> dict[str, Any]:
+    return {
+        "loops": {"outer_loops": loops, "inner_steps": 10, "snapshots": list(snapshots)},
+        **changes,
+    }
+
+
+def test_looks_take_the_validation_split_besides_the_test(planned: Plans) -> None:
+    plan = planned(evaluate__best_on_validation=4)
+
+    for label in (f"evaluate/{NET}/0", f"evaluate/random/{NET}/0", f"evaluate/full/{NET}/0"):
+        stage = plan.stage(label)
+        assert stage.upstream["validation"] == "prepare/validation"
+        assert stage.upstream["test"] == "prepare/test"
+        assert stage.work.best_on_validation == 4
+
+
+def test_looking_changes_nothing_above_the_evaluations(planned: Plans) -> None:
+    blind = planned()
+    looking = planned(evaluate__best_on_validation=4)
+
+    before, after = ({s.label: s.key for s in plan} for plan in (blind, looking))
+    moved = {label for label, key in before.items() if after[label] != key}
+    assert moved == {label for label in before if label.startswith("evaluate/")}
+    assert set(after) - set(before) == {"prepare/validation"}
+
+
+def test_every_snapshot_is_judged_like_the_last_set(planned: Plans) -> None:
+    plan = planned(**long(10, 20, evaluate__snapshots=True))
+
+    judged = [stage for stage in plan if stage.label.startswith("evaluate/to-")]
+    assert [stage.label for stage in judged] == [
+        f"evaluate/to-{loops}/{NET}/{repeat}" for loops in (10, 20) for repeat in (0, 1)
+    ]
+    for stage in judged:
+        repeat = stage.label.rpartition("/")[2]
+        last = plan.stage(f"evaluate/{NET}/{repeat}")
+        assert stage.work == last.work
+        assert stage.inputs["set"] != last.inputs["set"]
+
+
+@pytest.mark.parametrize("shards", [1, 3])
+def test_a_shorter_distillation_is_judged_by_the_same_stages(planned: Plans, shards: int) -> None:
+    resources = {"resources": {"shards": shards}}
+    longer = planned(**long(20, evaluate__snapshots=True), **resources)
+    shorter = planned(**long(loops=20), **resources)
+
+    for repeat in (0, 1):
+        snapshot = longer.stage(f"evaluate/to-20/{NET}/{repeat}")
+        assert snapshot.key == shorter.stage(f"evaluate/{NET}/{repeat}").key
+
+
+def test_judging_snapshots_only_adds_stages(planned: Plans) -> None:
+    blind, judged = planned(**long(20)), planned(**long(20, evaluate__snapshots=True))
+
+    before, after = ({s.label: s.key for s in plan} for plan in (blind, judged))
+    assert {label: after[label] for label in before} == before
+    assert len(after) == len(before) + 2
+
+
+def test_soft_labels_of_snapshots_are_those_of_a_shorter_distillation() -> None:
+    loops = {"outer_loops": 40, "inner_steps": 1}
+    plan = family("sre2l", loops={**loops, "snapshots": [20]}, evaluate={"snapshots": True})
+
+    label = plan.stage("relabel/to-20")
+    assert label.upstream["set"] == "distill/to-20"
+    assert label.work == plan.stage("relabel").work
+    judged = [stage for stage in plan if stage.label.startswith("evaluate/to-20/")]
+    assert judged
+    assert {stage.upstream["labels"] for stage in judged} == {"relabel/to-20"}
