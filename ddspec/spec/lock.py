@@ -36,6 +36,9 @@ from ddspec.visible import visible
 LOCK_FORMAT: Literal["ddspec.lock/1"] = "ddspec.lock/1"
 LOCK_SECTIONS = ("format", "kind", "splits", "digest")
 
+WINDOW = 4096
+"""Files that wait to be read at once: each of them takes kilobytes, and there can be millions."""
+
 Split: TypeAlias = Literal["train", "test"]
 
 _Sha256 = Annotated[str, Field(strict=True, pattern=r"^[0-9a-f]{64}$")]
@@ -260,10 +263,13 @@ def _is_utf8(name: str) -> bool:
 def _hashed(
     paths: Sequence[Path], threads: int, advance: Callable[[int, int], None]
 ) -> Iterator[Digest]:
+    done = 0
     with ThreadPoolExecutor(threads) as pool:
-        for done, one in enumerate(pool.map(_sha256, paths), 1):
-            advance(done, len(paths))
-            yield one
+        for start in range(0, len(paths), WINDOW):
+            for one in pool.map(_sha256, paths[start : start + WINDOW]):
+                done += 1
+                advance(done, len(paths))
+                yield one
 
 
 def _sha256(path: Path) -> Digest:

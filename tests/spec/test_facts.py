@@ -97,6 +97,34 @@ def test_lists_begin_and_end_as_published(name: str, first: str, last: str) -> N
     assert (names[0], names[-1]) == (first, last)
 
 
+@pytest.mark.parametrize(
+    ("name", "numbers"),
+    [
+        ("imagenette", (0, 217, 482, 491, 497, 566, 569, 571, 574, 701)),
+        ("imagewoof", (193, 182, 258, 162, 155, 167, 159, 273, 207, 229)),
+        ("imagefruit", (953, 954, 949, 950, 951, 957, 952, 945, 943, 948)),
+        ("imagemeow", (281, 282, 283, 284, 285, 291, 292, 290, 289, 287)),
+        ("imagesquawk", (84, 130, 88, 144, 145, 22, 96, 9, 100, 89)),
+        ("imageyellow", (309, 986, 954, 951, 987, 779, 599, 291, 72, 11)),
+    ],
+)
+def test_ten_classes_are_those_of_mtt_in_the_order_of_its_code(
+    name: str, numbers: tuple[int, ...]
+) -> None:
+    everything = FACTS["imagenet1k"].class_names
+
+    # its code counts the classes of ImageNet-1K in the order of their sorted folders
+    assert everything == tuple(sorted(everything))
+    assert FACTS[name].class_names == tuple(everything[number] for number in numbers)
+
+
+@pytest.mark.parametrize("name", ["tiny_imagenet", "imagenet1k"])
+def test_all_classes_of_a_dataset_are_sorted_by_folder(name: str) -> None:
+    names = FACTS[name].class_names
+
+    assert names == tuple(sorted(names))
+
+
 @pytest.mark.parametrize("name", [name for name in FOLDERS if name != "imagenet1k"])
 def test_every_set_of_photographs_is_a_part_of_imagenet(name: str) -> None:
     assert set(FACTS[name].class_names) <= set(FACTS["imagenet1k"].class_names)

@@ -133,6 +133,13 @@ def test_named_classes_alone_are_locked(tree: Path) -> None:
     assert list(lock.splits) == ["train"]
 
 
+def test_files_are_hashed_a_window_at_a_time(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = scan(tree)
+    monkeypatch.setattr("ddspec.spec.lock.WINDOW", 2)
+
+    assert scan(tree, threads=3) == whole
+
+
 def test_progress_counts_files(tree: Path) -> None:
     told: list[tuple[int, int]] = []
     scan_folder(

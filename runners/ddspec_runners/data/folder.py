@@ -17,6 +17,8 @@ from ddspec_runners.faults import BadData
 
 WINDOW_BYTES = 64 * 2**20
 """Decoded bytes that are held at once."""
+WINDOW_FILES = 4096
+"""Files that wait to be decoded at once, however small their images are."""
 NAMED = 20
 """Undecodable files that a message names."""
 
@@ -44,7 +46,8 @@ class FolderPart:
         Where more of them are undecodable than allowed, all files are tried; then BadData counts
         those that failed and names the first 20.
         """
-        window = max(self.threads, WINDOW_BYTES // (self.size**2 * self.channels))
+        fitting = min(WINDOW_FILES, WINDOW_BYTES // (self.size**2 * self.channels))
+        window = max(self.threads, fitting)
         failed: list[str] = []
         with warnings.catch_warnings(), ThreadPoolExecutor(self.threads) as pool:
             # Pillow only warns of bombs below twice its limit; nothing of that size is wanted
