@@ -19,6 +19,7 @@ from ddspec.plan.compile import compile_plan
 from ddspec.plan.ir import Plan
 from ddspec.plan.past import Past, Said, decode, encode
 from ddspec.plan.why import Standing, Why, former
+from ddspec.spec.baselines import BaselinesSpec, FeaturesSpec
 from ddspec.spec.load import load_spec
 
 SPECS = Path(__file__).parents[2] / "specs"
@@ -75,6 +76,23 @@ def test_the_overview_says_what_a_reviewer_asks(plans: dict[str, Plan]) -> None:
         "39 stages",
     ):
         assert said in text
+
+
+def test_by_which_network_baselines_are_chosen_is_said(plans: dict[str, Plan]) -> None:
+    experiment = plans["digits"].experiment
+    baselines = BaselinesSpec(herding=3, k_center=2, features=FeaturesSpec(epochs=20))
+    evaluate = experiment.evaluate.model_copy(update={"baselines": baselines})
+
+    lines = render_plan(
+        Overview(compile_plan(experiment.model_copy(update={"evaluate": evaluate})))
+    ).split("\n")
+
+    said = [line.strip() for line in lines]
+    assert "baselines random 10, herding 3, k_center 2" in said
+    assert "herding, k_center by ConvNet-2 w32 after 20 epochs, lr .01" in said
+    rows = {line.split()[0]: line.split() for line in lines if len(line.split()) > 2}
+    assert rows["select/herding"][1:3] == ["1", "select"]
+    assert rows["evaluate/herding/convnet2-w32/0..2"][1:3] == ["3", "select"]
 
 
 def test_stages_that_differ_in_a_number_or_a_network_share_a_row(plans: dict[str, Plan]) -> None:

@@ -45,11 +45,11 @@ class TrainedNetwork:
 
     @torch.no_grad()
     def features(self, split: PreparedSplit, part: slice) -> Tensor:
-        """Return the features of a range of images, not augmented: (n, D) on the CPU."""
+        """Return the features of a range of images, not augmented: (n, D) on the device."""
         example = next(iter(self.params.values()))
         found = []
         for start in range(part.start, part.stop, BATCH):
             batch = slice(start, min(part.stop, start + BATCH))
             images = split.gather(batch, dtype=example.dtype, device=example.device)
-            found.append(self.network.features(self.params, self.buffers, images).cpu())
+            found.append(self.network.features(self.params, self.buffers, images))
         return torch.cat(found)
