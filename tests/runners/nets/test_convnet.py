@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ddspec.errors import DdspecError, Exit
-from ddspec.spec.network import ConvNetSpec, Norm
+from ddspec.spec.network import Activation, ConvNetSpec, Norm, Pooling
 from ddspec_runners.nets.base import Params
 from ddspec_runners.nets.convnet import ConvNet
 from ddspec_runners.rng import generator
@@ -17,6 +17,12 @@ from ddspec_runners.rng import generator
 
 def spec(depth: int = 3, width: int = 128, norm: Norm = "instance") -> ConvNetSpec:
     return ConvNetSpec(kind="convnet", depth=depth, width=width, norm=norm)
+
+
+def variant(pooling: Pooling | None = None, activation: Activation | None = None) -> ConvNetSpec:
+    return ConvNetSpec(
+        kind="convnet", depth=2, width=8, norm="group", pooling=pooling, activation=activation
+    )
 
 
 def double_params(network: ConvNet) -> dict[str, Tensor]:
@@ -45,15 +51,31 @@ def reference_norm(norm: Norm, channels: int, side: int) -> nn.Module:
             return nn.Identity()
 
 
+class Swish(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x / (1 + (-x).exp())
+
+
+POOLINGS = {"average": nn.AvgPool2d(2, 2), "max": nn.MaxPool2d(2, 2), "none": nn.Identity()}
+ACTIVATIONS = {
+    "relu": nn.ReLU(),
+    "sigmoid": nn.Sigmoid(),
+    "leaky_relu": nn.LeakyReLU(0.01),
+    "swish": Swish(),
+}
+
+
 def reference(network: ConvNet, params: dict[str, Tensor]) -> nn.Module:
     layers: list[nn.Module] = []
     side, fan_in, width = network.size, network.channels, network.spec.width
+    pooling, activation = network.spec.pooling or "average", network.spec.activation or "relu"
     for depth in range(network.spec.depth):
         wide = depth == 0 and (network.channels, network.size) == (1, 28)
         layers.append(nn.Conv2d(fan_in, width, kernel_size=3, padding=3 if wide else 1))
         side = 32 if wide else side
-        layers += [reference_norm(network.spec.norm, width, side), nn.ReLU(), nn.AvgPool2d(2, 2)]
-        side, fan_in = side // 2, width
+        layers += [reference_norm(network.spec.norm, width, side), ACTIVATIONS[activation]]
+        layers.append(POOLINGS[pooling])
+        side, fan_in = side if pooling == "none" else side // 2, width
     layers += [nn.Flatten(), nn.Linear(width * side * side, network.classes)]
     modules = nn.Sequential(*layers).double()
     with torch.no_grad():
@@ -62,6 +84,7 @@ def reference(network: ConvNet, params: dict[str, Tensor]) -> nn.Module:
     return modules
 
 
+UNPOOLED = ConvNetSpec(kind="convnet", pooling="none")
 NETWORKS = {
     "instance": ConvNet(spec(3, 8), 3, 32, 10),
     "digits": ConvNet(spec(2, 8), 1, 8, 10),
@@ -72,6 +95,14 @@ NETWORKS = {
     "layer-28px": ConvNet(spec(2, 4, "layer"), 1, 28, 5),
     "batch": ConvNet(spec(2, 4, "batch"), 3, 8, 5),
     "none": ConvNet(spec(2, 4, "none"), 3, 8, 5),
+    "deepest": ConvNet(spec(6, 4), 4, 64, 5),
+    "28px-deep": ConvNet(spec(5, 4, "none"), 1, 28, 5),
+    "max": ConvNet(variant(pooling="max"), 3, 9, 5),
+    "unpooled": ConvNet(variant(pooling="none"), 3, 7, 5),
+    "unpooled-28px": ConvNet(variant(pooling="none"), 1, 28, 5),
+    "sigmoid": ConvNet(variant(activation="sigmoid"), 3, 8, 5),
+    "leaky_relu": ConvNet(variant(activation="leaky_relu"), 4, 8, 5),
+    "swish": ConvNet(variant(activation="swish", pooling="average"), 3, 8, 5),
 }
 
 
@@ -117,6 +148,16 @@ def test_running_statistics_move_and_serve_as_those_of_the_modules() -> None:
         pytest.param(ConvNet(spec(4), 3, 64, 200), 857_160, id="tiny_imagenet"),
         pytest.param(ConvNet(spec(3), 1, 28, 10), 317_706, id="mnist-padded-to-32"),
         pytest.param(ConvNet(spec(2, 32), 1, 8, 10), 10_986, id="digits"),
+        # the rest is read off DC's official modules at 32 px
+        pytest.param(ConvNet(spec(1), 3, 32, 10), 331_530, id="D1"),
+        pytest.param(ConvNet(spec(2), 3, 32, 10), 233_610, id="D2"),
+        pytest.param(ConvNet(spec(4), 3, 32, 10), 452_490, id="D4"),
+        pytest.param(ConvNet(spec(3, 32), 3, 32, 10), 24_714, id="W32"),
+        pytest.param(ConvNet(spec(3, 64), 3, 32, 10), 86_282, id="W64"),
+        pytest.param(ConvNet(spec(3, 256), 3, 32, 10), 1_229_834, id="W256"),
+        pytest.param(ConvNet(spec(3, 128, "layer"), 3, 32, 10), 663_306, id="layer"),
+        pytest.param(ConvNet(spec(3, 128, "none"), 3, 32, 10), 319_242, id="none"),
+        pytest.param(ConvNet(UNPOOLED, 3, 32, 10), 1_610_250, id="no-pooling"),
     ],
 )
 def test_the_number_of_parameters_is_the_published_one(network: ConvNet, count: int) -> None:
@@ -190,6 +231,7 @@ def test_the_order_of_hidden_filters_does_not_matter() -> None:
     ("wanted", "size", "words"),
     [
         pytest.param(spec(4), 8, "leaves nothing of 8 px", id="too deep"),
+        pytest.param(spec(6), 28, "leaves nothing of 28 px", id="too deep when padded"),
         pytest.param(spec(2, 6, "group"), 8, "4 equal groups", id="odd groups"),
     ],
 )

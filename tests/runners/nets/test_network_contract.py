@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ddspec.spec.network import ConvNetSpec, NetworkSpec, ResNetApSpec, TorchvisionSpec
+from ddspec.spec.network import ClassicSpec, ConvNetSpec, NetworkSpec, ResNetApSpec, TorchvisionSpec
 from ddspec_runners.functional.params import cast
 from ddspec_runners.nets.base import Network
 from ddspec_runners.nets.make import make_network
@@ -43,8 +43,17 @@ CASES = {
     "convnet-layer": Case(convnet(norm="layer"), 3, 8),
     "convnet-group": Case(convnet(norm="group"), 2, 9),
     "convnet-none": Case(convnet(norm="none"), 1, 28),
+    "convnet-max": Case(convnet(pooling="max", activation="swish"), 4, 9),
+    "convnet-unpooled": Case(convnet(pooling="none", activation="sigmoid"), 3, 8),
+    "convnet-leaky": Case(convnet(activation="leaky_relu"), 3, 8),
     "resnet_ap-small": Case(ResNetApSpec(kind="resnet_ap", stem="small"), 3, 16),
     "resnet_ap-batch": Case(ResNetApSpec(kind="resnet_ap", stem="small", norm="batch"), 1, 17),
+    "mlp": Case(ClassicSpec(kind="classic", model="mlp"), 1, 8),
+    "lenet": Case(ClassicSpec(kind="classic", model="lenet"), 4, 17),
+    "alexnet": Case(ClassicSpec(kind="classic", model="alexnet"), 3, 9),
+    "alexnet-batch": Case(ClassicSpec(kind="classic", model="alexnet", norm="batch"), 1, 8),
+    "resnet10": Case(ClassicSpec(kind="classic", model="resnet10"), 3, 16),
+    "densenet_cifar": Case(ClassicSpec(kind="classic", model="densenet_cifar"), 3, 16),
     "resnet18": Case(TorchvisionSpec(kind="torchvision", model="resnet18"), 3, 64),
     "efficientnet_b0": Case(TorchvisionSpec(kind="torchvision", model="efficientnet_b0"), 1, 64),
 }

@@ -14,8 +14,11 @@ from ddspec_runners.nets.resnet_ap import ResNetAp
 from ddspec_runners.rng import generator
 
 
-def make(stem: str, size: int, norm: str = "instance", channels: int = 3) -> ResNetAp:
-    spec = ResNetApSpec.model_validate({"kind": "resnet_ap", "stem": stem, "norm": norm})
+def make(
+    stem: str, size: int, norm: str = "instance", channels: int = 3, width: int | None = None
+) -> ResNetAp:
+    settings = {"kind": "resnet_ap", "stem": stem, "norm": norm, "width": width}
+    spec = ResNetApSpec.model_validate(settings)
     return ResNetAp(spec, channels, size, 10)
 
 
@@ -50,19 +53,19 @@ def reference_norm(norm: str, channels: int) -> nn.Module:
 
 def reference(network: ResNetAp, params: dict[str, Tensor]) -> nn.Module:
     kernel, pool = {"large": (7, 4), "mid": (3, 2), "small": (3, 1)}[network.spec.stem]
-    norm = network.spec.norm
+    norm, first = network.spec.norm, network.spec.width or 64
     modules = nn.Sequential(
-        nn.Conv2d(network.channels, 64, kernel, padding=kernel // 2, bias=False),
-        reference_norm(norm, 64),
+        nn.Conv2d(network.channels, first, kernel, padding=kernel // 2, bias=False),
+        reference_norm(norm, first),
         nn.ReLU(),
         nn.AvgPool2d(pool),
-        ReferenceBlock(norm, 64, 64, 1),
-        ReferenceBlock(norm, 64, 128, 2),
-        ReferenceBlock(norm, 128, 256, 2),
-        ReferenceBlock(norm, 256, 512, 2),
+        ReferenceBlock(norm, first, first, 1),
+        ReferenceBlock(norm, first, 2 * first, 2),
+        ReferenceBlock(norm, 2 * first, 4 * first, 2),
+        ReferenceBlock(norm, 4 * first, 8 * first, 2),
         nn.AdaptiveAvgPool2d(1),
         nn.Flatten(),
-        nn.Linear(512, network.classes),
+        nn.Linear(8 * first, network.classes),
     ).double()
     with torch.no_grad():
         for own, given in zip(modules.parameters(), params.values(), strict=True):
@@ -77,6 +80,7 @@ def reference(network: ResNetAp, params: dict[str, Tensor]) -> nn.Module:
         pytest.param(make("mid", 33), id="mid-odd"),
         pytest.param(make("small", 16, channels=1), id="small-grey"),
         pytest.param(make("small", 16, norm="batch"), id="small-batch"),
+        pytest.param(make("small", 17, channels=4, width=8), id="small-narrow"),
     ],
 )
 def test_logits_are_those_of_the_modules(network: ResNetAp) -> None:
@@ -94,10 +98,19 @@ def test_logits_are_those_of_the_modules(network: ResNetAp) -> None:
     torch.testing.assert_close(logits, reference(network, params)(x), rtol=1e-11, atol=1e-11)
 
 
-def test_the_number_of_parameters_is_the_published_one() -> None:
-    params = make("large", 224).init(generator("a"))
+@pytest.mark.parametrize(
+    ("network", "count"),
+    [
+        pytest.param(make("large", 224), 4_910_922, id="published"),
+        # the rest is read off IDC's official modules
+        pytest.param(make("mid", 112), 4_903_242, id="mid"),
+        pytest.param(make("small", 32, width=32), 1_228_970, id="cifar"),
+    ],
+)
+def test_the_number_of_parameters_is_the_published_one(network: ResNetAp, count: int) -> None:
+    params = network.init(generator("a"))
 
-    assert sum(p.numel() for p in params.values()) == 4_910_922
+    assert sum(p.numel() for p in params.values()) == count
 
 
 def test_kernels_start_from_the_fan_out_law() -> None:
