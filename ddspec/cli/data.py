@@ -39,9 +39,17 @@ def fetch(
 
 
 def _unknown(name: str, known: list[str]) -> DdspecError:
+    from ddspec.spec.facts_folders import FOLDERS
+
     if name == "digits":
         return DdspecError(
             "`digits` comes with scikit-learn and needs no download", exit=Exit.USAGE
+        )
+    if name in FOLDERS:
+        return DdspecError(
+            f"`{name}` has no published checksums to fetch it by",
+            exit=Exit.USAGE,
+            hint="unpack it under the data directory, then `ddspec lock SPEC` says what it holds",
         )
     return DdspecError(
         f"unknown dataset `{name}`", exit=Exit.USAGE, hint=f"one of {', '.join(known)}"

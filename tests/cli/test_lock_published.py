@@ -69,3 +69,18 @@ def test_svhn_needs_no_lock(shell: Shell) -> None:
 
     assert planned.code == Exit.DONE
     assert "svhn by published checksums" in locked.out
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        pytest.param("tiny_imagenet", "then `ddspec lock SPEC` says what it holds", id="folders"),
+        pytest.param("digits", "needs no download", id="digits"),
+        pytest.param("cifar", "one of cifar10, cifar100, fashion_mnist, mnist, svhn", id="unknown"),
+    ],
+)
+def test_what_cannot_be_fetched_is_said(shell: Shell, name: str, said: str) -> None:
+    ended = shell("data", "fetch", name, "--data", "data")
+
+    assert ended.code == Exit.USAGE
+    assert said in ended.err
