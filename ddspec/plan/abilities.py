@@ -55,7 +55,7 @@ ABLE: Mapping[str, frozenset[str]] = {
             "classic densenet_cifar",
         }
     ),
-    "augmentation": frozenset({"none", "dsa", "idc", "imagenet"}),
+    "augmentation": frozenset({"none", "dsa", "idc", "imagenet", "dc", "pad_crop"}),
     "optimizer": frozenset({"sgd", "adam", "adamw"}),
     "schedule": frozenset({"steps", "cosine"}),
     "pool": frozenset({"recorded", "fresh", "snapshots", "events"}),

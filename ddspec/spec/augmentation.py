@@ -10,6 +10,7 @@ from ddspec.spec.base import Count, Fraction, NonNegative, SpecModel
 from ddspec.spec.optimizer import SgdSpec, StepDecaySpec
 
 Operation = Literal["flip", "color", "crop", "scale", "rotate", "cutout"]
+DcOperation = Literal["crop", "scale", "rotate"]
 
 
 class NoAugmentationSpec(SpecModel):
@@ -22,7 +23,8 @@ class DsaSpec(SpecModel):
     """Differentiable siamese augmentation (Zhao and Bilen, ICML 2021): one operation a call.
 
     `flip` mirrors with probability one half; `color` is brightness, saturation and contrast at
-    once. Operations act on normalised images and fill with zero.
+    once. Operations act on normalised images and fill with zero. Corners are aligned; for scale and
+    rotation about the centre of a square image either alignment is the same map of the pixels.
     """
 
     kind: Literal["dsa"]
@@ -70,8 +72,32 @@ class ImageNetAugmentationSpec(SpecModel):
     """Standard deviation of the PCA noise of AlexNet."""
 
 
+class DcAugmentationSpec(SpecModel):
+    """What DC trains on MNIST with (Zhao et al., ICLR 2021, official code): one operation an image.
+
+    Each image gets one of the listed operations, chosen uniformly. Crop fills with the mean of the
+    batch, scaling (nearest pixels) with zero, rotation (cubic splines) with the mean again.
+    """
+
+    kind: Literal["dc"]
+    operations: Annotated[tuple[DcOperation, ...], Field(min_length=1)] = (
+        "crop",
+        "scale",
+        "rotate",
+    )
+    crop: Annotated[int, Field(strict=True, ge=1, le=256)] = 4
+    """Largest shift up and left, in pixels; down and right it is one less."""
+    scale: Annotated[float, Field(strict=True, ge=0, lt=1)] = 0.2
+    """Height and width are multiplied, each by itself, by a factor in 1 - scale .. 1 + scale."""
+    rotate: Annotated[int, Field(strict=True, ge=1, le=90)] = 45
+    """Angles are whole degrees from -rotate to rotate - 1."""
+
+
 class PadCropSpec(SpecModel):
-    """Pad with zeros, crop to the old size, mirror with probability one half (He et al., 2016)."""
+    """Pad with zeros, crop to the old size, mirror with probability one half (He et al., 2016).
+
+    Images are normalised before, so that zero is the mean colour.
+    """
 
     kind: Literal["pad_crop"]
     padding: Annotated[int, Field(strict=True, ge=0, le=256)] = 4
@@ -80,7 +106,12 @@ class PadCropSpec(SpecModel):
 
 
 AugmentationSpec = Annotated[
-    NoAugmentationSpec | DsaSpec | IdcAugmentationSpec | ImageNetAugmentationSpec | PadCropSpec,
+    NoAugmentationSpec
+    | DsaSpec
+    | IdcAugmentationSpec
+    | ImageNetAugmentationSpec
+    | DcAugmentationSpec
+    | PadCropSpec,
     Field(discriminator="kind"),
 ]
 
@@ -100,6 +131,8 @@ __all__ = [
     "AugmentationSection",
     "AugmentationSpec",
     "Count",
+    "DcAugmentationSpec",
+    "DcOperation",
     "DsaSpec",
     "IdcAugmentationSpec",
     "ImageNetAugmentationSpec",

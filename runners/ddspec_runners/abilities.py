@@ -24,7 +24,7 @@ ABLE: Mapping[str, frozenset[str]] = {
             *(f"classic {model}" for model in CLASSIC),
         }
     ),
-    "augmentation": frozenset({"none", "dsa", "idc", "imagenet"}),
+    "augmentation": frozenset({"none", "dsa", "idc", "imagenet", "dc", "pad_crop"}),
     "optimizer": frozenset({"sgd", "adam", "adamw"}),
     "schedule": frozenset({"steps", "cosine"}),
     "pool": frozenset({"recorded", "fresh", "snapshots", "events"}),

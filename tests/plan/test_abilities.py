@@ -19,7 +19,7 @@ def plan_of(preset: str, dataset: str = "cifar10", ipc: int = 10) -> Plan:
     return compile_spec(load_text(text, "tried.yaml"))
 
 
-@pytest.mark.parametrize("preset", ["idc", "acc_dd"])
+@pytest.mark.parametrize("preset", ["dc", "dsa", "idc", "acc_dd"])
 def test_what_runners_do_asks_for_nothing_more(preset: str) -> None:
     assert missing_parts(plan_of(preset)) == ()
 
@@ -27,15 +27,11 @@ def test_what_runners_do_asks_for_nothing_more(preset: str) -> None:
 @pytest.mark.parametrize(
     ("preset", "parts"),
     [
-        pytest.param("dc", {"inner `on_synthetic`"}, id="dc"),
         pytest.param(
             "mtt",
             {
-                "pool `snapshots`",
-                "space `zca`",
                 "inner `unrolled`",
                 "matcher `trajectory`",
-                "protocol `zca`",
                 "protocol `learned_rate`",
             },
             id="mtt",
@@ -51,7 +47,7 @@ def test_a_missing_part_is_named(preset: str, parts: set[str]) -> None:
 def test_a_missing_part_tells_which_stages_need_it_and_what_there_is() -> None:
     missing = {one.part: one for one in missing_parts(plan_of("mtt"))}
 
-    assert missing["pool `snapshots`"].needed_by == "pool/0..99, distill"
+    assert missing["protocol `learned_rate`"].needed_by.startswith("evaluate/")
     assert missing["matcher `trajectory`"].labels == ("distill",)
     assert missing["matcher `trajectory`"].why == "there is `gradient`"
 

@@ -27,10 +27,11 @@ RECIPES: dict[str, dict[str, Any]] = {
         "optimizer": SGD,
         "decay": {"factor": 0.1, "at": (0.5,)},
         "augmentation": {
-            "kind": "dsa",
+            "kind": "dc",
             "operations": ("crop", "scale", "rotate"),
-            "crop": 4 / 28,
-            "rotate": 45.0,
+            "crop": 4,
+            "scale": 0.2,
+            "rotate": 45,
         },
     },
     "dsa": {

@@ -8,6 +8,7 @@ from typing import assert_never
 from ddspec.errors import DdspecError, Exit
 from ddspec.spec.augmentation import (
     AugmentationSpec,
+    DcAugmentationSpec,
     DsaSpec,
     IdcAugmentationSpec,
     ImageNetAugmentationSpec,
@@ -15,11 +16,12 @@ from ddspec.spec.augmentation import (
     PadCropSpec,
 )
 from ddspec_runners.augment.base import Policy
+from ddspec_runners.augment.dc import Dc
 from ddspec_runners.augment.dsa import Dsa
 from ddspec_runners.augment.idc import Idc
 from ddspec_runners.augment.imagenet import ImageNet
 from ddspec_runners.augment.none import Identity
-from ddspec_runners.faults import BadJob
+from ddspec_runners.augment.pad_crop import PadCrop
 
 
 def make_policy(
@@ -43,8 +45,10 @@ def make_policy(
             return Idc(spec)
         case ImageNetAugmentationSpec():
             return _imagenet(spec, mean, std)
+        case DcAugmentationSpec():
+            return Dc(spec)
         case PadCropSpec():
-            raise BadJob(f"this version has no augmentation `{spec.kind}`")
+            return PadCrop(spec)
         case _:
             assert_never(spec)
 

@@ -8,11 +8,13 @@ from torch import Generator, Tensor
 
 from ddspec.spec.augmentation import (
     AugmentationSpec,
+    DcAugmentationSpec,
     DsaSpec,
     IdcAugmentationSpec,
     ImageNetAugmentationSpec,
     NoAugmentationSpec,
     Operation,
+    PadCropSpec,
 )
 from ddspec_runners.augment.base import Draws, Policy
 from ddspec_runners.augment.make import make_policy
@@ -26,16 +28,22 @@ SPECS: dict[str, AugmentationSpec] = {
     "idc matching": IdcAugmentationSpec(kind="idc"),
     "idc all": IdcAugmentationSpec(kind="idc", operations=OPERATIONS),
     "imagenet": ImageNetAugmentationSpec(kind="imagenet"),
+    "pad and crop": PadCropSpec(kind="pad_crop", padding=2),
+    "pad and crop, unmirrored": PadCropSpec(kind="pad_crop", padding=2, flip=False),
+    "dc": DcAugmentationSpec(kind="dc"),
     "dsa of nothing": DsaSpec(kind="dsa", operations=()),
     "idc of nothing": IdcAugmentationSpec(kind="idc", operations=()),
     **{f"dsa {name}": DsaSpec(kind="dsa", operations=(name,)) for name in OPERATIONS},
 }
 RANDOM = [name for name in SPECS if "no" not in name]
+ALONE = [name for name in SPECS if name != "dc"]
+"""Those under which an image does not depend on the others of its batch; `dc` fills with means."""
 SEEDS = range(12)
 """Enough for every operation of a uniform choice among six to come up."""
 
 policies = pytest.mark.parametrize("name", SPECS)
 random_policies = pytest.mark.parametrize("name", RANDOM)
+rowwise_policies = pytest.mark.parametrize("name", ALONE)
 sharing = pytest.mark.parametrize("shared", [True, False], ids=["shared", "per image"])
 
 
@@ -138,7 +146,7 @@ def test_a_shared_draw_is_its_row_repeated(name: str) -> None:
         torch.testing.assert_close(shared, policy(name).apply(x, repeated), rtol=0, atol=1e-14)
 
 
-@policies
+@rowwise_policies
 def test_siamese_batches_undergo_the_same_map(name: str) -> None:
     real, synthetic = images(5, seed=1), images(2, seed=2)
     for seed in SEEDS:
@@ -150,7 +158,7 @@ def test_siamese_batches_undergo_the_same_map(name: str) -> None:
         assert together[5:].equal(policy(name).apply(synthetic, draws))
 
 
-@policies
+@rowwise_policies
 @sharing
 def test_rows_of_several_draws_may_be_concatenated(name: str, shared: bool) -> None:
     batches = [images(3, seed) for seed in SEEDS]
