@@ -57,6 +57,7 @@ RULES = [
     pytest.param("kind: stages, at_most: 2", "denied", id="too many stages"),
     pytest.param("kind: baselines, random: 2, full: 1", "kept", id="baselines"),
     pytest.param("kind: baselines, random: 3", "denied", id="too few baselines"),
+    pytest.param("kind: baselines, herding: 1", "denied", id="a set that is not chosen"),
     pytest.param("kind: repeats, at_least: 2", "kept", id="repeats"),
     pytest.param("kind: repeats, at_least: 5", "denied", id="too few repeats"),
     pytest.param("kind: test_split", "kept", id="one experiment may be tested"),
