@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ddspec.plan.admit import check_stage
 from ddspec.plan.bearing import behind
 from ddspec.plan.check import check
 from ddspec.plan.compile import compile_plan
@@ -15,6 +16,7 @@ from ddspec.plan.diff import diff
 from ddspec.plan.estimate import stage_costs
 from ddspec.plan.findings import nowhere
 from ddspec.plan.ir import Plan
+from ddspec.plan.placement import CONTEXT_BYTES, Room, misfits
 from ddspec.plan.text import dump_plan, load_plan
 from ddspec.run.scores import SETS, scores
 from ddspec.spec.baselines import BaselinesSpec, FeaturesSpec
@@ -235,3 +237,24 @@ def test_soft_labels_are_recorded_of_each_chosen_set(small: Experiments) -> None
     found = {stage.label for stage in plan if isinstance(stage.work, RelabelWork)}
     assert found >= {f"relabel/{name}" for name in CHOSEN}
     assert load_plan(dump_plan(plan), "x")[0] == plan
+
+
+def test_a_network_that_does_not_fit_is_told_by_its_own_setting(chosen: Plans) -> None:
+    plan = chosen(evaluate__baselines=asked(features={"batch": 64}))
+    room = Room("a small device", CONTEXT_BYTES + 1_300_000)
+
+    errors, notes = misfits(plan, room, stages=[plan.stage("select/features")])
+
+    (told,) = errors or notes
+    assert told.message.startswith("`select/features` needs")
+    assert "`evaluate.baselines.features.batch: 32`" in told.hint
+
+
+@pytest.mark.parametrize(
+    "label", ["select/nothing", "select/herding/0", "evaluate/k-center/convnet3/0", "pool/features"]
+)
+def test_a_stage_of_another_name_is_refused(label: str) -> None:
+    kind = label.partition("/")[0].replace("pool", "pretrain")
+
+    with pytest.raises(ValueError, match=f"no stage of kind `{kind}` is called `{label}`"):
+        check_stage(label, kind, {})
