@@ -130,7 +130,8 @@ def rate_findings(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
 
 def repeat_findings(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
     """Yield repeats too few to tell a point, or to confirm what is expected."""
-    repeats, known = experiment.evaluate.repeats, [one.std for one in experiment.expect if one.std]
+    repeats = experiment.evaluate.repeats
+    known = [one.std for one in experiment.expect if one.std and not one.set]
     spread = max(known, default=USUAL_STD)
     if repeats < (needed := repeats_to_tell(POINT, spread)):
         yield note(
@@ -140,8 +141,8 @@ def repeat_findings(experiment: Experiment, data: DataFacts) -> Iterator[Finding
             f"accuracies spread by {100 * spread:.2g} points" + ("" if known else " as a rule"),
         )
     for index, expected in enumerate(experiment.expect):
-        if not expected.tolerance:
-            continue
+        if not expected.tolerance or expected.set:
+            continue  # baselines have repeats of their own
         spread = expected.std or USUAL_STD
         if repeats < (needed := repeats_to_tell(expected.tolerance, spread)):
             yield note(

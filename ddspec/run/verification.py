@@ -11,7 +11,7 @@ from ddspec.canon import Digest, Json
 from ddspec.errors import DdspecError, Exit
 from ddspec.plan.ir import Plan
 from ddspec.run.judgement import Judgement, Verdict, verdict_on, why_not
-from ddspec.run.scores import SETS, Score, scores, set_of
+from ddspec.run.scores import SETS, Score, gathered, set_of
 from ddspec.spec.experiment import ExpectSpec
 from ddspec.spec.network import network_name
 from ddspec.wire.work import EvaluateWork
@@ -83,7 +83,7 @@ def claims_of(plan: Plan, metrics: Metrics) -> tuple[Claim, ...]:
     is to be above a variant that the matrix does not have.
     """
     alone = {variant.name: plan.of(variant.name) for variant in plan.variants}
-    found = {name: scores(one, metrics) for name, one in alone.items()}
+    found = {name: tuple(gathered(one, metrics)) for name, one in alone.items()}
     return tuple(
         _claim(name, one, expected, found)
         for name, one in alone.items()

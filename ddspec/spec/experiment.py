@@ -55,7 +55,8 @@ class ExpectSpec(SpecModel):
     network: Name | None = None
     """What was trained on the set; by default the network that it was distilled with."""
     set: Name | None = None
-    """Of which set: a baseline such as `random`; by default the distilled one."""
+    """Of which set: a baseline such as `random`, or `to-100` after 100 outer loops where
+    `evaluate.snapshots` asks for it; by default the distilled one."""
     protocol: Name | None = None
     """The protocol that it was published under, where the spec may be judged by another one."""
     std: Fraction | None = None

@@ -83,6 +83,21 @@ def test_baselines_are_expected_by_their_set(shell: Shell) -> None:
     assert found["verdict"] == "within tolerance"
 
 
+def test_a_snapshot_is_expected_by_its_outer_loops(shell: Shell) -> None:
+    spec = SPEC.replace("loops: {", "loops: {snapshots: [1], ").replace(
+        "  repeats: 2\n", "  repeats: 2\n  snapshots: true\n"
+    )
+    shell.write("e.yaml", spec + "expect: [{accuracy: 0.3, source: Fig. 1, set: to-1}]\n")
+    script = {f"evaluate/to-1/convnet2-w8/{i}": {"metrics": {"accuracy": 0.3}} for i in (0, 1)}
+    (shell.folder / "script.json").write_text(
+        json.dumps({label: {"result": result} for label, result in script.items()})
+    )
+
+    answer = shell("verify", "e.yaml", "--run", "--json").json
+
+    assert verdicts(answer) == ["reproduced"]
+
+
 @pytest.mark.parametrize(
     ("more", "reason"),
     [

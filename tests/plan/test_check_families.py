@@ -301,6 +301,12 @@ def test_the_number_of_repeats_that_would_do_is_told() -> None:
     )
 
 
+def test_how_baselines_spread_says_nothing_of_the_repeats_of_the_distilled_set() -> None:
+    expected = [{"accuracy": 0.3, "source": "T", "tolerance": 0.005, "std": 0.05, "set": "random"}]
+
+    assert report("dm", expect=expected).notes == ()
+
+
 def test_a_published_deviation_counts_more_than_a_usual_one() -> None:
     # 2 x (1.96 x 0.2 / 0.5)^2 = 1.2
     expected = [{"accuracy": 0.6, "source": "a table", "tolerance": 0.005, "std": 0.002}]
