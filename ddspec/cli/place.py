@@ -62,6 +62,15 @@ Shm: TypeAlias = Annotated[
     typer.Option("--shm", metavar="SIZE", help="Shared memory of a container, part of --memory."),
 ]
 
+Together: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--together/--one-by-one",
+        envvar="DDSPEC_TOGETHER",
+        help="Train networks that judge, where they differ in seed and set alone, in one stack.",
+    ),
+]
+
 DEVICES = {"cpu": "the CPU", "cuda": "GPUs"}
 POLL_S = {Place.LOCAL: 0.03, Place.DOCKER: 0.05}
 """Seconds between two looks; an engine has more to do for one than the system for a process."""
@@ -81,6 +90,7 @@ class Asked:
     gpus: str | None = None
     memory: str | None = None
     shm: str | None = None
+    together: bool = False
 
 
 def settle(asked: Asked, plan: Plan, *, steal: bool) -> tuple[Orders, Terms]:
@@ -111,7 +121,13 @@ def settle(asked: Asked, plan: Plan, *, steal: bool) -> tuple[Orders, Terms]:
         memory=_bytes("--memory", asked.memory),
         shm=_bytes("--shm", asked.shm),
     )
-    orders = Orders(jobs=jobs, device=device, steal=steal, poll_s=POLL_S[asked.executor])
+    orders = Orders(
+        jobs=jobs,
+        device=device,
+        steal=steal,
+        poll_s=POLL_S[asked.executor],
+        engine="ensemble" if asked.together else None,
+    )
     return orders, terms
 
 
@@ -120,6 +136,7 @@ def in_words(asked: Asked, orders: Orders, terms: Terms) -> str:
     jobs = "1 job" if orders.jobs == 1 else f"{orders.jobs} jobs"
     gpus = f" (one of {len(terms.gpus)} each)" if len(terms.gpus) > 1 else ""
     where = ", in containers" if asked.executor is Place.DOCKER else ""
+    where += ", judges together" if asked.together else ""
     return f"{jobs} at a time on {DEVICES[orders.device]}{gpus}{where}"
 
 

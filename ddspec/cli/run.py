@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ddspec.cli.options import AsJson, Data, Device, Document, Home, Variants
-from ddspec.cli.place import Asked, Gpus, Image, Memory, Place, Shm, Where
+from ddspec.cli.place import Asked, Gpus, Image, Memory, Place, Shm, Together, Where
 from ddspec.cli.policy import PolicyFile, enforce, ground_of, verdicts_on
 from ddspec.errors import Exit
 
@@ -49,6 +49,7 @@ def run(
     gpus: Gpus = None,
     memory: Memory = None,
     shm: Shm = None,
+    together: Together = False,
     policy: PolicyFile = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would run, and start nothing.")
@@ -67,7 +68,7 @@ def run(
     if dry_run:
         some = first.only(variant).plan
         return _rehearse(some, to_run(some, existing_store(home)), as_json=as_json)
-    asked = Asked(executor, device, jobs, image, gpus, memory, shm)
+    asked = Asked(executor, device, jobs, image, gpus, memory, shm, together)
     done = carry_out(first, document, variant, asked, data, home, policy, steal=steal)
     outcome = done.outcome
     report = report_of_run(done.plan, outcome, done.store)

@@ -19,6 +19,7 @@ from ddspec.run.progress import size_of
 from ddspec.run.silence import Silence
 from ddspec.store.claims import Claim
 from ddspec.store.store import Store
+from ddspec.wire.job import Engine
 
 GLANCE = 32
 """Stages of a job that are looked at together."""
@@ -40,6 +41,8 @@ class Orders:
     """Before the first retry; doubles with each."""
     patience_s: float = 60.0
     """How long a run waits for a place that holds its jobs and does not answer."""
+    engine: Engine | None = None
+    """How networks that judge are trained; None leaves it to the runner."""
     counted: Mapping[Digest, Mapping[str, JsonValue]] = field(default_factory=dict)
     """What the planner counted of each work, for the journal."""
 

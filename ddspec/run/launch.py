@@ -5,14 +5,13 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Sequence
-from typing import Literal
 
 from ddspec.canon import Digest
 from ddspec.engine.source import runners_digest
 from ddspec.errors import DdspecError
 from ddspec.executors.base import JobOrder, NoRoom, Unreachable
 from ddspec.plan.ir import Stage
-from ddspec.run.desk import Desk
+from ddspec.run.desk import Desk, Orders
 from ddspec.run.events import ObjectDamaged, StageDeferred, StageDone, StageSubmitted
 from ddspec.store.claims import Claim
 from ddspec.store.objects import DamagedObject
@@ -38,7 +37,7 @@ def launch(desk: Desk, gang: Sequence[Stage]) -> None:
                 held.append((stage, claim))
         if not held:
             return
-        job = _job([stage for stage, _ in held], desk.orders.device)
+        job = _job([stage for stage, _ in held], desk.orders)
         handle = desk.executor.submit(desk.executor.prepare(JobOrder(attempt, job)))
     except NoRoom as taken:
         _give_up(desk, [claim for _, claim in held])
@@ -141,7 +140,7 @@ def _give_up(desk: Desk, claims: Sequence[Claim]) -> None:
             desk.store.claims.drop(claim.key, claim.attempt)
 
 
-def _job(stages: Sequence[Stage], device: Literal["cpu", "cuda"]) -> Job:
+def _job(stages: Sequence[Stage], orders: Orders) -> Job:
     parts = tuple(
         JobStage(
             key=_key(stage),
@@ -152,7 +151,13 @@ def _job(stages: Sequence[Stage], device: Literal["cpu", "cuda"]) -> Job:
         )
         for stage in stages
     )
-    return Job(stages=parts, threads=stages[0].threads, device=device, source=runners_digest())
+    return Job(
+        stages=parts,
+        threads=stages[0].threads,
+        device=orders.device,
+        source=runners_digest(),
+        engine=orders.engine,
+    )
 
 
 def _key(stage: Stage) -> Digest:

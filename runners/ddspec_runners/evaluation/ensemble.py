@@ -54,8 +54,9 @@ class Stack:
 def train_together(trainings: Sequence[Training], sites: Sequence[Site]) -> list[Trained]:
     """Take all steps that are left of trainings that differ in their seeds and sets alone.
 
-    Sets are of the same size, so that batches are. Those whose checkpoints are behind others are trained by themselves. When asked to stop, each
-    member writes its checkpoint before StopRequested is raised.
+    Sets are of the same size, so that batches are. Members whose checkpoints are behind others
+    are trained by themselves. When asked to stop, each member writes its checkpoint before
+    StopRequested is raised.
     """
     members = [one.begin(site) for one, site in zip(trainings, sites, strict=True)]
     for done in sorted({member.done for member in members}):
@@ -76,7 +77,7 @@ def _train(
     stack.hand_out(members)
     steps, course, reported = first.steps, first.course, time.monotonic()
     for t in range(members[0].done, steps):
-        _step(trainings, members, stack, t, course.at(t))
+        step_together(trainings, members, stack, t, course.at(t))
         stopping = any(site.stopping() for site in sites)
         if stopping or t + 1 == steps or time.monotonic() - reported >= REPORT_S:
             _advance(members, sites, t + 1, steps)
@@ -95,13 +96,14 @@ def _advance(members: Sequence[Trainee], sites: Sequence[Site], done: int, steps
         raise StopRequested
 
 
-def _step(
+def step_together(
     trainings: Sequence[Training],
     members: Sequence[Trainee],
     stack: Stack,
     t: int,
     rate: float,
 ) -> None:
+    """Take step t of all members at one learning rate, in the tensors of their stack."""
     first = trainings[0]
     images, labels = _batch(trainings, t)
     losses, grads = _slopes(first, stack, images, labels)
