@@ -54,13 +54,30 @@ def _may_be_matched(network: NetworkSpec, matcher: MatcherSpec) -> Iterator[Find
             "pooling that matching does not support",
             "use `convnet`, `resnet_ap` or `classic`, and list it under `evaluate.networks`",
         )
-    elif norm_of(network) == "batch" and isinstance(matcher, GradientMatcherSpec):
+    elif (
+        norm_of(network) == "batch"
+        and isinstance(matcher, GradientMatcherSpec)
+        and matcher.batch_norm is None
+    ):
         yield error(
             4,
             ("network", "norm"),
             "batch norm under gradient matching: a batch holds one class, so its statistics are "
             "that class's and not the data's",
-            "use `instance`; under `evaluate.networks` batch norm is fine",
+            "use `instance`, or `matcher.batch_norm: frozen` as DC's code does; under "
+            "`evaluate.networks` batch norm is fine",
+        )
+    elif (
+        isinstance(matcher, GradientMatcherSpec)
+        and matcher.parameters == "kernels"
+        and isinstance(network, ClassicSpec)
+        and network.model == "mlp"
+    ):
+        yield error(
+            60,
+            ("matcher", "parameters"),
+            "an MLP has linear layers only, no kernels whose gradients could be matched",
+            "use `matrices` or `all`",
         )
 
 

@@ -21,11 +21,14 @@ NETWORK_RULES: tuple[Rule, ...] = (
         4,
         "Batch norm under gradient matching",
         "error",
-        says="Gradients are matched class by class on a network with batch norm.",
+        says="Gradients are matched class by class on a network with batch norm, and "
+        "`matcher.batch_norm` is not set.",
         why="A batch of matching holds one class only, so its statistics are that class's and not "
         "the data's: the gradients are those of another network than the one that is trained.",
-        mend="Match on `norm: instance`, as the papers do. Networks that only judge may have batch "
-        "norm: list them under `evaluate.networks`.",
+        mend="Match on `norm: instance`, as the papers do, or say which statistics are meant: "
+        "`matcher.batch_norm: frozen` sets them by real images, as DC's code does, `batch` takes "
+        "those of each batch. Networks that only judge may have batch norm: list them under "
+        "`evaluate.networks`.",
         wrong="network: {kind: convnet, depth: 2, norm: batch}",
         right="network: {kind: convnet, depth: 2, norm: instance}\n"
         "evaluate:\n  networks: [{kind: convnet, depth: 2, norm: batch}]",
@@ -84,5 +87,15 @@ NETWORK_RULES: tuple[Rule, ...] = (
         mend="Take a multiple of 4.",
         wrong="network: {kind: convnet, depth: 2, width: 30, norm: group}",
         right="network: {kind: convnet, depth: 2, width: 32, norm: group}",
+    ),
+    Rule(
+        60,
+        "Kernels of a network that has none",
+        "error",
+        says="`matcher.parameters: kernels` on an MLP.",
+        why="An MLP has linear layers only; there would be nothing to compare.",
+        mend="Match `matrices` or `all`, or take another network.",
+        wrong="network: {kind: classic, model: mlp}\nmatcher: {parameters: kernels}",
+        right="network: {kind: classic, model: mlp}\nmatcher: {parameters: matrices}",
     ),
 )

@@ -25,8 +25,9 @@ class GradientMatcherSpec(SpecModel):
     max_views: Count = 128
     """Synthetic images (after decoding) per class and step; a fresh random subset when more."""
     batch_norm: Literal["batch", "frozen"] | None = None
-    """Statistics of batch norm while gradients are taken: those of each `batch`, as by default, or
-    `frozen` ones, which 16 real images a class move before each inner step (DC's code)."""
+    """Statistics of batch norm while gradients are taken, to be chosen where a network has any:
+    those of each `batch`, which holds one class, or `frozen` ones, which 16 real images a class
+    move before each inner step (DC's code)."""
 
 
 class TrajectoryMatcherSpec(SpecModel):

@@ -31,6 +31,7 @@ from ddspec_runners.functional.clock import Rule
 from ddspec_runners.matchers.table import make_matcher
 from ddspec_runners.nets.make import make_network
 from ddspec_runners.parameterization.make import make_parameterization
+from ddspec_runners.pools.start import Point
 from ddspec_runners.rng import generator
 
 CLASSES, RATE, MOMENTUM = 10, 1e-3, 0.5
@@ -69,7 +70,7 @@ class Setting:
 
     def ours(self) -> Tensor:
         """Return the images after one step of ours."""
-        state, _ = self.matching.step(self.state, self.params, self.draws)
+        state, _ = self.matching.step(self.state, Point(self.params), self.draws)
         return state.images
 
     def plain(self) -> Tensor:
