@@ -18,6 +18,7 @@ class Layer:
     normed: int = 0
     """Of them, those of a norm, or of the ReLU where there is none."""
     norm: bool = False
+    linear: bool = False
 
 
 def conv(inputs: int, outputs: int, kernel: int, side: int, *, bias: bool = False) -> Layer:
@@ -52,7 +53,8 @@ def relu(channels: int, side: int) -> Layer:
 
 def linear(inputs: int, outputs: int) -> Layer:
     """Return a linear layer with a bias."""
-    return Layer(inputs * outputs + outputs, inputs * outputs, inputs, outputs)
+    weights = inputs * outputs
+    return Layer(weights + outputs, weights, inputs, outputs, linear=True)
 
 
 def pool(channels: int, side: int) -> Layer:

@@ -86,6 +86,8 @@ class NetworkCost:
     """Part of the first layer, whose input needs no gradient in ordinary training."""
     head_flops: int
     """Part of the last layer, the classifier."""
+    linear_flops: int
+    """Part of all linear layers but the first layer; the classifier is one of them."""
     kept: int
     """Numbers that training holds at its peak."""
     forward: int
@@ -110,18 +112,18 @@ class NetworkCost:
 
     def target_flops(self, compared: Compared) -> int:
         """Return the gradient in the compared parameters of one real image."""
-        return self.training_flops - (self.head_flops if compared == "kernels" else 0)
+        return self.training_flops - (self.linear_flops if compared == "kernels" else 0)
 
     def matching_flops(self, compared: Compared) -> int:
         """Return the gradient of a gradient distance in one synthetic image: 8 x forward.
 
         A convolution is applied once, the first backward applies it twice (input, weights), and
         differentiating those three takes five more. The stem lacks its input gradient and the two
-        that follow from it; of the linear classifier torch leaves out one, and three more where it
-        is not compared.
+        that follow from it; of linear layers torch leaves out one, and three more where they are
+        not compared.
         """
-        head = 4 if compared == "kernels" else 1
-        return 8 * self.flops - 3 * self.stem_flops - head * self.head_flops
+        less = 4 if compared == "kernels" else 1
+        return 8 * self.flops - 3 * self.stem_flops - less * self.linear_flops
 
     @property
     def second_order(self) -> int:
@@ -154,6 +156,7 @@ def network_cost(network: NetworkSpec, *, channels: int, size: int, classes: int
         flops=2 * sum(layer.multiplications for layer in layers),
         stem_flops=2 * layers[0].multiplications,
         head_flops=2 * layers[-1].multiplications,
+        linear_flops=2 * sum(each.multiplications for each in layers[1:] if each.linear),
         kept=_kept(layers),
         forward=round((CHAIN if chain else RESIDUAL) * widest),
         normed=sum(layer.normed for layer in layers),

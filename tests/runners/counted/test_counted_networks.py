@@ -1,6 +1,7 @@
 """Costs of networks are what torch's counters say of the functional networks as runners use them.
 
-Within 2 %: what is neglected is nothing that torch counts, but strides, where it dilates.
+Within 2 %: what is neglected is nothing that torch counts, but strides, where it dilates. Those are
+a fourth of the operations of a residual network with one block a stage, which is within 4 %.
 """
 
 from __future__ import annotations
@@ -24,7 +25,6 @@ from ddspec_runners.nets.base import Network
 from ddspec_runners.nets.make import make_network
 from ddspec_runners.rng import generator
 
-WITHIN = 0.02
 NETWORK: TypeAdapter[NetworkSpec] = TypeAdapter(NetworkSpec)
 
 
@@ -36,6 +36,8 @@ class Case:
     channels: int = 3
     size: int = 32
     classes: int = 10
+    within: float = 0.02
+    """Of the operations that torch counts for matching."""
 
     @property
     def network(self) -> Network:
@@ -60,6 +62,10 @@ def resnet_ap(**settings: Any) -> dict[str, Any]:
     return {"kind": "resnet_ap", **settings}
 
 
+def classic(model: str, **settings: Any) -> dict[str, Any]:
+    return {"kind": "classic", "model": model, **settings}
+
+
 CASES = {
     "ConvNet-3": Case(convnet()),
     "ConvNet-3, 100 classes": Case(convnet(), classes=100),
@@ -75,6 +81,28 @@ CASES = {
     "ResNetAP-10": Case(resnet_ap(), size=64),
     "ResNetAP-10, mid stem": Case(resnet_ap(stem="mid", norm="batch"), size=48),
     "ResNetAP-10, small stem": Case(resnet_ap(stem="small")),
+    **{
+        f"{activation}, {pooling} pooling": Case(
+            convnet(depth=2, width=16, activation=activation, pooling=pooling), size=size
+        )
+        for activation, pooling, size in (
+            ("sigmoid", "max", 15),
+            ("leaky_relu", "average", 16),
+            ("swish", "none", 9),
+        )
+    },
+    "ResNetAP-10, narrow": Case(resnet_ap(stem="small", width=8)),
+    "MLP": Case(classic("mlp")),
+    "MLP, digits": Case(classic("mlp"), channels=1, size=8),
+    "LeNet": Case(classic("lenet")),
+    "LeNet, MNIST": Case(classic("lenet"), channels=1, size=28),
+    "AlexNet": Case(classic("alexnet"), size=17),
+    "AlexNet, batch norm, MNIST": Case(classic("alexnet", norm="batch"), channels=1, size=28),
+    "VGG-11": Case(classic("vgg11"), channels=1, size=28),
+    "small ResNet-18": Case(classic("resnet18"), size=16),
+    "small ResNet-18, averages": Case(classic("resnet18_ap"), size=17),
+    "ResNet-10": Case(classic("resnet10"), size=16, within=0.04),
+    "small DenseNet": Case(classic("densenet_cifar"), size=16),
     "ResNet-18": Case({"kind": "torchvision", "model": "resnet18"}, size=64),
     "EfficientNet-B0": Case({"kind": "torchvision", "model": "efficientnet_b0"}, size=64),
 }
@@ -135,10 +163,15 @@ def test_operations_of_a_training_step(case: Case) -> None:
 
 @pytest.mark.parametrize("compared", get_args(Compared))
 def test_operations_of_matching(case: Case, compared: Compared) -> None:
+    if compared == "kernels" and case.settings.get("model") == "mlp":
+        pytest.skip("an MLP has no kernels; the planner refuses to match them")
     real, synthetic = matching(case, BATCH, compared)
+    expected = [
+        BATCH * case.cost.target_flops(compared),
+        BATCH * case.cost.matching_flops(compared),
+    ]
 
-    assert real.flops == pytest.approx(BATCH * case.cost.target_flops(compared), rel=WITHIN)
-    assert synthetic.flops == pytest.approx(BATCH * case.cost.matching_flops(compared), rel=WITHIN)
+    assert [real.flops, synthetic.flops] == pytest.approx(expected, rel=case.within)
 
 
 @pytest.mark.parametrize(
