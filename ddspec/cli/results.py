@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from ddspec.cli.options import AsJson, Document, Home, Variants
 from ddspec.errors import Exit
 
 
 def results(
-    document: Document, variant: Variants = None, as_json: AsJson = False, home: Home = None
+    document: Document,
+    variant: Variants = None,
+    per_class: Annotated[
+        bool, typer.Option("--per-class", help="Accuracies by class, and what is taken for what.")
+    ] = False,
+    as_json: AsJson = False,
+    home: Home = None,
 ) -> Exit:
     """Print the table of what is in the store.
 
@@ -17,8 +27,13 @@ def results(
     from ddspec.cli.output import show, show_json
     from ddspec.cli.report import report_of_store
 
-    plan = open_document(document).only(variant).plan
-    report = report_of_store(plan, existing_store(home))
+    plan, store = open_document(document).only(variant).plan, existing_store(home)
+    if per_class:
+        from ddspec.cli.report_classes import show_classes
+
+        show_classes(plan, store, as_json=as_json)
+        return Exit.DONE
+    report = report_of_store(plan, store)
     if as_json:
         show_json(report.plain("ddspec.results/1"))
     else:
