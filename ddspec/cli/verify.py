@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ddspec.cli.options import AsJson, Data, Device, Home, Variants
-from ddspec.cli.place import Asked, Gpus, Image, Place, Where
+from ddspec.cli.place import Asked, Gpus, Image, Place, Together, Where
 from ddspec.cli.policy import PolicyFile
 from ddspec.errors import DdspecError, Exit
 
@@ -49,6 +49,7 @@ def verify(
     executor: Where = Place.LOCAL,
     image: Image = None,
     gpus: Gpus = None,
+    together: Together = False,
     policy: PolicyFile = None,
 ) -> Exit:
     """Compare results with what was published, or read the store again.
@@ -69,7 +70,7 @@ def verify(
     from ddspec.console.verify_view import render_verified
 
     found = []
-    asked = Asked(executor, device, jobs, image, gpus)
+    asked = Asked(executor, device, jobs, image, gpus, together=together)
     for document in documents:
         opened = open_document(document)
         if run and _expecting(opened, variant):
@@ -157,7 +158,8 @@ def _verified(
     claims = [one for one in claims_of(plan, metrics_of(plan, store)) if one.variant in chosen]
     of = forecaster(plan, store, gpu)
     waiting = dict.fromkeys(claim.variant for claim in claims if claim.is_left)
-    whole, stages = of.left(waiting)
+    others = [claim.expected.above for claim in claims if claim.is_left and claim.expected.above]
+    whole, stages = of.left({*waiting, *others})
     from_data = " --data DIR" if read_from_data(plan) else ""
     only = "".join(f" --variant '{glob}'" for glob in variants or ())
     return Verified(

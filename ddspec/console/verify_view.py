@@ -150,6 +150,8 @@ def _footer(found: Verified) -> Iterator[str]:
         parts = [f"{whole.stages:,} stages", flops(whole.flops)]
         if whole.span is not None:
             parts.append(f"{time_span(whole.span)} on one {visible(found.device)}")
+        elif not found.device:
+            parts.append("`--gpu a6000` tells how long that takes there")
         yield from wrapped("left to run", parts, WIDTH)
     for reason in dict.fromkeys(c.judgement.reason for c in found.claims if c.judgement.reason):
         yield from wrapped("no compare", [visible(reason)], WIDTH)

@@ -132,10 +132,13 @@ def test_variants_are_judged_line_by_line_and_by_their_order(shell: Shell) -> No
     }
     (shell.folder / "script.json").write_text(json.dumps(script))
 
+    before = shell("verify", "e.yaml", "--variant", "more", "--json").json["documents"][0]
     alone = shell("verify", "e.yaml", "--run", "--variant", "more", "--json")
     both = shell("verify", "e.yaml", "--json")
 
     assert verdicts(alone.json) == ["reproduced"]
+    ran = alone.err.count(": started")
+    assert before["left"]["stages"] == ran > before["left_by_variant"]["more"]["stages"]
     assert verdicts(both.json) == ["within tolerance", "reproduced"]
     assert (alone.code, both.code) == (Exit.DONE, Exit.DONE)
     done = {stage["label"] for stage in shell("results", "e.yaml", "--json").json["stages"]}

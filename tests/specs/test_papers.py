@@ -20,6 +20,7 @@ from ddspec.presets.references import reference_of
 from ddspec.spec.experiment import Experiment
 from ddspec.spec.load import load_spec, with_overrides
 from ddspec.spec.perturbation import FilterGaussianSpec
+from ddspec.wire.work import PretrainWork
 
 ROOT = Path(__file__).parents[2]
 PAPERS = ROOT / "specs" / "papers"
@@ -346,11 +347,34 @@ def test_what_two_tables_print_is_distilled_once(
 
 def test_the_plans_of_the_papers_are_under_review() -> None:
     """Where this fails for a reason, run it with DDSPEC_WRITE_GOLDEN=1 and read the difference."""
-    text = "".join(
-        f"{name} {len(planned(name).variants)} {len(planned(name).stages)} {planned(name).digest}\n"
+    alone = (
+        (name, one.name, planned(name).of(one.name))
         for name in NAMES
+        for one in planned(name).variants
+    )
+    text = "".join(
+        f"{name} {variant} {len(plan.stages)} {plan.digest[:16]}\n" for name, variant, plan in alone
     )
     if os.environ.get("DDSPEC_WRITE_GOLDEN"):
         DIGESTS.write_text(text, encoding="utf-8")
 
     assert text == DIGESTS.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "variant", "recipes", "networks"),
+    [
+        pytest.param("accdd_table4a", "acc-5x", 5, 5, id="CIFAR-10"),
+        pytest.param("accdd_table2_imagenet10", "acc-5x-10", 6, 10, id="ImageNet-10"),
+    ],
+)
+def test_early_networks_differ_in_seed_learning_rate_and_augmentation(
+    name: str, variant: str, recipes: int, networks: int
+) -> None:
+    works = [one.work for one in planned(name).of(variant) if isinstance(one.work, PretrainWork)]
+
+    assert len({work.seed for work in works}) == len(works) == networks
+    assert len({work.optimizer.learning_rate for work in works}) == 3
+    assert len({work.augmentation.kind for work in works}) == 2
+    told = {(work.optimizer.learning_rate, work.augmentation.kind) for work in works}
+    assert len(told) == recipes
