@@ -2,8 +2,9 @@
 
 Random resized crop, horizontal flip, colour jitter, PCA lighting (Krizhevsky et al., NIPS 2012).
 The jitter is defined on pixel values in [0, 1], without clamping; images here are normalised, so
-each formula is carried through `x = (p - mean) / std`, and unit factors change no bit. Jitter is
-applied as brightness, contrast, saturation; the official code shuffles the three for each image.
+each formula is carried through `x = (p - mean) / std`, and unit factors change no bit. The official
+code shuffles brightness, contrast and saturation for each image; without clamping they commute, as
+the weights of grey add up to one, so the order here is fixed.
 """
 
 from __future__ import annotations

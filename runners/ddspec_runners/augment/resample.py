@@ -25,7 +25,11 @@ def resample(x: Tensor, grid: Tensor, fill: Fill) -> Tensor:
     """Return images sampled at `grid`, (R, H, W, 2) of (x, y) in [-1, 1] with aligned corners.
 
     -1 and 1 are the centres of the first and last pixel, as in the framework that the published
-    figures of DSA were made with. Beyond them there is zero, or the nearest pixel for `border`.
+    figures of DSA were made with (torch 1.2; later ones mean the outer edges of those pixels unless
+    asked). Beyond them there is zero, or the nearest pixel for `border`. For maps that fix the
+    centre of a square image, such as scale and rotation, both conventions are the same map of the
+    pixels, apart by roundings (1e-5 in float32 at 32 pixels); to mix them, building the grid by one
+    and sampling by the other, would move pixels by up to half their distance.
     Values are exact up to the rounding of `grid` to the dtype of `x`, and at least float32.
     """
     # Half precision would misplace pixels by whole units.

@@ -68,7 +68,9 @@ def test_half_of_the_images_are_flipped() -> None:
     assert abs(flips.sum().item() - ROWS / 2) < deviation(ROWS, 0.5)
 
 
-@pytest.mark.parametrize(("size", "largest"), [(32, 4), (8, 1), (28, 4), (20, 3)])
+@pytest.mark.parametrize(
+    ("size", "largest"), [(32, 4), (8, 1), (28, 4), (20, 3), (64, 8), (224, 28)]
+)
 def test_a_crop_shifts_by_every_whole_number_in_reach_alike(size: int, largest: int) -> None:
     crops = Dsa(DsaSpec(kind="dsa")).draw(ROWS, size, seeded(3), shared=False)["crop"]
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import permutations
 from math import floor, log, sqrt
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -123,6 +125,21 @@ def test_a_crop_is_enlarged_as_the_framework_resizes_images(box: tuple[int, ...]
 
     resized = F.interpolate(cut, size=8, mode="bilinear", align_corners=False)
     torch.testing.assert_close(cropped, resized, rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("order", list(permutations(("brightness", "contrast", "saturation"))))
+def test_jitter_is_the_same_in_every_order(order: tuple[str, ...]) -> None:
+    pixels = torch.rand(3, 6, 6, generator=seeded(8), dtype=torch.float64).tolist()
+    strengths = {"brightness": 1.3, "contrast": 0.65, "saturation": 1.2}
+    neutral = dict.fromkeys(strengths, 1.0)
+
+    one_by_one = pixels
+    for name in order:
+        one_by_one = jittered_slowly(one_by_one, **{**neutral, name: strengths[name]})
+
+    at_once = jittered_slowly(pixels, **strengths)
+    # a dozen roundings of values below 3
+    assert np.abs(np.array(one_by_one) - np.array(at_once)).max() < 1e-14
 
 
 def test_identity_draws_change_no_bit() -> None:
