@@ -24,6 +24,8 @@ from ddspec.wire.work import DistillWork
 
 PARAMETER_COPIES = 6
 """The network that was picked, its perturbed copy, momentum, gradients and those of matching."""
+FROZEN_BY = 16
+"""Real images a class that set the statistics of frozen batch norm, as in the runners."""
 STATE_COPIES = 4
 """Images, velocity, gradient, and what they become."""
 
@@ -89,8 +91,8 @@ class Distilling:
         matcher = self.work.matcher
         match matcher:
             case GradientMatcherSpec():
-                real, synthetic = self.real(), self.synthetic()
-                return real + synthetic
+                seen = self._settling(matcher)
+                return self.real() + self.synthetic() + predicted(self.network, seen, max(seen, 1))
             case DistributionMatcherSpec():
                 return self.real() + self.synthetic()
             case StatisticsMatcherSpec():
@@ -186,7 +188,8 @@ class Distilling:
         match matcher:
             case GradientMatcherSpec():
                 real = self._of_class(matcher.real_batch) * net.kept
-                return max(real, min(self.views, matcher.max_views) * net.second_order)
+                learned = min(self.views, matcher.max_views) * net.second_order
+                return max(real, learned, self._settling(matcher) * net.forward)
             case DistributionMatcherSpec():
                 views = min(self.views, matcher.max_views or self.views)
                 together = matcher.batch_norm == "batch" and net.norm == "batch"
@@ -199,6 +202,11 @@ class Distilling:
                 return self._student_numbers(matcher)
             case _:
                 assert_never(matcher)
+
+    def _settling(self, matcher: GradientMatcherSpec) -> int:
+        """Return the real images, of all classes, that frozen batch norm is set by at each step."""
+        frozen = matcher.batch_norm == "frozen"
+        return len(self.data.classes) * self._of_class(FROZEN_BY) if frozen else 0
 
     def _student_numbers(self, matcher: TrajectoryMatcherSpec) -> int:
         inner = self.work.inner

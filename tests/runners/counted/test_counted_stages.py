@@ -50,6 +50,7 @@ SMALL: dict[str, Any] = {
     },
 }
 
+ALONE = {"protocol": {"name": "short", "steps": 2}, "repeats": 1, "baselines": {"random": 0}}
 VARIANTS: dict[str, dict[str, Any]] = {
     "ConvNet-2, all labels hard": {},
     "ConvNet-3, two formations": {
@@ -64,6 +65,22 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "matcher": {"kind": "gradient", "distance": "squared", "max_views": 8},
         "inner": {"kind": "frozen"},
         "precision": "float64",
+    },
+    "networks trained on the set": {
+        "pool": {"kind": "fresh"},
+        "inner": {"kind": "on_synthetic", "epochs": 3, "batch": 64},
+        "evaluate": ALONE,
+    },
+    "networks warmed up": {
+        "pool": {"kind": "fresh"},
+        "inner": {"kind": "on_real", "steps": 2, "warmup": {"epochs": 1}},
+        "evaluate": ALONE,
+    },
+    "batch norm, frozen": {
+        "pool": {"kind": "fresh"},
+        "network": {"kind": "convnet", "depth": 2, "width": 32, "norm": "batch"},
+        "matcher": {"kind": "gradient", "distance": "l1", "batch_norm": "frozen"},
+        "evaluate": ALONE,
     },
 }
 
