@@ -2,9 +2,8 @@
 
 Each case runs in a process of its own: two inner steps of the first outer loop of a preset, its
 networks, images and batches in their published sizes, in float32 on a CPU. Pixels are random, and
-what only repeats is left out: classes but the first where networks do not need them, further
-batches and epochs between the two steps. Steps on one image before load what libraries load once.
-Two figures are taken:
+what only repeats is left out: classes but the first, further batches between the two steps. Steps
+on one image before load what libraries load once. Two figures are taken:
 
 - `resident`, the kernel's peak of resident memory (VmHWM, set back through clear_refs) less what
   was resident before the first tensor. MALLOC_MMAP_THRESHOLD_ has the C library hand freed blocks
@@ -50,7 +49,6 @@ MIB = 2**20
 PRESETS, BUDGETS = ("dc", "dsa", "idc", "acc_dd"), (1, 10, 50)
 COUNT, CHANNELS, SIZE, CLASSES = 300, 3, 32, 10
 """Random images a class; a batch takes 256 at most."""
-STEPS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +87,16 @@ class Case:
 
 
 def shortened(work: DistillWork) -> DistillWork:
-    """Return a work without its repetitions; none of them is alive beside another."""
-    changes: dict[str, object] = {"inner_steps": min(STEPS, work.inner_steps)}
+    """Return a work on one class, without its repetitions; none is alive beside another.
+
+    Of DC and DSA that leaves the matching alone: their networks are trained on batches of as many
+    synthetic images as there are real ones, and only by all classes.
+    """
+    one = ClassRange(start=0, stop=1, of=CLASSES)
     if isinstance(work.inner, OnSyntheticInnerSpec):
-        changes["inner"] = work.inner.model_copy(update={"epochs": 1})
-    else:
-        changes["inner"] = work.inner.model_copy(update={"steps": 1})
-        changes["classes"] = ClassRange(start=0, stop=1, of=CLASSES)
-    return work.model_copy(update=changes)
+        return work.model_copy(update={"classes": one, "inner_steps": 1})
+    inner = work.inner.model_copy(update={"steps": 1})
+    return work.model_copy(update={"classes": one, "inner_steps": 2, "inner": inner})
 
 
 def inputs(root: Path, work: DistillWork) -> dict[str, Path]:

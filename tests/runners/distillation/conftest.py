@@ -142,8 +142,17 @@ def _one_thread() -> None:
 @pytest.fixture(scope="session")
 def inputs(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
     """Folders of a prepared split and of the pool's members."""
-    root = tmp_path_factory.mktemp("inputs")
-    _write_split(root / "train")
+    return _inputs(tmp_path_factory.mktemp("inputs"), COUNTS)
+
+
+@pytest.fixture(scope="session")
+def five_classes(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
+    """Inputs of a split of five classes."""
+    return _inputs(tmp_path_factory.mktemp("five"), (8, 11, 9, 8, 10))
+
+
+def _inputs(root: Path, counts: tuple[int, ...]) -> Mapping[str, Path]:
+    _write_split(root / "train", counts)
     for index in range(MEMBERS):
         _record(root, index)
     members = {f"pool/{index}": root / f"pool{index}" for index in range(MEMBERS)}
@@ -162,11 +171,11 @@ def write_split() -> Callable[[Path], None]:
     return _write_split
 
 
-def _write_split(folder: Path) -> None:
+def _write_split(folder: Path, counts: tuple[int, ...] = COUNTS) -> None:
     folder.mkdir()
     rng = np.random.default_rng(3)
-    labels = np.repeat(np.arange(len(COUNTS)), COUNTS)
-    centres = rng.integers(40, 200, size=(len(COUNTS), CHANNELS, SIZE, SIZE))
+    labels = np.repeat(np.arange(len(counts)), counts)
+    centres = rng.integers(40, 200, size=(len(counts), CHANNELS, SIZE, SIZE))
     noise = rng.integers(-40, 40, size=(len(labels), CHANNELS, SIZE, SIZE))
     np.save(folder / "images.npy", (centres[labels] + noise).astype(np.uint8))
     np.save(folder / "labels.npy", labels.astype(np.int64))
@@ -175,8 +184,8 @@ def _write_split(folder: Path) -> None:
         "name": "tiny",
         "split": "train",
         "content": "0" * 64,
-        "classes": ["a", "b", "c"],
-        "counts": COUNTS,
+        "classes": [*"abcde"[: len(counts)]],
+        "counts": counts,
         "size": SIZE,
         "channels": CHANNELS,
         "mean": [0.4, 0.5, 0.45],
