@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,6 +15,7 @@ from ddspec.visible import visible
 from ddspec.wire.work import PrepareWork, SourceModel
 from ddspec_runners.artifacts import atomic, write_json
 from ddspec_runners.data.corpus import Block, Corpus, Indices, Part
+from ddspec_runners.data.folder import NAMED
 from ddspec_runners.data.prepared import FACTS, IMAGES, LABELS, DatasetCard
 from ddspec_runners.data.readers import READERS
 from ddspec_runners.data.split import Splits, by_class, split
@@ -55,18 +56,15 @@ def run(work: PrepareWork, site: Site) -> Mapping[str, JsonValue]:
     aside = measure and work.split != "train"
     progress = _Progress(site, len(chosen.indices) + aside * len(train.indices))
     statistics = ChannelStatistics(source.channels)
-    kept = _Kept([], [])
+    kept = _Kept()
     with atomic(site.output / IMAGES) as partial:
         for block in _written(partial, chosen, source, progress):
             kept.add(block)
             if measure and not aside:
                 statistics.add(block.images)
-    labels = kept.labels(chosen)
-    _require_full(labels, chosen, work)
+    labels = kept.labels(chosen, work.split, source.classes)
     if aside:
-        for block in train.part.blocks(train.indices):
-            statistics.add(block.images)
-            progress.add(block)
+        _measure(train, source, statistics, progress)
     with atomic(site.output / LABELS) as partial, partial.open("wb") as file:
         np.save(file, labels)
     card = _card(work, corpus, labels, statistics if measure else None, kept.left_out)
@@ -78,32 +76,44 @@ def run(work: PrepareWork, site: Site) -> Mapping[str, JsonValue]:
     }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Kept:
     """Which images of a split were decoded, and which could not be."""
 
-    indices: list[Indices]
-    left_out: list[str]
+    indices: list[Indices] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
 
     def add(self, block: Block) -> None:
         self.indices.append(block.kept)
         self.left_out.extend(block.left_out)
 
-    def labels(self, chosen: _Chosen) -> Indices:
-        return chosen.part.labels[np.concatenate(self.indices)]
+    def labels(self, chosen: _Chosen, split: str, classes: Sequence[str]) -> Indices:
+        """Return their labels; raises BadData where a class had images and none is left."""
+        labels = chosen.part.labels[np.concatenate(self.indices)]
+        before, after = (
+            np.bincount(each, minlength=len(classes)) for each in (chosen.labels, labels)
+        )
+        empty = [
+            f"class `{visible(name)}`: none of its {count} images can be decoded"
+            for name, count, left in zip(classes, before.tolist(), after.tolist(), strict=True)
+            if count and not left
+        ]
+        if empty:
+            head = f"the {split} split loses {len(empty)} of {len(classes)} classes"
+            raise BadData("\n  ".join([head, *empty[:NAMED]]))
+        return labels
 
 
-def _require_full(labels: Indices, chosen: _Chosen, work: PrepareWork) -> None:
-    """Raise BadData where a class had images and none of them can be decoded."""
-    classes = work.source.classes
-    before, after = (np.bincount(each, minlength=len(classes)) for each in (chosen.labels, labels))
-    empty = [
-        f"class `{visible(name)}`: none of its {count} images can be decoded"
-        for name, count, left in zip(classes, before.tolist(), after.tolist(), strict=True)
-        if count and not left
-    ]
-    if empty:
-        raise BadData("\n  ".join([f"the {work.split} split loses whole classes", *empty]))
+def _measure(
+    train: _Chosen, source: SourceModel, statistics: ChannelStatistics, progress: _Progress
+) -> None:
+    """Count the levels of training images that are not written."""
+    kept = _Kept()
+    for block in train.part.blocks(train.indices):
+        kept.add(block)
+        statistics.add(block.images)
+        progress.add(block)
+    kept.labels(train, "train", source.classes)
 
 
 def cores() -> int:

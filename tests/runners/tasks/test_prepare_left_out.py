@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -147,12 +148,25 @@ def test_what_is_held_out_does_not_depend_on_damage(tmp_path: Path, tree: Path) 
     assert levels(PreparedSplit.open(at.output)) == [level for level in before if level != lost]
 
 
-def test_a_class_that_loses_all_its_images_stops_it(tmp_path: Path, tree: Path) -> None:
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_a_class_that_loses_all_its_images_stops_it(
+    tmp_path: Path, tree: Path, split: Literal["train", "test"]
+) -> None:
     damage(tree, *(f"train/dog/{i}.png" for i in range(COUNT)))
-    work = PrepareWork(source=source(tree, COUNT), split="train")
+    work = PrepareWork(source=source(tree, COUNT), split=split)
 
-    with pytest.raises(BadData, match="class `dog`: none of its 10 images can be decoded"):
-        prepare.run(work, site(tmp_path, "train"))
+    with pytest.raises(BadData, match="class `dog`: none of its 10 images can be decoded") as error:
+        prepare.run(work, site(tmp_path, split))
+
+    assert str(error.value).startswith("the train split loses 1 of 2 classes")
+
+
+def test_a_split_without_any_whole_image_stops_it(tmp_path: Path, tree: Path) -> None:
+    damage(tree, *(f"train/{name}/{i}.png" for name in CLASSES for i in range(COUNT)))
+    work = PrepareWork(source=source(tree, 2 * COUNT), split="test")
+
+    with pytest.raises(BadData, match="class `cat`: none of its 10"):
+        prepare.run(work, site(tmp_path, "test"))
 
 
 def test_a_damaged_name_cannot_steer_the_card(tmp_path: Path, tree: Path) -> None:
