@@ -12,6 +12,7 @@ from ddspec.plan.cost_classic import classic_layers, pooling_block
 from ddspec.plan.cost_layers import Layer, conv, linear, max_pool, norm, pool
 from ddspec.plan.cost_torchvision import torchvision_layers
 from ddspec.spec.network import (
+    Activation,
     ClassicSpec,
     ConvNetSpec,
     NetworkSpec,
@@ -36,6 +37,16 @@ SECOND_ORDER: Mapping[Norm, tuple[float, float]] = {
 }
 """What a gradient of a gradient holds at its peak: numbers for each that a norm takes, all over
 the network, and once more at its largest map. Read off torch's formulas by counting."""
+
+ACTIVATED: Mapping[Activation, tuple[float, float]] = {
+    "relu": (0.0, 0.0),
+    "leaky_relu": (1.0, 0.0),
+    "sigmoid": (1.0, 2.0),
+    "swish": (6.0, 0.0),
+}
+"""What an activation adds to these; read off in the same way."""
+MAXIMA = 0.5
+"""What max pooling adds to the first of them."""
 
 STEP_KEPT: Mapping[Norm, float] = {
     "none": 2.4,
@@ -99,6 +110,9 @@ class NetworkCost:
     layers: int
     """How many of them there are."""
     norm: Norm
+    activation: Activation = "relu"
+    maxima: bool = False
+    """Whether it pools by maxima."""
 
     @property
     def training_flops(self) -> int:
@@ -129,7 +143,9 @@ class NetworkCost:
     def second_order(self) -> int:
         """Numbers that a gradient of a gradient distance holds at its peak."""
         all_over, largest = SECOND_ORDER[self.norm]
-        return round(all_over * self.normed + largest * self.widest)
+        more_all_over, more_at_largest = ACTIVATED[self.activation]
+        all_over += more_all_over + MAXIMA * self.maxima
+        return round(all_over * self.normed + (largest + more_at_largest) * self.widest)
 
     @property
     def step_kept(self) -> int:
@@ -163,7 +179,19 @@ def network_cost(network: NetworkSpec, *, channels: int, size: int, classes: int
         widest=widest,
         layers=sum(layer.normed > 0 for layer in layers),
         norm=norm_of(network),
+        activation=(network.activation or "relu") if isinstance(network, ConvNetSpec) else "relu",
+        maxima=_has_maxima(network),
     )
+
+
+def _has_maxima(network: NetworkSpec) -> bool:
+    match network:
+        case ConvNetSpec():
+            return network.pooling == "max"
+        case ClassicSpec():
+            return network.model in ("lenet", "alexnet", "vgg11")
+        case ResNetApSpec() | TorchvisionSpec():
+            return False
 
 
 def _kept(layers: Sequence[Layer]) -> int:
@@ -221,9 +249,12 @@ def _convnet(network: ConvNetSpec, channels: int, size: int, classes: int) -> It
 def _convnet_norm(network: ConvNetSpec, side: int) -> Layer:
     """Return norm and activation; leaky ReLU and swish keep their input, as others their output."""
     area = network.width * side * side
+    normed = network.norm != "none"
+    both = network.activation in ("leaky_relu", "swish")
     parameters = {"none": 0, "layer": 2 * area}.get(network.norm, 2 * network.width)
-    inputs = (network.norm != "none") + (network.activation in ("leaky_relu", "swish"))
-    return Layer(parameters, 0, (1 + inputs) * area, area, area, norm=network.norm != "none")
+    # an output that nobody keeps is gone before the gradient in the input is there
+    out = area // 2 if both else area
+    return Layer(parameters, 0, (1 + normed + both) * area, out, area, norm=normed)
 
 
 # --- ResNetAP-10 (IDC) ----------------------------------------------------------------------------

@@ -204,6 +204,17 @@ ROOMY = [
         for name in ("ConvNet-3", "ConvNet-4, 64 px", "batch norm", "layer norm", "none norm")
     ),
     *(
+        pytest.param(Case(convnet(depth=2, width=32, **settings)), id=" ".join(settings.values()))
+        for settings in (
+            {"pooling": "max"},
+            {"activation": "sigmoid"},
+            {"activation": "leaky_relu"},
+            {"activation": "swish", "norm": "none"},
+        )
+    ),
+    pytest.param(CASES["LeNet"], id="LeNet"),
+    pytest.param(CASES["small DenseNet"], id="small DenseNet", marks=pytest.mark.slow),
+    *(
         # tens of seconds: second derivatives of 12 convolutions at full width, for 20 images
         pytest.param(CASES[name], id=name, marks=pytest.mark.slow)
         for name in ("ResNetAP-10", "ResNetAP-10, small stem")
