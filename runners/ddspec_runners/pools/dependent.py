@@ -14,6 +14,7 @@ from torch import Tensor
 from ddspec.spec.method import OnSyntheticInnerSpec
 from ddspec.wire.schedule import Seed
 from ddspec_runners.data.prepared import Queue
+from ddspec_runners.functional.placement import placed
 from ddspec_runners.parameterization.base import Parameterization
 from ddspec_runners.parameterization.make import decode_set
 from ddspec_runners.pools.start import Starts, Walk
@@ -47,6 +48,6 @@ class DependentNetworks:
         for t in range(self.spec.epochs * queue.batches):
             rng = generator(*self.seed, "network-augment", outer, inner, *divmod(t, queue.batches))
             own = queue.indices(t)
-            chosen = views.index_select(0, own.to(views.device))
+            chosen = views.index_select(0, placed(own, views.device))
             slope = self.training.slope(walk.params, chosen, targets[own], rng, walk.buffers)
             walk.step(slope, self.spec.optimizer)

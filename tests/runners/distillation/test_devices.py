@@ -12,11 +12,26 @@ AUGMENTED = {
     "training_augmentation": {"kind": "dsa"},
     "matcher": {"kind": "gradient", "distance": "squared", "real_batch": 4, "max_views": 5},
 }
+WORKS: dict[str, dict[str, Any]] = {
+    "IDC": AUGMENTED,
+    "DSA with frozen batch norm": {
+        **AUGMENTED,
+        "network": {"kind": "convnet", "depth": 2, "width": 4, "norm": "batch"},
+        "matcher": {"kind": "gradient", "distance": "cosine", "batch_norm": "frozen"},
+        "networks": {"kind": "fresh"},
+        "inner": {"kind": "on_synthetic", "epochs": 2, "batch": 4},
+    },
+    "IDC warmed up": {
+        **AUGMENTED,
+        "inner": {"kind": "on_real", "steps": 2, "batch": 5, "warmup": {"epochs": 1}},
+    },
+}
 
 
 @pytest.mark.gpu
-def test_a_gpu_gives_the_images_of_the_cpu_in_float64(bench: Any) -> None:
-    work = bench.work(**AUGMENTED)
+@pytest.mark.parametrize("changes", WORKS.values(), ids=WORKS)
+def test_a_gpu_gives_the_images_of_the_cpu_in_float64(bench: Any, changes: dict[str, Any]) -> None:
+    work = bench.work(**changes)
     expected = bench.run("cpu", work)
     site = bench.site("gpu")
     site.device = torch.device("cuda")
