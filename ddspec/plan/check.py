@@ -239,12 +239,22 @@ def _baselines(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
 
 def _expectations(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
     judges = [network_name(network) for network in networks_of(experiment)]
+    sets = _judged_sets(experiment)
     for index, expected in enumerate(experiment.expect):
-        if expected.network is not None and expected.network not in judges:
-            close = get_close_matches(expected.network, judges, n=1)
-            hint = f"did you mean `{close[0]}`?" if close else f"evaluated are {', '.join(judges)}"
-            path = ("expect", index, "network")
-            yield error(15, path, f"`{expected.network}` is not evaluated", hint)
+        asked = {"network": (expected.network, judges), "set": (expected.set, sets)}
+        for key, (name, known) in asked.items():
+            if name is not None and name not in known:
+                close = get_close_matches(name, known, n=1)
+                hint = f"did you mean `{close[0]}`?" if close else f"evaluated: {', '.join(known)}"
+                yield error(15, ("expect", index, key), f"`{name}` is not evaluated", hint)
+
+
+def _judged_sets(experiment: Experiment) -> list[str]:
+    """Return the sets that networks are trained on, as labels call them."""
+    names = [name for name, count in experiment.evaluate.baselines.counts.items() if count]
+    if experiment.evaluate.snapshots:
+        names += [f"to-{loops}" for loops in experiment.loops.snapshots]
+    return ["distilled", *names]
 
 
 RULES: tuple[Rule, ...] = (

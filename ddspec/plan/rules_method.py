@@ -61,11 +61,12 @@ METHOD_RULES: tuple[Rule, ...] = (
     ),
     Rule(
         15,
-        "An expectation of a network that does not judge",
+        "An expectation of a network or set that is not evaluated",
         "error",
-        says="`expect` names a network that is not evaluated.",
+        says="`expect` names a network that is not evaluated, or a set that is not.",
         why="The number could never be compared with.",
-        mend="Name one of `evaluate.networks`, as tables call it (`convnet3`), or leave it out.",
+        mend="Name one of `evaluate.networks`, as tables call it (`convnet3`), and one of "
+        "`evaluate.baselines`, or leave it out.",
         wrong="expect:\n  - {accuracy: 0.67, source: a table, network: convnet3}",
         right="expect:\n  - {accuracy: 0.67, source: a table, network: convnet2-w32}",
     ),

@@ -99,14 +99,32 @@ def test_a_snapshot_is_expected_by_its_outer_loops(shell: Shell) -> None:
 
 
 @pytest.mark.parametrize(
-    ("more", "reason"),
+    ("old", "new", "reason"),
     [
-        pytest.param("protocol: idc", "published by protocol idc, judged by brief", id="protocol"),
-        pytest.param("set: full", "the spec does not evaluate it", id="set"),
+        pytest.param(
+            "tolerance: 0.02",
+            "protocol: idc",
+            "published by protocol idc, judged by brief",
+            id="protocol",
+        ),
+        pytest.param(
+            "  repeats: 2\n",
+            "  repeats: 2\n  networks: [{kind: convnet, depth: 1, width: 8}]\n",
+            "the spec does not evaluate it",
+            id="network",
+        ),
+        pytest.param(
+            "  repeats: 2\n",
+            "  repeats: 2\n  on: validation\n",
+            "published for the test split, measured on the validation split",
+            id="split",
+        ),
     ],
 )
-def test_another_test_is_not_compared_and_not_run_for(shell: Shell, more: str, reason: str) -> None:
-    shell.write("e.yaml", EXPECTING.replace("tolerance: 0.02", more))
+def test_another_test_is_not_compared_and_not_run_for(
+    shell: Shell, old: str, new: str, reason: str
+) -> None:
+    shell.write("e.yaml", EXPECTING.replace(old, new))
 
     ended = shell("verify", "e.yaml")
 

@@ -138,6 +138,12 @@ def codes(experiment: Experiment) -> list[tuple[str, str]]:
             id="expected of nobody",
         ),
         pytest.param(
+            {"expect": [{"accuracy": 0.5, "source": "x", "set": "herding"}]},
+            "DDS015",
+            "expect.0.set",
+            id="expected of no baseline",
+        ),
+        pytest.param(
             {"dataset": FOLDER | {"test": None}}, "DDS017", "dataset.test", id="no test split"
         ),
         pytest.param(
