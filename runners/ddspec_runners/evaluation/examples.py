@@ -16,6 +16,7 @@ from ddspec_runners.data.whitening import Whitening
 from ddspec_runners.faults import BadJob
 from ddspec_runners.functional.placement import placed
 from ddspec_runners.parameterization.make import decode_set, make_parameterization
+from ddspec_runners.pools.training import nearby
 
 RESIDENT_BYTES = 512 * 2**20
 """Real images up to this size are normalised once and kept; more are read batch by batch."""
@@ -102,9 +103,9 @@ class Mapped:
 
 
 def real_examples(split: PreparedSplit, *, dtype: torch.dtype, device: torch.device) -> Examples:
-    """Return a prepared split as examples."""
+    """Return a prepared split as examples; bytes of larger ones lie on an accelerator, if any."""
     if split.images.size * dtype.itemsize > RESIDENT_BYTES:
-        return Mapped(split, dtype, device)
+        return Mapped(nearby(split, device), dtype, device)
     images = split.gather(slice(None), dtype=dtype, device=device)
     return Resident(images, split.labels.to(device))
 

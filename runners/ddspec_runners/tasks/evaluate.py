@@ -22,6 +22,7 @@ from ddspec_runners.evaluation.train import Trained, Training, Watch
 from ddspec_runners.evaluation.trainee import Best
 from ddspec_runners.faults import BadData, BadJob
 from ddspec_runners.nets.make import make_network
+from ddspec_runners.pools.training import nearby
 from ddspec_runners.runtime import dtype_of
 from ddspec_runners.site import Site
 
@@ -54,7 +55,9 @@ class Exam:
             whitening=whitening,
         )
         times = work.best_on_validation
-        watch = Watch(_opened(site, "validation", whitening), times) if times else None
+        watch = None
+        if times:
+            watch = Watch(nearby(_opened(site, "validation", whitening), site.device), times)
         policy = make_policy(work.protocol.augmentation, mean=test.mean, std=test.std)
         training = Training(network, examples, work.protocol, policy, work.seed, dtype, watch)
         return cls(work, training, test)

@@ -7,14 +7,20 @@ import numpy as np
 import pytest
 import torch
 
+from ddspec.presets.protocols import PROTOCOLS
 from ddspec.spec.evaluate import ProtocolSpec
 from ddspec.spec.method import MultiFormationSpec, PixelsSpec
 from ddspec.spec.network import ConvNetSpec
 from ddspec.wire.work import ClassRange, EvaluateWork
-from ddspec_runners.artifacts import labels_of, write_synthetic_set
+from ddspec_runners.artifacts import labels_of, read_synthetic_set, write_synthetic_set
+from ddspec_runners.augment.make import make_policy
 from ddspec_runners.card import Card, Provenance, make_card
 from ddspec_runners.data.prepared import DatasetCard, PreparedSplit
+from ddspec_runners.data.whitening import Whitening
+from ddspec_runners.evaluation.examples import Resident
+from ddspec_runners.evaluation.train import Training
 from ddspec_runners.faults import BadData, BadJob
+from ddspec_runners.nets.make import make_network
 from ddspec_runners.site import Site
 from ddspec_runners.tasks import evaluate
 
@@ -28,7 +34,8 @@ def write_split(
     folder.mkdir()
     rng = np.random.Generator(np.random.PCG64(sum(counts)))
     levels = np.repeat(np.array([60, 180]), counts).reshape(-1, 1, 1, 1)
-    images = levels + rng.integers(-50, 51, (sum(counts), 1, 4, 4))
+    channels = changes.get("channels", 1)
+    images = levels + rng.integers(-50, 51, (sum(counts), channels, 4, 4))
     card = DatasetCard(
         name="shades",
         split="test",
@@ -60,7 +67,9 @@ def write_set(folder: Path, test: PreparedSplit, **changes: object) -> Card:
     images = torch.rand(2, 1, 1, 4, 4, generator=rng) * 0.2
     images += torch.tensor([0.1, 0.7]).view(2, 1, 1, 1, 1)
     images = images[card.covers.start : card.covers.stop]
-    write_synthetic_set(folder, images, labels_of(card), card)
+    eps = card.parameterization.zca_eps
+    whitening = None if eps is None else Whitening.fit(test, eps)
+    write_synthetic_set(folder, images, labels_of(card), card, whitening)
     return card
 
 
@@ -194,3 +203,113 @@ def test_an_empty_test_split_is_bad_data(tmp_path: Path) -> None:
 
     with pytest.raises(BadData, match="empty"):
         evaluate.run(work(), empty)
+
+
+def whitened(train: PreparedSplit, images: np.ndarray, eps: float) -> torch.Tensor:
+    """Whiten pixels in [0, 1] by the covariance of a training split, over N - 1."""
+    known = train.images.reshape(len(train), -1) / 255
+    centre = known.mean(0)
+    values, vectors = np.linalg.eigh(np.cov(known, rowvar=False))
+    matrix = vectors @ np.diag(1 / np.sqrt(values + eps)) @ vectors.T
+    rows = (images.reshape(len(images), -1) / 255 - centre) @ matrix
+    return torch.from_numpy(rows.reshape(images.shape))
+
+
+def test_a_protocol_that_whitens_trains_and_tests_on_whitened_images(tmp_path: Path) -> None:
+    train, test = write_split(tmp_path / "train", (12, 13)), write_split(tmp_path / "test")
+    protocol = ProtocolSpec(name="white", steps=20, batch=8, zca=0.1)
+    asked = work(on_real=True, protocol=protocol, precision="float64")
+    at = site(tmp_path, trained_on="train")
+    at.inputs = {**at.inputs, "train": tmp_path / "train"}
+
+    found = evaluate.run(asked, at)
+
+    network = make_network(asked.network, channels=1, size=4, classes=2)
+    examples = Resident(whitened(train, train.images, 0.1), train.labels)
+    alone = Training(
+        network, examples, protocol, make_policy(protocol.augmentation), asked.seed, torch.float64
+    ).run(site(tmp_path, "alone"))
+    logits = network.predict(alone.params, alone.buffers, whitened(train, test.images, 0.1))
+    loss = torch.nn.functional.cross_entropy(logits, test.labels).item()
+    # float64: an eigendecomposition of 16 x 16 with eigenvalues above 0.1, then 20 steps
+    assert found["loss"] == pytest.approx(loss, abs=1e-9)
+
+
+def test_a_whitened_set_is_not_judged_on_images_that_are_not(tmp_path: Path) -> None:
+    test = write_split(tmp_path / "test")
+    write_set(tmp_path / "set", test, parameterization=PixelsSpec(space="zca", zca_eps=0.1))
+
+    with pytest.raises(BadJob, match="does not whiten"):
+        evaluate.run(work(), site(tmp_path))
+
+
+def test_a_whitened_set_is_trained_on_as_it_was_learned(tmp_path: Path) -> None:
+    train, test = write_split(tmp_path / "train", (12, 13)), write_split(tmp_path / "test")
+    write_set(tmp_path / "set", train, parameterization=PixelsSpec(space="zca", zca_eps=0.1))
+    protocol = ProtocolSpec(name="white", steps=3, batch=8, zca=0.1)
+    asked = work(protocol=protocol, precision="float64")
+    at = site(tmp_path)
+    at.inputs = {**at.inputs, "train": tmp_path / "train"}
+
+    found = evaluate.run(asked, at)
+
+    network = make_network(asked.network, channels=1, size=4, classes=2)
+    stored = read_synthetic_set(tmp_path / "set")
+    examples = Resident(stored.images.double().flatten(0, 1), stored.labels.flatten())
+    alone = Training(
+        network, examples, protocol, make_policy(protocol.augmentation), asked.seed, torch.float64
+    ).run(site(tmp_path, "alone"))
+    logits = network.predict(alone.params, alone.buffers, whitened(train, test.images, 0.1))
+    loss = torch.nn.functional.cross_entropy(logits, test.labels).item()
+    # float64: an eigendecomposition of 16 x 16 with eigenvalues above 0.1
+    assert found["loss"] == pytest.approx(loss, abs=1e-9)
+
+
+def test_the_best_network_on_validation_is_tested_besides_the_last(tmp_path: Path) -> None:
+    write_set(tmp_path / "set", write_split(tmp_path / "test"))
+    write_split(tmp_path / "validation", (9, 9))
+    blind = evaluate.run(work(), site(tmp_path, "blind"))
+    at = site(tmp_path, "looking")
+    at.inputs = {**at.inputs, "validation": tmp_path / "validation"}
+
+    found = evaluate.run(work(best_on_validation=4), at)
+
+    assert {name: found[name] for name in blind} == dict(blind)
+    best = found["best_on_validation"]
+    assert isinstance(best, dict)
+    assert best["step"] in (25, 50, 75, 100)
+    assert best["validation_accuracy"] == 1.0
+    assert best["accuracy"] == 1.0
+
+
+def test_an_empty_validation_split_is_bad_data(tmp_path: Path) -> None:
+    write_set(tmp_path / "set", write_split(tmp_path / "test"))
+    write_split(tmp_path / "validation", (0, 0))
+    at = site(tmp_path)
+    at.inputs = {**at.inputs, "validation": tmp_path / "validation"}
+
+    with pytest.raises(BadData, match="the validation split is empty"):
+        evaluate.run(work(best_on_validation=1), at)
+
+
+@pytest.mark.parametrize("resident", [True, False], ids=["resident", "mapped"])
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_the_whole_training_split_goes_by_every_protocol(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, resident: bool
+) -> None:
+    """All but what needs soft labels or a learned rate, which no real image has."""
+    colours = {"channels": 3, "mean": (0.5,) * 3, "std": (0.25,) * 3}
+    write_split(tmp_path / "test", **colours)
+    write_split(tmp_path / "train", (7, 9), **colours)
+    if not resident:
+        monkeypatch.setattr("ddspec_runners.evaluation.examples.RESIDENT_BYTES", 0)
+    brief = {"epochs": None, "steps": 2, "batch": 6, "teaching": None, "learned_rate": None}
+    protocol = PROTOCOLS[name]().model_copy(update=brief)
+    at = site(tmp_path, trained_on="train")
+    at.inputs = {**at.inputs, "train": tmp_path / "train"}
+
+    found = evaluate.run(work(on_real=True, protocol=protocol), at)
+
+    assert found["set_images"] == 16
+    assert found["steps"] == 2
+    assert found["loss"] is not None
