@@ -61,9 +61,9 @@ WORDS: Mapping[str, str] = {
     "most": "The oldest leaves when there would be more.",
     # augmentation
     "operations": "Which operations there are; those left out never act.",
-    "scale": "Both axes are scaled independently by a factor in [1 / scale, scale].",
+    "scale": "Each axis is scaled by itself, by a factor in [1 / scale, scale].",
     "rotate": "Largest angle, in degrees.",
-    "crop": "Largest shift, as a fraction of the image side.",
+    "crop": "Largest shift, as a fraction of the image side; of `dc`, in pixels.",
     "cutout": "Side of the erased square, as a fraction of the image side.",
     "brightness": "Strength of the change in brightness.",
     "saturation": "Strength of the change in saturation.",
