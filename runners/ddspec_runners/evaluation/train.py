@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from ddspec.spec.evaluate import ProtocolSpec
 from ddspec.wire.schedule import Seed
@@ -154,7 +154,7 @@ class Training:
 
     def step(self, trainee: Trainee, t: int, rate: float) -> None:
         """Take step t: batch, augmentation, mixing, gradient of the mean loss, optimiser."""
-        loss, grads = self._slope(trainee, self.draw(t))
+        loss, grads = self._slope(trainee, self.draw(t), generator(*self.seed, "noise", t))
         if t % self.stride == 0:
             trainee.curve[t // self.stride] = loss
         optimizer = self.protocol.optimizer
@@ -177,29 +177,32 @@ class Training:
             trainee.params, trainee.buffers, trainee.curve, self.stride, self.steps, trainee.best
         )
 
-    def _slope(self, trainee: Trainee, draw: BatchDraw) -> tuple[Tensor, dict[str, Tensor]]:
+    def _slope(
+        self, trainee: Trainee, draw: BatchDraw, rng: Generator
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the mean loss of a batch and its gradient, and move the running statistics.
 
-        Of a batch in parts, the parts weigh what their images do.
+        Of a batch in parts, the parts weigh what their images do. `rng` draws what the network
+        itself leaves out, part after part.
         """
         images, labels = self.examples.batch(draw.indices)
         images, targets = mixed(self.policy.apply(images, draw.augmentation), labels, draw.mix)
         if self.protocol.accumulate is None:
-            return self._part(trainee, images, targets)
+            return self._part(trainee, images, targets, rng)
         total = torch.zeros((), dtype=images.dtype, device=images.device)
         sums = zeros(trainee.params)
         for part, own in parts(images, targets, self.protocol.accumulate):
-            loss, grads = self._part(trainee, part, own)
+            loss, grads = self._part(trainee, part, own, rng)
             share = len(part) / len(images)
             total = total + share * loss
             sums = {name: sums[name] + share * grad for name, grad in grads.items()}
         return total, sums
 
     def _part(
-        self, trainee: Trainee, images: Tensor, targets: Targets
+        self, trainee: Trainee, images: Tensor, targets: Targets, rng: Generator
     ) -> tuple[Tensor, dict[str, Tensor]]:
         leaves = {name: p.detach().requires_grad_() for name, p in trainee.params.items()}
-        logits, trainee.buffers = self.network.train_step(leaves, trainee.buffers, images)
+        logits, trainee.buffers = self.network.train_step(leaves, trainee.buffers, images, rng)
         loss = targets.loss(logits)
         grads = torch.autograd.grad(loss, list(leaves.values()))
         return loss.detach(), dict(zip(leaves, grads, strict=True))

@@ -34,8 +34,14 @@ class Network(Protocol):
         """
         ...
 
-    def train_step(self, params: Params, buffers: Params, x: Tensor) -> tuple[Tensor, Params]:
-        """Return logits as `apply` does, and the running statistics moved by this batch."""
+    def train_step(
+        self, params: Params, buffers: Params, x: Tensor, rng: Generator | None = None
+    ) -> tuple[Tensor, Params]:
+        """Return logits as `apply` does, and the running statistics moved by this batch.
+
+        Masks of dropout and stochastic depth, where a spec asks for them, are drawn from `rng`,
+        which those networks need; nothing else of a network is random in a step.
+        """
         ...
 
     def predict(self, params: Params, buffers: Params, x: Tensor) -> Tensor:

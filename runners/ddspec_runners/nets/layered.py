@@ -34,8 +34,13 @@ class LayeredNetwork(ABC):
         """Return logits (N, K) by the statistics of the batch."""
         return self._logits(params, x, BATCH)
 
-    def train_step(self, params: Params, buffers: Params, x: Tensor) -> tuple[Tensor, Params]:
-        """Return logits as `apply` does, and the running statistics moved by this batch."""
+    def train_step(
+        self, params: Params, buffers: Params, x: Tensor, rng: Generator | None = None
+    ) -> tuple[Tensor, Params]:
+        """Return logits as `apply` does, and the running statistics moved by this batch.
+
+        Nothing is drawn from `rng`: these networks have no noise.
+        """
         moved = {name: buffer.clone() for name, buffer in buffers.items()}
         return self._logits(params, x, Statistics(moved, training=True)), moved
 

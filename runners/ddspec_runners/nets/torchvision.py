@@ -15,17 +15,20 @@ from ddspec.errors import DdspecError, Exit
 from ddspec.spec.network import TorchvisionSpec
 from ddspec_runners.nets.base import Params
 from ddspec_runners.nets.layers import affine, he_normal, uniform
+from ddspec_runners.nets.noise import masks, set_masks
 
 LEAST_SIZE = 32
 """Pixels. All architectures divide the side by 32, ResNets with the small stem by 8."""
+
+DROPOUT, STOCHASTIC_DEPTH = "dropout", "stochastic_depth_prob"
 
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
     """What ddspec has to know of an architecture, besides its forward pass."""
 
-    options: Mapping[str, float]
-    """Given to torchvision's constructor."""
+    noise: tuple[str, ...]
+    """What torchvision's constructor calls dropout and stochastic depth, as far as it has them."""
     stem: str
     """Name of the first convolution."""
     kernels: Callable[[str, nn.Conv2d, Generator], dict[str, Tensor]]
@@ -71,14 +74,14 @@ def _uniform(name: str, layer: nn.Conv2d, rng: Generator) -> dict[str, Tensor]:
 
 
 ARCHITECTURES: Mapping[str, Architecture] = {
-    "resnet18": Architecture({}, "conv1", _he_fan_out, _torch_law),
-    "resnet50": Architecture({}, "conv1", _he_fan_out, _torch_law),
-    "resnet101": Architecture({}, "conv1", _he_fan_out, _torch_law),
-    "densenet121": Architecture({}, "features.conv0", _he_fan_in, _zero_shift),
-    "mobilenet_v2": Architecture({"dropout": 0.0}, "features.0.0", _he_fan_out, _narrow_normal),
-    "shufflenet_v2_x1_0": Architecture({}, "conv1.0", _uniform, _torch_law),
+    "resnet18": Architecture((), "conv1", _he_fan_out, _torch_law),
+    "resnet50": Architecture((), "conv1", _he_fan_out, _torch_law),
+    "resnet101": Architecture((), "conv1", _he_fan_out, _torch_law),
+    "densenet121": Architecture((), "features.conv0", _he_fan_in, _zero_shift),
+    "mobilenet_v2": Architecture((DROPOUT,), "features.0.0", _he_fan_out, _narrow_normal),
+    "shufflenet_v2_x1_0": Architecture((), "conv1.0", _uniform, _torch_law),
     "efficientnet_b0": Architecture(
-        {"dropout": 0.0, "stochastic_depth_prob": 0.0}, "features.0.0", _he_fan_out, _fan_out_law
+        (DROPOUT, STOCHASTIC_DEPTH), "features.0.0", _he_fan_out, _fan_out_law
     ),
 }
 
@@ -90,8 +93,8 @@ class TorchvisionNetwork:
     Parameters and running statistics keep torchvision's names. Initial values follow
     torchvision's laws, drawn from a named generator instead of the global one.
 
-    Stated difference: EfficientNet's dropout and stochastic depth (0.2 each in its paper) are off,
-    since their masks would come from the global generator.
+    Dropout and stochastic depth are off unless the spec sets them, where torchvision has 0.2 for
+    MobileNetV2 and EfficientNet. They act in `train_step` alone, with masks from its generator.
 
     Images of another number of channels than 3 get a first convolution of that many.
 
@@ -134,17 +137,20 @@ class TorchvisionNetwork:
         """Return running means of zero and variances of one for every batch norm."""
         return {
             name: (torch.zeros if name.endswith("mean") else torch.ones)(buffer.shape)
-            for name, buffer in self._tracking.named_buffers()
+            for name, buffer in self._running.named_buffers()
         }
 
     def apply(self, params: Params, x: Tensor) -> Tensor:
         """Return logits (N, K) by the statistics of the batch."""
         return _call(self._batch, params, x)
 
-    def train_step(self, params: Params, buffers: Params, x: Tensor) -> tuple[Tensor, Params]:
-        """Return logits as `apply` does, and the running statistics moved by this batch."""
+    def train_step(
+        self, params: Params, buffers: Params, x: Tensor, rng: Generator | None = None
+    ) -> tuple[Tensor, Params]:
+        """Return logits, as `apply` does but with noise, and the running statistics moved."""
         moved = {name: buffer.clone() for name, buffer in buffers.items()}
-        return _call(self._tracking, {**params, **moved}, x), moved
+        drawn = masks(self._tracking, x, rng)
+        return _call(self._tracking, {**params, **moved, **drawn}, x), moved
 
     def predict(self, params: Params, buffers: Params, x: Tensor) -> Tensor:
         """Return logits (N, K) by running statistics."""
@@ -176,16 +182,24 @@ def _modules(
     classes: int,
     statistics: Literal["batch", "tracking", "running"],
 ) -> nn.Module:
-    """Build the modules without numbers, with batch norms in one of their three states."""
+    """Build the modules without numbers, with batch norms in one of their three states.
+
+    Only those that track have noise.
+    """
     import torchvision.models  # half a second that the other networks need not pay
 
     architecture = ARCHITECTURES[spec.model]
     with torch.device("meta"):
         build = torchvision.models.get_model_builder(spec.model)
-        modules: nn.Module = build(weights=None, num_classes=classes, **architecture.options)
+        given = {DROPOUT: spec.dropout, STOCHASTIC_DEPTH: spec.stochastic_depth}
+        noisy = statistics == "tracking"
+        noise = {name: (given[name] or 0.0) * noisy for name in architecture.noise}
+        modules: nn.Module = build(weights=None, num_classes=classes, **noise)
         if spec.stem == "cifar":
             _set_small_stem(modules)
         _set_channels(modules, architecture.stem, channels)
+        if statistics == "tracking":
+            set_masks(modules)
     for module in modules.modules():
         if isinstance(module, nn.BatchNorm2d):
             # the count of batches is used with a cumulative average only, which neither net has

@@ -55,14 +55,15 @@ class Training:
         """Return the gradient on normalised images (b, C, H, W), augmented by draws from `rng`.
 
         Labels (b,) may lie on another device. Augmentation is drawn per image, then CutMix for the
-        batch. Without `buffers` no running statistics are kept.
+        batch, then what the network itself leaves out. Without `buffers` no running statistics are
+        kept, and nothing is left out.
         """
         leaves = {name: value.detach().requires_grad_() for name, value in params.items()}
         labels, size = placed(labels, images.device), images.shape[-1]
         images = self.policy.apply(images, self.policy.draw(len(images), size, rng, shared=False))
         mix = cutmix.draw(len(images), size, rng, self.cutmix)
         images, targets = cutmix.apply(images, labels, mix)
-        logits, moved = self._forward(leaves, buffers, images)
+        logits, moved = self._forward(leaves, buffers, images, rng)
         loss = targets.loss(logits)
         grads = torch.autograd.grad(loss, list(leaves.values()))
         return Slope(
@@ -73,11 +74,11 @@ class Training:
         )
 
     def _forward(
-        self, leaves: Params, buffers: Params | None, images: Tensor
+        self, leaves: Params, buffers: Params | None, images: Tensor, rng: Generator
     ) -> tuple[Tensor, Params | None]:
         if buffers is None:
             return self.network.apply(leaves, images), None
-        return self.network.train_step(leaves, buffers, images)
+        return self.network.train_step(leaves, buffers, images, rng)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,11 @@ class ByBrightness:
         raise AssertionError("an evaluation predicts")
 
     def train_step(
-        self, params: Mapping[str, Tensor], buffers: Mapping[str, Tensor], x: Tensor
+        self,
+        params: Mapping[str, Tensor],
+        buffers: Mapping[str, Tensor],
+        x: Tensor,
+        rng: Generator | None = None,
     ) -> tuple[Tensor, Mapping[str, Tensor]]:
         raise AssertionError("an evaluation predicts")
 

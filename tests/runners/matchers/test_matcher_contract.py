@@ -43,7 +43,11 @@ class TanhNetwork:
         return torch.tanh(x).flatten(1) @ params["linear.weight"].T
 
     def train_step(
-        self, params: Mapping[str, Tensor], buffers: Mapping[str, Tensor], x: Tensor
+        self,
+        params: Mapping[str, Tensor],
+        buffers: Mapping[str, Tensor],
+        x: Tensor,
+        rng: Generator | None = None,
     ) -> tuple[Tensor, Mapping[str, Tensor]]:
         return self.apply(params, x), buffers
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 from ddspec.errors import DdspecError
 from ddspec.spec.network import TorchvisionSpec
 from ddspec_runners.nets.torchvision import ARCHITECTURES, TorchvisionNetwork
-from ddspec_runners.rng import generator
+from ddspec_runners.rng import generator, seed_of
 
 MODELS = [
     # half a minute of torchvision's own making, for blocks that are those of ResNet-50
@@ -21,15 +22,17 @@ MODELS = [
 ]
 
 
-def make(model: str, *, channels: int = 3, size: int = 64) -> TorchvisionNetwork:
-    spec = TorchvisionSpec.model_validate({"kind": "torchvision", "model": model})
+def make(
+    model: str, *, channels: int = 3, size: int = 64, noise: Mapping[str, float] | None = None
+) -> TorchvisionNetwork:
+    spec = TorchvisionSpec.model_validate({"kind": "torchvision", "model": model, **(noise or {})})
     return TorchvisionNetwork(spec, channels=channels, size=size, classes=7)
 
 
-def original(model: str) -> nn.Module:
+def original(model: str, **noise: float) -> nn.Module:
     """Build torchvision's module; its values come from the global generator, put back after."""
     with torch.random.fork_rng():
-        options = ARCHITECTURES[model].options
+        options = dict.fromkeys(ARCHITECTURES[model].noise, 0.0) | noise
         build = torchvision.models.get_model_builder(model)
         modules: nn.Module = build(weights=None, num_classes=7, **options)
         return modules
@@ -71,6 +74,74 @@ def test_initial_values_follow_the_law_of_torchvision(model: str) -> None:
             # two samples of one law: deviations differ by std / sqrt(n) (normal): 6 of them
             tolerance = 6 * expected.std().item() / math.sqrt(p.numel())
             assert p.std().item() == pytest.approx(expected.std().item(), abs=tolerance), name
+
+
+# --- dropout and stochastic depth -----------------------------------------------------------------
+
+
+class Drop(nn.Module):
+    """Dropout by torch's global generator, which its own does not draw from in this order."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * torch.empty(x.shape).bernoulli_(0.7) / 0.7
+
+
+@pytest.mark.parametrize(
+    ("model", "noise"),
+    [
+        ("mobilenet_v2", {"dropout": 0.3}),
+        ("efficientnet_b0", {"dropout": 0.3, "stochastic_depth": 0.5}),
+    ],
+)
+def test_noise_leaves_out_what_torchvision_does(model: str, noise: dict[str, float]) -> None:
+    network = make(model, size=32, noise=noise)
+    params = doubled(network.init(generator("init")))
+    buffers = doubled(network.buffers())
+    options = {"stochastic_depth_prob": 0.5} if "stochastic_depth" in noise else {}
+    modules = original(model, **options)
+    modules.double().load_state_dict(params, strict=False)
+    modules.set_submodule("classifier.0", Drop())
+    x = torch.randn((4, 3, 32, 32), generator=generator("x"), dtype=torch.float64)
+
+    logits, _ = network.train_step(params, buffers, x, generator("noise"))
+
+    with torch.random.fork_rng():
+        torch.manual_seed(seed_of(("noise",)))  # noqa: TID251 (torchvision draws from nothing else)
+        expected = modules.train()(x)
+    # the same operations on the same numbers; torchvision's norms of 4 x 1 px amplify rounding
+    torch.testing.assert_close(logits, expected, rtol=1e-10, atol=1e-10)
+    quiet, _ = make(model, size=32).train_step(params, buffers, x)
+    assert not torch.allclose(logits, quiet, rtol=1e-2, atol=1e-3)
+    assert network.apply(params, x).equal(quiet)
+
+
+def test_noise_comes_from_its_generator_alone() -> None:
+    network = make("efficientnet_b0", size=32, noise={"dropout": 0.2, "stochastic_depth": 0.2})
+    params, buffers = network.init(generator("init")), network.buffers()
+    x = torch.randn((4, 3, 32, 32), generator=generator("x"))
+    before = torch.random.get_rng_state()
+
+    first, _ = network.train_step(params, buffers, x, generator("a"))
+    again, _ = network.train_step(params, buffers, x, generator("a"))
+    other, _ = network.train_step(params, buffers, x, generator("b"))
+
+    assert first.equal(again)
+    assert not first.equal(other)
+    assert torch.random.get_rng_state().equal(before)
+    predicted = network.predict(params, buffers, x)
+    assert predicted.equal(make("efficientnet_b0", size=32).predict(params, buffers, x))
+
+
+def test_noise_without_a_generator_is_refused() -> None:
+    network = make("mobilenet_v2", size=32, noise={"dropout": 0.2})
+
+    with pytest.raises(ValueError, match="need a generator"):
+        network.train_step(
+            network.init(generator("a")), network.buffers(), torch.zeros(2, 3, 32, 32)
+        )
+
+
+# --- small and grey images ------------------------------------------------------------------------
 
 
 def test_grey_images_get_a_first_convolution_of_one_channel() -> None:
