@@ -78,15 +78,24 @@ def _protocol(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
 
 
 def _augmentations(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
-    section = experiment.augmentation
-    yield from _augmentation(section.matching, ("augmentation", "matching"), data)
-    yield from _augmentation(section.training, ("augmentation", "training"), data)
-    own = (*_of_pool(experiment.pool), *_of_features(experiment.evaluate.baselines))
-    for path, policy in own:
+    learning = tuple(_while_learning(experiment))
+    for path, policy in (*learning, *_of_features(experiment.evaluate.baselines)):
         yield from _augmentation(policy, path, data)
     protocol = experiment.evaluate.protocol
     if isinstance(protocol, str) and protocol in PROTOCOLS:
         yield from _augmentation(PROTOCOLS[protocol]().augmentation, ("evaluate", "protocol"), data)
+    if experiment.parameterization.space == "zca":
+        for path, policy in learning:
+            if isinstance(policy, ImageNetAugmentationSpec):
+                message = "`imagenet` augmentation jitters colours, and whitened images have none"
+                yield error(48, path, message, "use `kind: dsa` or `kind: idc`")
+
+
+def _while_learning(experiment: Experiment) -> Iterator[tuple[Path, AugmentationSpec]]:
+    """Yield the policies that act on images in the space in which they are learned."""
+    yield ("augmentation", "matching"), experiment.augmentation.matching
+    yield ("augmentation", "training"), experiment.augmentation.training
+    yield from _of_pool(experiment.pool)
 
 
 def _of_pool(pool: PoolSpec) -> Iterator[tuple[Path, AugmentationSpec]]:

@@ -22,6 +22,7 @@ _WHITENED = (
     "parameterization: {kind: pixels, space: zca}\n"
     "evaluate:\n  protocol: {name: whitened, steps: 100, zca: 0.1}\n"
 )
+_PHOTOS = "dataset: {kind: folder, path: photos, size: 32, test: null, holdout: 0.2}\n"
 _BATCH_NORM = "network: {kind: convnet, depth: 2, width: 32, norm: batch}\n"
 
 FAMILY_RULES: tuple[Rule, ...] = (
@@ -199,6 +200,18 @@ FAMILY_RULES: tuple[Rule, ...] = (
         ),
     ),
     Rule(
+        48,
+        "Colours of whitened images",
+        "error",
+        says="`imagenet` augmentation acts while images are learned in ZCA space.",
+        why="It works out brightness, contrast, grey and lighting of pixel values. A whitened "
+        "value is a mixture of all pixels of an image.",
+        mend="Use `kind: dsa`, whose operations take any values, as MTT does, or `kind: idc`.",
+        wrong=_PHOTOS + _WHITENED + "augmentation: {matching: {kind: imagenet}}",
+        right=_PHOTOS + _WHITENED + "augmentation: {matching: {kind: dsa}}",
+        images={"cat": 40, "dog": 40},
+    ),
+    Rule(
         49,
         "Images too large to be whitened",
         "error",
@@ -206,10 +219,8 @@ FAMILY_RULES: tuple[Rule, ...] = (
         why="Whitening needs the covariance of every number with every other, and its "
         "eigenvectors: 128 MB and a minute each at 4,096 numbers, 64 times as long at 16,384.",
         mend="Use `space: normalised`, or smaller images; MTT whitens images of 32 pixels.",
-        wrong="dataset: {kind: folder, path: photos, size: 64, test: null, holdout: 0.2}\n"
-        + _WHITENED,
-        right="dataset: {kind: folder, path: photos, size: 32, test: null, holdout: 0.2}\n"
-        + _WHITENED,
+        wrong=_PHOTOS.replace("32", "64") + _WHITENED,
+        right=_PHOTOS + _WHITENED,
         images={"cat": 40, "dog": 40},
     ),
 )
