@@ -69,9 +69,7 @@ class TorchvisionSpec(SpecModel):
         if self.dropout is not None and self.model not in DROPOUT:
             raise ValueError(f"`{self.model}` has no dropout; leave `dropout` out")
         if self.stochastic_depth is not None and self.model != "efficientnet_b0":
-            raise ValueError(
-                f"no block of `{self.model}` is left out; leave `stochastic_depth` out"
-            )
+            raise ValueError(f"`{self.model}` has no stochastic depth; leave it out")
         return self
 
 

@@ -166,6 +166,14 @@ def test_batches_in_parts_are_left_to_the_single_engine() -> None:
     assert [len(team) for team in found] == [1, 1]
 
 
+def test_large_networks_train_alone() -> None:
+    network = {"kind": "torchvision", "model": "mobilenet_v2", "dropout": 0.2}
+
+    found = teams((judge(0, network=network), judge(1, network=network)), "ensemble")
+
+    assert [len(team) for team in found] == [1, 1]
+
+
 def test_nothing_is_done_together_unless_it_is_asked_for() -> None:
     assert [len(team) for team in teams(JUDGED, None)] == [1, 1, 1]
 

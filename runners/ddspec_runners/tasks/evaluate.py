@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pydantic import JsonValue
 
 from ddspec.canon import Digest, digest
-from ddspec.spec.network import network_name
+from ddspec.spec.network import TorchvisionSpec, network_name
 from ddspec.wire.work import EvaluateWork
 from ddspec_runners.artifacts import write_json
 from ddspec_runners.augment.make import make_policy
@@ -103,8 +103,10 @@ def mates(work: EvaluateWork, inputs: Mapping[str, Digest]) -> str | None:
     """Return what evaluations that may be trained together have in common; None where none may.
 
     They differ in their seeds and in the sets that they are trained on, and in nothing else.
+    Networks of torchvision are large, and may draw what they leave out: each trains alone.
     """
-    if work.protocol.accumulate is not None or work.teachers is not None:
+    alone = isinstance(work.network, TorchvisionSpec)
+    if alone or work.protocol.accumulate is not None or work.teachers is not None:
         return None
     others = {name: key for name, key in inputs.items() if name != "set"}
     return digest({"work": work.model_copy(update={"seed": ()}).identity(), "inputs": others})
