@@ -134,13 +134,13 @@ def _convnet(network: ConvNetSpec, path: Path, data: DataFacts) -> Iterator[Find
 def _resnet_ap(network: ResNetApSpec, path: Path, data: DataFacts) -> Iterator[Finding]:
     fitting = "large" if data.size > 128 else "mid" if data.size > 64 else "small"
     left = data.size // STEMS[network.stem][1] // 8
-    if left < 1:
+    if left < 2:
         yield error(
             6,
             (*path, "stem"),
-            f"images of {data.size} pixels are gone before the last block of the `{network.stem}` "
-            "network",
-            f"use `stem: {fitting}`",
+            f"images of {data.size} pixels leave the last block of the `{network.stem}` network "
+            "less than 2 of them a side",
+            "use a `convnet`" if network.stem == fitting else f"use `stem: {fitting}`",
         )
     elif network.stem != fitting:
         yield note(

@@ -49,8 +49,8 @@ NETWORK_RULES: tuple[Rule, ...] = (
         6,
         "The stem of ResNetAP does not fit the images",
         "error or note",
-        says="The stem shrinks the image so far that the last block gets nothing (an error), or it "
-        "is another one than IDC takes for images of this size (a note).",
+        says="The stem shrinks the image so far that the last maps have less than 2 pixels a side "
+        "(an error), or it is another one than IDC takes for images of this size (a note).",
         why="`large` divides the side by 4 before three more halvings, `mid` by 2, `small` by 1. "
         "IDC takes `large` above 128 pixels, `mid` from 65 to 128, `small` to 64.",
         mend="Take the stem for the size of the images.",
@@ -59,10 +59,12 @@ NETWORK_RULES: tuple[Rule, ...] = (
     ),
     Rule(
         7,
-        "A network of torchvision on images it was not made for",
+        "A network on images it was not made for",
         "error",
-        says="The images have another number of channels than 3, or fewer than 32 pixels a side.",
-        why="These networks take RGB and halve the side five times.",
+        says="For a network of torchvision, the images have another number of channels than 3, or "
+        "fewer than 32 pixels a side; for a classic one, so few that its poolings leave no map.",
+        why="Networks of torchvision take RGB and halve the side five times; classic ones halve it "
+        "up to five times.",
         mend="Judge with a `convnet`, or raise `dataset.size`.",
         wrong="evaluate:\n  networks: [{kind: torchvision, model: resnet18}]",
         right="evaluate:\n  networks: [{kind: convnet, depth: 2, width: 64}]",
