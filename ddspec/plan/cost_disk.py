@@ -58,6 +58,12 @@ def state_bytes(data: DataFacts, classes: int, images_per_class: int, width: int
     return 2 * (width * classes * images_per_class * data.channels * data.size**2 + HEADER)
 
 
+def whitening_bytes(data: DataFacts, width: int) -> int:
+    """Return what lies beside a whitened set: the mean image, the transform and its inverse."""
+    numbers = data.channels * data.size**2
+    return width * (2 * numbers**2 + numbers) + 3 * HEADER
+
+
 def grid_bytes(data: DataFacts, classes: int, images_per_class: int) -> int:
     """Return what the picture of a set takes; images that do not fit are shrunk."""
     most = max(classes if images_per_class > 1 else 10, images_per_class)

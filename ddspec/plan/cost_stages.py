@@ -19,6 +19,7 @@ from ddspec.wire.work import (
     DistillWork,
     EvaluateWork,
     HerdingSelection,
+    InitSelection,
     KCenterSelection,
     Precision,
     PrepareWork,
@@ -102,7 +103,8 @@ class Counting:
             tally,
             network,
             work.precision,
-            self.trainee_bytes(network, work.batch, work.precision),
+            self.trainee_bytes(network, work.batch, work.precision)
+            + self._whitening(work.zca is not None, work.precision),
             resident_bytes=self.resident_bytes(),
             output_bytes=kept * disk.network_bytes(network, _width(work.precision))
             + (disk.events_bytes(self.data) if work.events else 0),
@@ -149,7 +151,8 @@ class Counting:
             None if loop is None else loop * (work.stop - work.start),
             count.network,
             work.precision,
-            _width(work.precision) * count.memory(),
+            _width(work.precision) * count.memory()
+            + self._whitening(work.parameterization.space == "zca", work.precision),
             resident_bytes=self.resident_bytes(),
             output_bytes=self.learned_bytes(count.classes, work.stop - work.start),
         )
@@ -164,13 +167,18 @@ class Counting:
         at_once = -(-min(protocol.batch, images or protocol.batch) // parts)
         memory = self.trainee_bytes(network, at_once, work.precision)
         memory = max(memory, width * TEST_BATCH * network.forward)
+        memory += self._whitening(protocol.zca is not None, work.precision)
         if tested is None or images is None:
             return _cost(None, network, work.precision, memory, output_bytes=None)
         epochs = protocol.epochs if isinstance(protocol.epochs, int) else None
         passed, batches = _passed(epochs, protocol.steps, protocol.batch, images)
-        mixed = protocol.augmentation.kind != "none" or protocol.cutmix > 0
+        mixed = protocol.augmentation.kind != "none" or protocol.cutmix > 0 or bool(protocol.mixup)
         tally = trained(network, passed, batches * parts, augmented=mixed)
         tally += predicted(network, tested, TEST_BATCH)
+        if work.best_on_validation is not None:
+            tally += predicted(network, tested, TEST_BATCH)  # the best network besides the last
+            looks = min(work.best_on_validation, batches)
+            tally += predicted(network, self.data.validation or 0, TEST_BATCH) * looks
         if work.teachers is not None:
             tally += self._taught(work.teachers, passed, protocol.batch)
         examples = width * images * self.image_floats()
@@ -223,6 +231,10 @@ class Counting:
         """Return what training a network on batches of so many images holds."""
         return _width(precision) * (PARAMETER_COPIES * network.parameters + images * network.kept)
 
+    def _whitening(self, there: bool, precision: Precision) -> int:
+        """Return what the transform and its inverse take beside a network."""
+        return disk.whitening_bytes(self.data, _width(precision)) if there else 0
+
     def resident_bytes(self) -> int:
         """Return what the training split takes where it lies on the device."""
         size = (self.data.train or 0) * self.image_floats()
@@ -239,6 +251,8 @@ class Counting:
             size = disk.set_bytes(self.data, len(self.data.classes), work.images_per_class, 4)
             size += disk.RESULT
         match work.selection:
+            case InitSelection(parameterization=shape) if size and shape.space == "zca":
+                return Cost(output_bytes=size + disk.whitening_bytes(self.data, 4))
             case HerdingSelection(network=spec) | KCenterSelection(network=spec):
                 network, images = self.network(spec), self.data.train
                 chosen = work.images_per_class * len(self.data.classes)
@@ -267,6 +281,8 @@ class Counting:
         images, width = experiment.budget.images_per_class, _width(experiment.precision)
         tensors = disk.set_bytes(data, classes, images, width)
         state = disk.state_bytes(data, classes, images, width)
+        if experiment.parameterization.space == "zca":
+            tensors += disk.whitening_bytes(data, width)
         return tensors + state + RECORDED * loops + disk.RESULT
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from ddspec.console.plan_sections import sections
 from ddspec.plan.data import data_facts
+from ddspec.plan.estimate import stage_cost
 from ddspec.plan.works import distill_work, evaluate_work, init_work, views_per_class
 from ddspec.spec.evaluate import ProtocolSpec
 from ddspec.spec.experiment import Experiment
@@ -103,3 +104,23 @@ def test_a_plan_tells_both_counts_where_they_differ(planned: Any) -> None:
 
     assert "factor 2 multi: 400 training views" in budget
     assert "500 while learning" in budget
+
+
+def test_a_whitening_is_counted_where_it_is_written_and_held(planned: Any) -> None:
+    whitened = {
+        "parameterization": {"kind": "pixels", "space": "zca"},
+        "evaluate__protocol": {"name": "short", "steps": 100, "zca": 0.1},
+        "evaluate__baselines": {"random": 1, "init": 1},
+    }
+    changed = {**whitened, "parameterization": {"kind": "pixels", "space": "normalised"}}
+    changed["evaluate__protocol"] = {"name": "short", "steps": 100}
+    white, plain = planned(**whitened), planned(**changed)
+
+    # digits have 8 x 8 numbers: two 64 x 64 matrices and a mean in float32, three headers of 78
+    whitening = 4 * (2 * 64**2 + 64) + 3 * 78
+    for label in ("distill", "select/init"):
+        more, less = (stage_cost(plan, plan.stage(label).work) for plan in (white, plain))
+        assert (more.output_bytes or 0) - (less.output_bytes or 0) == whitening
+    for label in ("pool/0", "distill", "evaluate/convnet2-w32/0"):
+        more, less = (stage_cost(plan, plan.stage(label).work) for plan in (white, plain))
+        assert more.memory_bytes - less.memory_bytes == whitening

@@ -138,6 +138,8 @@ def test_a_whitened_set_can_be_used_elsewhere(bench: Any) -> None:
     torch.testing.assert_close(loaded.images(), pixels, rtol=0, atol=1e-11)
     tensors, _ = read_tensors(found.folder / "whitening.safetensors")
     assert set(tensors) == set(dict(kornias(bench.inputs).named_buffers()))
+    size = (found.folder / "whitening.safetensors").stat().st_size
+    assert size == pytest.approx(8 * (2 * 192**2 + 192), rel=0.01)  # as plans forecast it
     assert (found.folder / "grid.png").is_file()
     assert loaded.card.parameterization.space == "zca"
 
