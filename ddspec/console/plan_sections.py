@@ -190,6 +190,18 @@ def _chosen_by(plan: Plan) -> list[str]:
     return [f"{names} by {network_words(network)} after {epochs}, {rate}"]
 
 
+def _apart(plan: Plan) -> list[str]:
+    """Return what is judged besides the last network on the last set."""
+    evaluate, snapshots = plan.experiment.evaluate, plan.experiment.loops.snapshots
+    looks = evaluate.best_on_validation
+    parts = []
+    if looks is not None:
+        parts.append(f"apart: the best of {count(looks)} looks at validation images")
+    if evaluate.snapshots and snapshots:
+        parts.append(f"also after {', '.join(map(count, snapshots))} outer loops")
+    return parts
+
+
 def _evaluator(plan: Plan) -> list[str]:
     evaluate, names = plan.experiment.evaluate, networks_of(plan.experiment)
     works = [stage.work for stage in plan if isinstance(stage.work, EvaluateWork)]
@@ -205,6 +217,7 @@ def _evaluator(plan: Plan) -> list[str]:
     return [
         f"{protocol.name}: {length}{learned}, last epoch counts, {networks} x {repeats} "
         f"on {evaluate.on}",
+        *_apart(plan),
         f"baselines {', '.join(listed) or 'none'}",
         *_chosen_by(plan),
         *([", ".join(map(network_words, names))] if len(names) > 1 else []),

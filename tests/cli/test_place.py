@@ -108,6 +108,25 @@ def test_the_place_is_told_in_words(plan: Plan) -> None:
     assert words == "2 jobs at a time on GPUs (one of 2 each), in containers"
 
 
+@pytest.mark.parametrize(
+    ("together", "engine", "words"),
+    [
+        (False, None, "1 job at a time on the CPU"),
+        (True, "ensemble", "1 job at a time on the CPU, judges together"),
+    ],
+    ids=["one by one", "together"],
+)
+def test_a_run_may_ask_for_an_ensemble(
+    plan: Plan, together: bool, engine: str | None, words: str
+) -> None:
+    asked = Asked(device=Device.CPU, jobs=1, together=together)
+
+    orders, terms = settle(asked, plan, steal=False)
+
+    assert orders.engine == engine
+    assert in_words(asked, orders, terms) == words
+
+
 def test_gpus_that_cannot_be_had_are_told_by_the_option_that_was_given(
     plan: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:

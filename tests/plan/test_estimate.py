@@ -182,3 +182,27 @@ def test_published_classes_are_counted_without_a_lock() -> None:
     costs = stage_costs(plan)
 
     assert all((cost.flops, cost.output_bytes) != (None, None) for cost in costs.values())
+
+
+def test_looks_at_held_out_images_cost_their_forward_passes(planned: Plans) -> None:
+    blind, looking = planned(), planned(evaluate__best_on_validation=4)
+    label = "evaluate/convnet2-w32/0"
+    before, after = (stage_cost(plan, plan.stage(label).work).flops for plan in (blind, looking))
+
+    assert before is not None
+    assert after is not None
+    # Two operations a weight and place: 8 x 8 places of 32 x 9, then 4 x 4 of 32 x 32 x 9, and a
+    # classifier of 32 x 2 x 2 by 10. 1,797 digits: a fifth tests, a fifth of the rest is held out.
+    image = 2 * (64 * 32 * 9 + 16 * 32 * 32 * 9 + 128 * 10)
+    images = 4 * (blind.data.validation or 0) + (blind.data.test or 0)
+    assert (after - before) / image == pytest.approx(
+        images, rel=0.1
+    )  # norms and pools are a little
+
+
+def test_sets_on_the_way_cost_their_evaluations(planned: Plans) -> None:
+    loops = {"outer_loops": 40, "inner_steps": 10, "snapshots": [20]}
+    plan = planned(loops=loops, evaluate__snapshots=True)
+    costs = {stage.label: stage_cost(plan, stage.work) for stage in plan}
+
+    assert costs["evaluate/to-20/convnet2-w32/0"] == costs["evaluate/convnet2-w32/0"]
