@@ -105,8 +105,7 @@ def test_an_image_is_forgotten_when_it_was_right_the_last_time_and_is_not_now() 
                 seen[image].append((epoch, hit))
 
     forgotten = [
-        sum(before and not after for (_, before), (_, after) in pairwise(one))
-        for one in seen
+        sum(before and not after for (_, before), (_, after) in pairwise(one)) for one in seen
     ]
     learned = [next((epoch for epoch, hit in one if hit), NEVER) for one in seen]
     assert events.forgotten.tolist() == forgotten
