@@ -17,8 +17,8 @@ LABELS: Mapping[str, re.Pattern[str]] = {
         "distill": r"distill(/\d+)?(/to-\d+)?",
         "merge": r"merge(/to-\d+)?",
         "select": rf"select/(init|{CHOSEN}|random/\d+)",
-        "relabel": rf"relabel(/(init|{CHOSEN})|/random/\d+)?",
-        "evaluate": rf"evaluate/((random|{CHOSEN}|init|full)/)?[a-z0-9][a-z0-9_-]*/\d+",
+        "relabel": rf"relabel(/(init|{CHOSEN})|/random/\d+|/to-\d+)?",
+        "evaluate": rf"evaluate/((random|{CHOSEN}|init|full|to-\d+)/)?[a-z0-9][a-z0-9_-]*/\d+",
     }.items()
 }
 """By kind of work."""

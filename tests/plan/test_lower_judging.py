@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from fake_families import planned as family
 
+from ddspec.plan.codec import read_plan, write_plan
 from ddspec.plan.ir import Plan
 
 Plans = Callable[..., Plan]
@@ -73,6 +75,27 @@ def test_judging_snapshots_only_adds_stages(planned: Plans) -> None:
     before, after = ({s.label: s.key for s in plan} for plan in (blind, judged))
     assert {label: after[label] for label in before} == before
     assert len(after) == len(before) + 2
+
+
+@pytest.mark.parametrize("shards", [1, 3])
+def test_a_plan_file_holds_what_is_judged_on_the_way(
+    planned: Plans, tmp_path: Path, shards: int
+) -> None:
+    looks = {"evaluate__snapshots": True, "evaluate__best_on_validation": 4}
+    plan = planned(**long(10, 20, **looks), resources={"shards": shards})
+
+    write_plan(plan, tmp_path / "judged.plan.yaml")
+
+    assert read_plan(tmp_path / "judged.plan.yaml") == plan
+
+
+def test_a_plan_file_holds_the_soft_labels_of_snapshots(tmp_path: Path) -> None:
+    loops = {"outer_loops": 40, "inner_steps": 1, "snapshots": [20]}
+    plan = family("sre2l", loops=loops, evaluate={"snapshots": True})
+
+    write_plan(plan, tmp_path / "soft.plan.yaml")
+
+    assert read_plan(tmp_path / "soft.plan.yaml") == plan
 
 
 def test_soft_labels_of_snapshots_are_those_of_a_shorter_distillation() -> None:
