@@ -179,7 +179,7 @@ def network_cost(network: NetworkSpec, *, channels: int, size: int, classes: int
         widest=widest,
         layers=sum(layer.normed > 0 for layer in layers),
         norm=norm_of(network),
-        activation=(network.activation or "relu") if isinstance(network, ConvNetSpec) else "relu",
+        activation=_activation(network),
         maxima=_has_maxima(network),
     )
 
@@ -192,6 +192,16 @@ def _has_maxima(network: NetworkSpec) -> bool:
             return network.model in ("lenet", "alexnet", "vgg11")
         case ResNetApSpec() | TorchvisionSpec():
             return False
+
+
+def _activation(network: NetworkSpec) -> Activation:
+    match network:
+        case ConvNetSpec():
+            return network.activation or "relu"
+        case TorchvisionSpec(model="efficientnet_b0"):
+            return "swish"
+        case _:
+            return "relu"
 
 
 def _kept(layers: Sequence[Layer]) -> int:

@@ -165,19 +165,19 @@ MEASURES: dict[str, Callable[[Callable[[], None]], int]] = {
 }
 
 
-def measure(preset: str, images: int, how: str, threads: int) -> int:
-    """Return what one case takes in this process."""
+def measure(preset: str, images: int, how: str, threads: int) -> tuple[int, int]:
+    """Return what the plan says of one case, and what it takes in this process."""
     torch.set_num_threads(threads)
     case = Case.of(preset, images)
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch)
         site = Site(key="0" * 64, inputs=inputs(root, case.work), output=root, scratch=root)
         case.run(site, images=1)
-        return MEASURES[how](lambda: case.run(site))
+        return case.said, MEASURES[how](lambda: case.run(site))
 
 
-def in_a_process(preset: str, images: int, how: str, threads: int) -> int:
-    """Return what one case takes in a process of its own."""
+def in_a_process(preset: str, images: int, how: str, threads: int) -> tuple[int, int]:
+    """Return what the plan says of one case, and what it takes in a process of its own."""
     options = ["--preset", preset, "--images", images, "--how", how, "--threads", threads]
     found = subprocess.run(
         [sys.executable, __file__, *map(str, options)],
@@ -186,7 +186,8 @@ def in_a_process(preset: str, images: int, how: str, threads: int) -> int:
         capture_output=True,
         text=True,
     )
-    return int(found.stdout)
+    said, taken = found.stdout.split()
+    return int(said), int(taken)
 
 
 def main() -> None:
@@ -198,16 +199,16 @@ def main() -> None:
     parser.add_argument("--how", choices=list(MEASURES))
     args = parser.parse_args()
     if args.how:
-        print(measure(args.preset, args.images, args.how, args.threads))
+        print(*measure(args.preset, args.images, args.how, args.threads))
         return
     for preset in (args.preset,) if args.preset else PRESETS:
         for images in (args.images,) if args.images else BUDGETS:
-            said = Case.of(preset, images).said
             found = {how: in_a_process(preset, images, how, args.threads) for how in MEASURES}
             told = "   ".join(
-                f"{how} {size / MIB:7.0f} MiB, plan / it {said / size:4.2f}"
-                for how, size in found.items()
+                f"{how} {taken / MIB:7.0f} MiB, plan / it {said / taken:4.2f}"
+                for how, (said, taken) in found.items()
             )
+            said, _ = found["resident"]
             print(f"{preset:<7} {images:>3}   plan {said / MIB:7.0f} MiB   {told}", flush=True)
 
 

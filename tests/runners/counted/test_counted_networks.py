@@ -215,9 +215,9 @@ ROOMY = [
     pytest.param(CASES["LeNet"], id="LeNet"),
     pytest.param(CASES["small DenseNet"], id="small DenseNet", marks=pytest.mark.slow),
     *(
-        # tens of seconds: second derivatives of 12 convolutions at full width, for 20 images
+        # tens of seconds: second derivatives of 12 convolutions and more at full width
         pytest.param(CASES[name], id=name, marks=pytest.mark.slow)
-        for name in ("ResNetAP-10", "ResNetAP-10, small stem")
+        for name in ("ResNetAP-10", "ResNetAP-10, small stem", "EfficientNet-B0")
     ),
 ]
 """Enough of activations that the parameters do not hide them."""
