@@ -22,6 +22,7 @@ from plain_augmentation import augmented
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from ddspec.spec.network import ConvNetSpec
 from ddspec.wire.work import DistillWork
 from ddspec_runners.augment.make import make_policy
 from ddspec_runners.nets.make import make_network
@@ -39,16 +40,17 @@ def seeded(*path: int | str) -> torch.Generator:
 
 
 class Net(nn.Module):
-    """Blocks of convolution, instance norm, ReLU and average pooling, then one linear layer."""
+    """Blocks of convolution, norm, ReLU and average pooling, then one linear layer."""
 
     def __init__(
-        self, depth: int, width: int, channels: int, size: int, classes: int, stored: Draws
+        self, spec: ConvNetSpec, channels: int, size: int, classes: int, stored: Draws
     ) -> None:
         super().__init__()
+        depth, width, batch = spec.depth, spec.width, spec.norm == "batch"
         parts: dict[str, nn.Module] = {}
         for i in range(depth):
             parts[f"block{i}.conv"] = nn.Conv2d(width if i else channels, width, 3, padding=1)
-            parts[f"block{i}.norm"] = nn.GroupNorm(width, width)
+            parts[f"block{i}.norm"] = nn.BatchNorm2d(width) if batch else nn.GroupNorm(width, width)
         parts["classifier"] = nn.Linear(width * (size >> depth) ** 2, classes)
         self.depth = depth
         self.parts = nn.ModuleDict({name.replace(".", "-"): p for name, p in parts.items()})
@@ -97,9 +99,12 @@ class Plain:
                 weight_decay=spec.weight_decay,
             )
             for inner in range(self.work.inner_steps):
+                if self.work.matcher.batch_norm == "frozen":
+                    self.freeze(net, outer, inner)
                 losses += self.step(net, images, optimizer, outer, inner)
                 if inner == self.work.inner_steps - 1:
                     break
+                net.train()
                 for x, y, rng in self.batches(images.detach(), outer, inner):
                     training.zero_grad()
                     self.mixed_loss(net, x, y, rng).backward()
@@ -169,7 +174,7 @@ class Plain:
         else:
             fresh = make_network(spec, channels=channels, size=self.size, classes=self.classes)
             stored = fresh.init(seeded(*self.work.seed, "fresh", outer))
-        net = Net(spec.depth, spec.width, channels, self.size, self.classes, stored)
+        net = Net(spec, channels, self.size, self.classes, stored)
         shifts = [torch.zeros_like(p) for p in net.parameters()]
         for coefficient, seed in zip(row.coefficients, row.directions, strict=True):
             rng = seeded("direction", seed)
@@ -182,6 +187,18 @@ class Plain:
         for p, shift in zip(net.parameters(), shifts, strict=True):
             p.data += shift
         return net
+
+    def freeze(self, net: Net, outer: int, inner: int) -> None:
+        """DC: 16 real images a class move the statistics of batch norm, which then stays."""
+        chosen = []
+        for c in range(self.classes):
+            own = (self.labels == c).nonzero().flatten()
+            rng = seeded(*self.work.seed, "statistics", outer, inner, c)
+            chosen.append(own[torch.randperm(len(own), generator=rng)[:16]])
+        net.train()
+        with torch.no_grad():
+            net(self.normalise(self.pixels[torch.cat(chosen)]))
+        net.eval()
 
     def match(self, net: Net, images: Tensor, c: int, outer: int, inner: int) -> Tensor:
         """Return the matching loss of one class, differentiable in all images."""

@@ -30,6 +30,7 @@ def shrunk(bench: Any, preset: str, **changes: Any) -> DistillWork:
     work = published(preset)
     pieces = ("matching_augmentation", "training_augmentation", "cutmix", "parameterization")
     settings = {name: getattr(work, name) for name in (*pieces, "init", "update", "networks")}
+    settings["network"] = work.network.model_copy(update={"depth": 2, "width": 4})
     settings["inner"] = work.inner.model_copy(update=SMALL[work.inner.kind])
     settings["matcher"] = work.matcher.model_copy(update={"real_batch": 4})
     settings["perturbation"] = work.schedule.perturbation

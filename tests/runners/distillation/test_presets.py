@@ -26,6 +26,8 @@ PRESETS = {
     "DC": "preset: dc",
     "DSA": "preset: dsa",
     "IDC": "preset: idc",
+    "DSA with batch norm": "preset: dsa\nnetwork: {norm: batch}",
+    "IDC on a subset of its views": "preset: idc\nmatcher: {max_views: 5}",
     "IDC-I": "preset: {name: idc, variant: idc-i}",
     "Acc-DD": "preset: acc_dd",
     # the paper's Fig. 7: models of Acc-DD instead of fresh ones
