@@ -144,7 +144,7 @@ x.yaml:1:1: missing key `inner`
             "  distance: l1",
             "  distance: l2",
             """\
-x.yaml:14:13: `distance` must be `squared`, `l1` or `cosine`, not `l2`
+x.yaml:14:13: `distance` must be `squared`, `l1`, `channel_mean` or `cosine`, not `l2`
   14 |   distance: l2
      |             ^^""",
             id="unknown-choice",
@@ -153,7 +153,7 @@ x.yaml:14:13: `distance` must be `squared`, `l1` or `cosine`, not `l2`
             "  distance: l1",
             "  distance: square",
             """\
-x.yaml:14:13: `distance` must be `squared`, `l1` or `cosine`, not `square`
+x.yaml:14:13: `distance` must be `squared`, `l1`, `channel_mean` or `cosine`, not `square`
   14 |   distance: square
      |             ^^^^^^
   hint: did you mean `squared`?""",
