@@ -16,7 +16,7 @@ from ddspec.plan.ir import Plan, Stage
 from ddspec.run.curves import Curve, curves
 from ddspec.run.deliver import CARD, GRID, TENSORS, deliver
 from ddspec.run.outcome import Outcome
-from ddspec.run.scores import SETS, Score, gain, scores, set_of
+from ddspec.run.scores import SETS, Score, gain, judged, scores
 from ddspec.store.store import Store, StoredResult
 from ddspec.visible import visible
 from ddspec.wire.work import EvaluateWork
@@ -178,9 +178,9 @@ def _near(path: Path) -> str:
 
 def _distilled(plan: Plan) -> Digest | None:
     """Return the key of the set that evaluations of the distilled set are trained on."""
-    for stage in plan:
-        if isinstance(stage.work, EvaluateWork) and set_of(stage) == SETS[0]:
-            return plan.stage(stage.upstream["set"]).key
+    for one in judged(plan):
+        if one.set == SETS[0]:
+            return plan.stage(one.stage.upstream["set"]).key
     return None
 
 

@@ -102,7 +102,8 @@ def _what(stage: Stage) -> str:
     if head == "select":
         return head
     # the soft labels of the distilled set are part of it; those of a baseline are not
-    return "distill" if own_label(stage.label) == "relabel" else work.kind
+    own = own_label(stage.label)
+    return "distill" if own == "relabel" or own.startswith("relabel/to-") else work.kind
 
 
 def keys_of(plan: Plan) -> Mapping[str, Digest]:

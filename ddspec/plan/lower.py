@@ -51,24 +51,29 @@ def lowered(
     stages = before.again(experiment)
     distilled = _distill(stages, data)
     sources = _select(stages) | {
-        "distilled": (distilled,) * experiment.evaluate.repeats,
         "full": ("prepare/train",) * experiment.evaluate.baselines.full,
     }
+    _evaluate_distilled(stages, data, protocol, distilled)
     for set_name in SETS:
         _evaluate(stages, data, protocol, set_name, sources.get(set_name, ()))
-    if experiment.evaluate.snapshots:
-        _evaluate_snapshots(stages, data, protocol)
     return stages
 
 
-def _evaluate_snapshots(stages: Stages, data: DataFacts, protocol: ProtocolSpec) -> None:
-    """Add the evaluations of every segment's set but the last, which was judged before."""
+def _evaluate_distilled(
+    stages: Stages, data: DataFacts, protocol: ProtocolSpec, distilled: str
+) -> None:
+    """Add the evaluations of the last set, or of every segment's where snapshots are judged.
+
+    Then labels tell which set they are of, as those of segments do.
+    """
     experiment = stages.experiment
+    repeats = experiment.evaluate.repeats
+    if not experiment.evaluate.snapshots:
+        _evaluate(stages, data, protocol, "distilled", (distilled,) * repeats)
+        return
     made = "distill" if experiment.resources.shards == 1 else "merge"
-    for _, stop, suffix in segments(experiment.loops):
-        if stop < experiment.loops.outer_loops:
-            sources = (f"{made}{suffix}",) * experiment.evaluate.repeats
-            _evaluate(stages, data, protocol, "distilled", sources, suffix)
+    for _, _, suffix in segments(experiment.loops):
+        _evaluate(stages, data, protocol, "distilled", (f"{made}{suffix}",) * repeats, suffix)
 
 
 def _before_distilling(experiment: Experiment, data: DataFacts, shared: Shared) -> Stages:

@@ -8,12 +8,8 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from ddspec.canon import Digest, Json
-from ddspec.plan.ir import Stage, own_label
-from ddspec.run.scores import SETS, Score, gathered, set_of
-from ddspec.wire.work import EvaluateWork
-
-SNAPSHOT = "to-"
-"""Before the number of loops, in labels of segments and of what is made of their sets."""
+from ddspec.plan.ir import Stage
+from ddspec.run.scores import SETS, Score, gathered, judged
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,25 +40,15 @@ def curves(
     `metrics` holds the figures of finished stages by key.
     """
     every = tuple(stages)
-    loops = {
-        set_of(stage): _loops(stage) for stage in every if isinstance(stage.work, EvaluateWork)
-    }
-    judged = {name: number for name, number in loops.items() if number is not None}
-    if set(judged) <= {SETS[0]}:
+    loops = {one.set: one.loops for one in judged(every) if one.loops is not None}
+    if set(loops) <= {SETS[0]}:
         return ()
     found: dict[tuple[str, str, str], list[Point]] = {}
     for score in gathered(every, metrics):
-        if score.set in judged:
-            point = Point(judged[score.set], score)
+        if score.set in loops:
+            point = Point(loops[score.set], score)
             found.setdefault(score.place, []).append(point)
     return tuple(
         Curve(place, tuple(sorted(points, key=lambda point: point.loops)))
         for place, points in found.items()
     )
-
-
-def _loops(stage: Stage) -> int | None:
-    """Return after how many loops the set of an evaluation was taken; None where it was not."""
-    last = own_label(stage.upstream["set"]).rpartition("/")[2]
-    number = last.removeprefix(SNAPSHOT)
-    return int(number) if last != number and number.isdecimal() else None

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 from ddspec.canon import Digest, Json
 from ddspec.plan.ir import Stage
-from ddspec.run.scores import set_of
-from ddspec.wire.work import EvaluateWork
+from ddspec.run.scores import judged
 
 METRICS = "metrics.json"
 """Where an evaluation writes its figures."""
@@ -82,12 +81,10 @@ def class_tables(
     an evaluation writes counts as not done.
     """
     groups: dict[tuple[str, str, str, str], list[_Told]] = {}
-    for stage in stages:
-        told = _told(figures.get(stage.key or "", {}))
-        if isinstance(stage.work, EvaluateWork) and told is not None:
-            on = stage.upstream["test"].removeprefix("prepare/")
-            network, protocol = stage.label.split("/")[-2], stage.work.protocol.name
-            groups.setdefault((set_of(stage), network, protocol, on), []).append(told)
+    for one in judged(stages):
+        told = _told(figures.get(one.stage.key or "", {}))
+        if told is not None:
+            groups.setdefault(one.group, []).append(told)
     return tuple(_table(group, members) for group, members in groups.items())
 
 

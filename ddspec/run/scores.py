@@ -13,7 +13,8 @@ from pydantic import JsonValue
 from ddspec.canon import Digest, Json
 from ddspec.plan.ir import Stage
 from ddspec.spec.baselines import SetName
-from ddspec.wire.work import EvaluateWork
+from ddspec.spec.network import network_name
+from ddspec.wire.work import DistillWork, EvaluateWork, MergeWork
 
 SETS: tuple[str, ...] = get_args(SetName)
 """In the order of tables: what was made, then what it is compared with."""
@@ -131,11 +132,10 @@ def scores(
 def gathered(
     stages: Iterable[Stage], metrics: Mapping[Digest, Mapping[str, JsonValue]]
 ) -> Iterator[Score]:
-    """Yield the scores of all sets, those of snapshots under the names that labels give them."""
+    """Yield the scores of all sets, those of snapshots under names of their own."""
     groups: dict[tuple[str, str, str, str], list[Stage]] = {}
-    for stage in stages:
-        if isinstance(stage.work, EvaluateWork):
-            groups.setdefault(_group(stage, stage.work), []).append(stage)
+    for one in judged(stages):
+        groups.setdefault(one.group, []).append(one.stage)
     for group, members in groups.items():
         known = _accuracies(members, metrics)
         if known:
@@ -145,13 +145,59 @@ def gathered(
             )
 
 
-def set_of(stage: Stage) -> str:
-    """Return the set of an evaluation; its label is `evaluate[/SET]/NETWORK/REPEAT`.
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """An evaluation of a plan, and what it is of."""
 
-    The set of a snapshot after L outer loops is `to-L`, which is none of `SETS`.
+    stage: Stage
+    set: str
+    """One of `SETS`; of a snapshot after L outer loops `to-L`, which is none of them."""
+    network: str
+    protocol: str
+    on: str
+    """The split of real images that is predicted."""
+    loops: int | None
+    """After which the set was taken, where the stages tell it."""
+
+    @property
+    def group(self) -> tuple[str, str, str, str]:
+        """Return what repeats have in common."""
+        return (self.set, self.network, self.protocol, self.on)
+
+
+def judged(stages: Iterable[Stage]) -> Iterator[Judged]:
+    """Yield the evaluations of one experiment, in their order.
+
+    Works say what they are of: in a matrix one stage may be of the last set of one variant and of
+    a snapshot of another, whatever its label. Of an experiment the set of the most loops is last.
     """
-    parts = stage.label.split("/")
-    return parts[1] if len(parts) > 3 else SETS[0]
+    by_label = {stage.label: stage for stage in stages}
+    found = [stage for stage in by_label.values() if isinstance(stage.work, EvaluateWork)]
+    loops = {stage.label: _loops(stage.upstream["set"], by_label) for stage in found}
+    last = max((number for number in loops.values() if number is not None), default=None)
+    for stage in found:
+        if isinstance(stage.work, EvaluateWork):
+            name, number = set_of(stage.work), loops[stage.label]
+            on = stage.upstream["test"].removeprefix("prepare/")
+            network = network_name(stage.work.network)
+            snapshot = name == SETS[0] and number != last
+            shown = f"to-{number}" if snapshot else name
+            yield Judged(stage, shown, network, stage.work.protocol.name, on, number)
+
+
+def set_of(work: EvaluateWork) -> str:
+    """Return the set that a work is of, a snapshot's or not: its seed path names it."""
+    return str(work.seed[2])
+
+
+def _loops(label: str, stages: Mapping[str, Stage]) -> int | None:
+    """Return after how many loops a set was taken; None where it was not distilled."""
+    made = stages.get(label)
+    if made is None:
+        return None
+    if isinstance(made.work, MergeWork):
+        return _loops(made.upstream["shard/0"], stages)
+    return made.work.stop if isinstance(made.work, DistillWork) else None
 
 
 def _best_of(metrics: Mapping[str, object]) -> tuple[float, ...]:
@@ -159,12 +205,6 @@ def _best_of(metrics: Mapping[str, object]) -> tuple[float, ...]:
     found = metrics.get("best_on_validation")
     value = accuracy_of(found) if isinstance(found, Mapping) else None
     return () if value is None else (value,)
-
-
-def _group(stage: Stage, work: EvaluateWork) -> tuple[str, str, str, str]:
-    """Return set, network, protocol and split."""
-    on = stage.upstream["test"].removeprefix("prepare/")
-    return (set_of(stage), stage.label.split("/")[-2], work.protocol.name, on)
 
 
 def _accuracies(

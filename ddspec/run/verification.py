@@ -11,10 +11,9 @@ from ddspec.canon import Digest, Json
 from ddspec.errors import DdspecError, Exit
 from ddspec.plan.ir import Plan
 from ddspec.run.judgement import Judgement, Verdict, verdict_on, why_not
-from ddspec.run.scores import SETS, Score, gathered, set_of
+from ddspec.run.scores import SETS, Score, gathered, judged
 from ddspec.spec.experiment import ExpectSpec
 from ddspec.spec.network import network_name
-from ddspec.wire.work import EvaluateWork
 
 Metrics = Mapping[Digest, Mapping[str, JsonValue]]
 
@@ -132,12 +131,10 @@ def _judgement(
 
 def _benches(plan: Plan) -> dict[tuple[str, str], _Bench]:
     found: dict[tuple[str, str], _Bench] = {}
-    for stage in plan:
-        if isinstance(stage.work, EvaluateWork):
-            place = (set_of(stage), stage.label.split("/")[-2])
-            before = found[place].planned if place in found else 0
-            on = stage.upstream["test"].removeprefix("prepare/")
-            found[place] = _Bench(stage.work.protocol.name, on, before + 1)
+    for one in judged(plan):
+        place = (one.set, one.network)
+        before = found[place].planned if place in found else 0
+        found[place] = _Bench(one.protocol, one.on, before + 1)
     return found
 
 

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from ddspec.store.store import open_store
+
 SPEC = """
 name: judged
 preset: acc_dd
@@ -66,6 +68,14 @@ def figures(found: Any) -> list[tuple[str, list[float], list[float]]]:
     ]
 
 
+def engines(folder: Path, home: str, found: Any) -> set[int | None]:
+    """Return with how many others networks were trained that judge; None is alone."""
+    store = open_store(folder / home)
+    judged = [row["key"] for row in found["stages"] if row["label"].startswith("evaluate/")]
+    results = [store.result(key) for key in judged]
+    return {result.engine.get("ensemble") for result in results if result is not None}
+
+
 @pytest.mark.slow  # some twenty process starts of torch
 def test_judging_one_by_one_and_together_says_the_same(tmp_path: Path) -> None:
     (tmp_path / "judged.yaml").write_text(SPEC, encoding="utf-8")
@@ -76,6 +86,9 @@ def test_judging_one_by_one_and_together_says_the_same(tmp_path: Path) -> None:
     assert [row["outer_loops"] for row in alone["over_loops"]] == [2, 4]
     # float64: accuracies are counts over images, and rounding moves no logit past another
     assert figures(together) == figures(alone)
+    assert engines(tmp_path, "alone", alone) == {None}
+    # two sets of two repeats, two random ones and the start, all of one size; the whole split alone
+    assert engines(tmp_path, "together", together) == {7, None}
     told = called(tmp_path, "together", "results")
     assert ", where best on validation" in told
     assert ", over outer loops" in told

@@ -10,11 +10,24 @@ import pytest
 from fake_families import planned as family
 
 from ddspec.plan.codec import read_plan, write_plan
+from ddspec.plan.compile import compile_spec
 from ddspec.plan.ir import Plan
+from ddspec.run.scores import judged
+from ddspec.spec.load import load_text
 
 Plans = Callable[..., Plan]
 
 NET = "convnet2-w32"
+MATRIX = """\
+name: both
+preset: acc_dd
+dataset: {kind: digits}
+budget: {images_per_class: 1}
+network: {kind: convnet, depth: 1, width: 8}
+pool: {models: 1, epochs: 1}
+loops: {inner_steps: 2, outer_loops: 40, snapshots: []}
+evaluate: {protocol: {name: short, steps: 5}, repeats: 2, baselines: {random: 0, init: 0}}
+"""
 
 
 def long(*snapshots: int, loops: int = 40, **changes: Any) -> dict[str, Any]:
@@ -49,13 +62,13 @@ def test_every_snapshot_is_judged_like_the_last_set(planned: Plans) -> None:
 
     judged = [stage for stage in plan if stage.label.startswith("evaluate/to-")]
     assert [stage.label for stage in judged] == [
-        f"evaluate/to-{loops}/{NET}/{repeat}" for loops in (10, 20) for repeat in (0, 1)
+        f"evaluate/to-{loops}/{NET}/{repeat}" for loops in (10, 20, 40) for repeat in (0, 1)
     ]
     for stage in judged:
         repeat = stage.label.rpartition("/")[2]
-        last = plan.stage(f"evaluate/{NET}/{repeat}")
+        last = plan.stage(f"evaluate/to-40/{NET}/{repeat}")
         assert stage.work == last.work
-        assert stage.inputs["set"] != last.inputs["set"]
+        assert (stage.inputs["set"] == last.inputs["set"]) == (stage.label == last.label)
 
 
 @pytest.mark.parametrize("shards", [1, 3])
@@ -69,11 +82,30 @@ def test_a_shorter_distillation_is_judged_by_the_same_stages(planned: Plans, sha
         assert snapshot.key == shorter.stage(f"evaluate/{NET}/{repeat}").key
 
 
+@pytest.mark.parametrize("order", [("long", "short"), ("short", "long")], ids=str)
+def test_variants_of_a_matrix_tell_their_last_sets_apart(tmp_path: Path, order: Any) -> None:
+    variants = {
+        "long": "{loops.outer_loops: 40, loops.snapshots: [20], evaluate.snapshots: true}",
+        "short": "{loops.outer_loops: 20}",
+    }
+    matrix = "".join(f"    {name}: {variants[name]}\n" for name in order)
+    text = MATRIX + "matrix:\n  variants:\n" + matrix
+
+    plan = compile_spec(load_text(text, "matrix.yaml"))
+
+    long, short = (
+        {one.stage.key: one.set for one in judged(plan.of(n))} for n in ("long", "short")
+    )
+    assert sorted(long.values()) == ["distilled", "distilled", "to-20", "to-20"]
+    assert list(short.values()) == ["distilled", "distilled"]
+    assert {key for key, name in long.items() if name == "to-20"} == set(short)
+
+
 def test_judging_snapshots_only_adds_stages(planned: Plans) -> None:
     blind, judged = planned(**long(20)), planned(**long(20, evaluate__snapshots=True))
 
-    before, after = ({s.label: s.key for s in plan} for plan in (blind, judged))
-    assert {label: after[label] for label in before} == before
+    before, after = ({stage.key for stage in plan} for plan in (blind, judged))
+    assert before < after
     assert len(after) == len(before) + 2
 
 
@@ -104,7 +136,7 @@ def test_soft_labels_of_snapshots_are_those_of_a_shorter_distillation() -> None:
 
     label = plan.stage("relabel/to-20")
     assert label.upstream["set"] == "distill/to-20"
-    assert label.work == plan.stage("relabel").work
+    assert label.work == plan.stage("relabel/to-40").work
     judged = [stage for stage in plan if stage.label.startswith("evaluate/to-20/")]
     assert judged
     assert {stage.upstream["labels"] for stage in judged} == {"relabel/to-20"}

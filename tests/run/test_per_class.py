@@ -21,7 +21,7 @@ def judged(label: str) -> Stage:
     work = EvaluateWork(
         network=ConvNetSpec(kind="convnet"),
         protocol=ProtocolSpec(name="brief", steps=1),
-        seed=(0, label),
+        seed=(0, "evaluate", "distilled", "convnet3", int(label[-1])),
         precision="float32",
     )
     upstream = {"set": "distill", "test": "prepare/test"}

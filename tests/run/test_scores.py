@@ -4,16 +4,33 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ddspec.plan.compile import compile_plan
 from ddspec.plan.ir import Stage
 from ddspec.run.curves import curves
 from ddspec.run.scores import Score, accuracy_of, gain, scores
 from ddspec.spec.evaluate import ProtocolSpec
+from ddspec.spec.load import load_spec
 from ddspec.spec.network import ConvNetSpec
-from ddspec.wire.work import EvaluateWork
+from ddspec.wire.work import EvaluateWork, MergeWork
+
+SPECS = Path(__file__).parents[2] / "specs"
+
+
+def named(label: str) -> tuple[str, str, int]:
+    """Return the set, network and repeat of a label; that of a snapshot is the distilled one."""
+    *before, network, repeat = label.split("/")[1:]
+    return "distilled" if before in ([], ["to-20"], ["to-5"]) else before[0], network, int(repeat)
+
+
+def distillation(label: str, stop: int) -> Stage:
+    plain = compile_plan(load_spec(SPECS / "digits.yaml").experiment).stage("distill")
+    work = plain.work.model_copy(update={"stop": stop})
+    return replace(plain, label=label, work=work)
 
 
 def evaluation(label: str, protocol: str = "brief") -> Stage:
@@ -22,7 +39,7 @@ def evaluation(label: str, protocol: str = "brief") -> Stage:
         work=EvaluateWork(
             network=ConvNetSpec(kind="convnet"),
             protocol=ProtocolSpec(name=protocol, steps=1),
-            seed=(0, label),
+            seed=(0, "evaluate", *named(label)),
             precision="float32",
         ),
         upstream={"set": "distill", "test": "prepare/test"},
@@ -128,6 +145,10 @@ def judged(label: str, source: str) -> Stage:
 
 
 SNAPSHOTS = (
+    distillation("distill/to-40", 40),
+    distillation("distill/to-20", 20),
+    distillation("distill/0/to-5", 5),
+    Stage("merge/to-5", MergeWork(shards=1), {"shard/0": "distill/0/to-5"}, {}, "merge"),
     judged("evaluate/convnet3/0", "distill/to-40"),
     judged("evaluate/random/convnet3/0", "select/random/0"),
     judged("evaluate/to-20/convnet3/0", "distill/to-20"),
@@ -137,7 +158,7 @@ SNAPSHOTS = (
 
 
 def test_accuracies_over_loops_begin_with_the_fewest() -> None:
-    metrics = {stage.label: {"accuracy": i / 10} for i, stage in enumerate(SNAPSHOTS)}
+    metrics = {stage.label: {"accuracy": i / 10} for i, stage in enumerate(SNAPSHOTS[4:])}
 
     (curve,) = curves(SNAPSHOTS, metrics)
 
@@ -156,7 +177,25 @@ def test_snapshots_are_no_set_of_the_table() -> None:
     assert [score.set for score in scores(SNAPSHOTS, metrics)] == ["distilled", "random"]
 
 
+def test_what_is_the_last_set_is_told_by_loops_and_not_by_labels() -> None:
+    """In a matrix a shorter variant gives its label to what is a snapshot of a longer one."""
+    stages = (
+        distillation("distill", 20),
+        distillation("distill/to-40", 40),
+        judged("evaluate/convnet3/0", "distill"),
+        judged("evaluate/to-20/convnet3/0", "distill/to-40"),
+    )
+    metrics = {"evaluate/convnet3/0": {"accuracy": 0.2}}
+    metrics |= {"evaluate/to-20/convnet3/0": {"accuracy": 0.4}}
+
+    (found,) = scores(stages, metrics)
+    (curve,) = curves(stages, metrics)
+
+    assert found.accuracies == (0.4,)
+    assert [(p.loops, p.score.accuracies) for p in curve.points] == [(20, (0.2,)), (40, (0.4,))]
+
+
 def test_without_snapshots_there_is_no_curve() -> None:
-    stages = [evaluation("evaluate/convnet3/0"), SNAPSHOTS[0]]
+    stages = [evaluation("evaluate/convnet3/0"), SNAPSHOTS[0], SNAPSHOTS[4]]
 
     assert curves(stages, {stage.label: {"accuracy": 0.5} for stage in stages}) == ()
