@@ -166,6 +166,17 @@ def test_batches_in_parts_are_left_to_the_single_engine() -> None:
     assert [len(team) for team in found] == [1, 1]
 
 
+def test_whose_images_are_filled_with_the_mean_of_the_batch_trains_alone(tmp_path: Path) -> None:
+    filled = {"kind": "dc", "operations": ["crop", "rotate"]}
+    protocol = {"name": "dc", "steps": 6, "batch": 8, "augmentation": filled}
+    judged = tuple(judge(repeat, protocol=protocol) for repeat in range(2))
+    for engine in ("single", "ensemble"):
+        realise(tmp_path / engine, *BEFORE, *judged, engine=engine)
+
+    for stage in judged:
+        assert figures(tmp_path / "ensemble", stage) == figures(tmp_path / "single", stage)
+
+
 def test_large_networks_train_alone() -> None:
     network = {"kind": "torchvision", "model": "mobilenet_v2", "dropout": 0.2}
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pydantic import JsonValue
 
 from ddspec.canon import Digest, digest
+from ddspec.spec.augmentation import DcAugmentationSpec
 from ddspec.spec.network import TorchvisionSpec, network_name
 from ddspec.wire.work import EvaluateWork
 from ddspec_runners.artifacts import write_json
@@ -103,9 +104,11 @@ def mates(work: EvaluateWork, inputs: Mapping[str, Digest]) -> str | None:
     """Return what evaluations that may be trained together have in common; None where none may.
 
     They differ in their seeds and in the sets that they are trained on, and in nothing else.
-    Networks of torchvision are large, and may draw what they leave out: each trains alone.
+    Networks of torchvision are large, and may draw what they leave out: each trains alone. So does
+    one whose images are filled with the mean of their batch: those of others would move it.
     """
     alone = isinstance(work.network, TorchvisionSpec)
+    alone = alone or isinstance(work.protocol.augmentation, DcAugmentationSpec)
     if alone or work.protocol.accumulate is not None or work.teachers is not None:
         return None
     others = {name: key for name, key in inputs.items() if name != "set"}
