@@ -69,7 +69,7 @@ def test_what_a_forecast_may_err_about_is_a_note() -> None:
     assert room is not None
     (note,) = require_room(preset("mtt", 10), room)
 
-    assert "`distill` needs 9.5 GiB" in note.message
+    assert "`distill` needs 9.6 GiB" in note.message
 
 
 def test_only_the_stages_that_are_asked_about_count() -> None:
