@@ -73,7 +73,8 @@ def _protocol(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
             yield error(1, path, f"no protocol is called `{protocol}`", hint)
         return
     if (protocol.epochs is None) == (protocol.steps is None):
-        yield error(2, path, "a protocol has `epochs` or `steps`, exactly one of them")
+        hint = "add one of them" if protocol.steps is None else "leave one of them out"
+        yield error(2, path, "a protocol has `epochs` or `steps`, exactly one of them", hint)
     yield from _augmentation(protocol.augmentation, (*path, "augmentation"), data)
 
 
@@ -123,9 +124,8 @@ def _augmentation(policy: AugmentationSpec, path: Path, data: DataFacts) -> Iter
     if not isinstance(policy, ImageNetAugmentationSpec):
         return
     if data.channels != 3:
-        yield error(
-            9, path, f"`imagenet` augmentation is for 3 channels, these images have {data.channels}"
-        )
+        message = f"`imagenet` augmentation is for 3 channels, these images have {data.channels}"
+        yield error(9, path, message, "use `idc`")
     elif data.size < SMALLEST_IMAGENET_CROP:
         yield note(9, path, f"`imagenet` augmentation on images of {data.size} pixels", "use `idc`")
 
@@ -135,17 +135,18 @@ def _splits(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
     if experiment.evaluate.on == "validation":
         yield from _validation(dataset.validation, data)
     if isinstance(dataset, FolderDatasetSpec) and (dataset.test is None) != bool(dataset.holdout):
-        message = (
-            "no test split: `test` is null and `holdout` is 0"
+        message, hint = (
+            ("no test split: `test` is null and `holdout` is 0", "set `holdout`, such as 0.2")
             if dataset.test is None
-            else "two test splits: `test` names a folder, so `holdout` must be 0"
+            else ("two test splits: a folder and a part of the training images", "drop one of them")
         )
-        yield error(17, ("dataset", "holdout" if dataset.holdout else "test"), message)
+        yield error(17, ("dataset", "holdout" if dataset.holdout else "test"), message, hint)
     if data.smallest_class == 0:
-        yield error(19, ("dataset", "validation"), "a class is left without a training image")
+        message = "a class is left without a training image"
+        yield error(19, ("dataset", "validation"), message, "hold out less")
     if len(data.classes) == 1:
         message = f"`{visible(data.classes[0])}` is the only class, there is nothing to tell apart"
-        yield error(45, ("dataset", "classes"), message)
+        yield error(45, ("dataset", "classes"), message, "name two classes or more")
 
 
 def _validation(share: float, data: DataFacts) -> Iterator[Finding]:
@@ -158,17 +159,18 @@ def _validation(share: float, data: DataFacts) -> Iterator[Finding]:
 
 
 def _budget(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
-    wanted = experiment.budget.images_per_class
-    if experiment.init.kind == "mix":
-        wanted *= factor_of(experiment) ** 2
-    elif experiment.init.kind == "noise" and not _compared_with_real(experiment):
+    each = factor_of(experiment) ** 2 if experiment.init.kind == "mix" else 1
+    if experiment.init.kind == "noise" and not _compared_with_real(experiment):
         return
+    wanted = each * experiment.budget.images_per_class
     if data.smallest_class is not None and wanted > data.smallest_class:
+        most = data.smallest_class // each
         yield error(
             8,
             ("budget", "images_per_class"),
             f"{wanted} real images a class are needed to start from or to compare with, "
             f"the smallest class has {data.smallest_class}",
+            f"use {most} or less" if most else "use `init.kind: real`",
         )
 
 
@@ -185,6 +187,7 @@ def _parameterization(experiment: Experiment, data: DataFacts) -> Iterator[Findi
                 11,
                 ("parameterization", "factor"),
                 f"{shape.factor} cells a side do not fit into {data.size} pixels",
+                f"use {data.size} or less",
             )
     elif experiment.init.kind == "mix":
         yield error(
@@ -198,12 +201,14 @@ def _parameterization(experiment: Experiment, data: DataFacts) -> Iterator[Findi
 def _shards(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
     shards = experiment.resources.shards
     if data.classes and shards > len(data.classes):
-        yield error(10, ("resources", "shards"), f"{shards} shards of {len(data.classes)} classes")
+        message = f"{shards} shards of {len(data.classes)} classes"
+        yield error(10, ("resources", "shards"), message, f"use {len(data.classes)} or less")
 
 
 def _stages(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
     pieces, evaluate = experiment.resources.shards + 1, experiment.evaluate
-    judged = evaluate.repeats + evaluate.baselines.networks
+    curve = len(experiment.loops.snapshots) if evaluate.snapshots else 0
+    judged = evaluate.repeats * (1 + curve) + evaluate.baselines.networks
     wholes = {
         ("evaluate", "repeats"): judged * len(networks_of(experiment)),
         ("loops", "snapshots"): (len(experiment.loops.snapshots) + 1) * pieces,
@@ -211,7 +216,7 @@ def _stages(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
     for path, number in wholes.items():
         if number > MOST_STAGES:
             message = f"{number:,} stages are more than the {MOST_STAGES:,} that a plan may have"
-            yield error(22, path, message)
+            yield error(22, path, message, "ask for fewer")
 
 
 def _perturbation(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:

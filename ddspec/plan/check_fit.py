@@ -100,6 +100,7 @@ def statistics_findings(experiment: Experiment, data: DataFacts) -> Iterator[Fin
             34,
             ("matcher", "models_per_image"),
             f"{matcher.models_per_image} networks an image of a pool of {members}",
+            f"use {members} or less",
         )
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from difflib import get_close_matches
 
 from ddspec.plan.check_fit import trained
 from ddspec.plan.findings import Finding, error, note
@@ -94,7 +95,9 @@ def space_findings(experiment: Experiment, data: DataFacts) -> Iterator[Finding]
     path = ("evaluate", "protocol")
     if eps is not None and protocol.zca is None:
         message = f"the set is learned in ZCA space, and `{protocol.name}` does not whiten images"
-        yield error(30, path, message, f"add `zca: {eps}` to the protocol")
+        written = isinstance(experiment.evaluate.protocol, ProtocolSpec)
+        hint = "add it to the protocol" if written else "write the protocol out, with it"
+        yield error(30, path, message, f"`zca: {eps}` whitens: {hint}")
     elif eps is not None:
         message = f"the set is whitened with eps {eps}, `{protocol.name}` whitens with another"
         yield error(30, path, message, f"use `zca: {eps}` in the protocol")
@@ -122,7 +125,9 @@ def rate_findings(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
         return
     if protocol.learned_rate:
         message = f"`{protocol.name}` takes the learning rate that was learned, and none is"
-        yield error(36, ("evaluate", "protocol"), message, "add `inner.learned`")
+        unrolled = isinstance(inner, UnrolledInnerSpec)
+        hint = "add `inner.learned`" if unrolled else "take another protocol, or write one out"
+        yield error(36, ("evaluate", "protocol"), message, hint)
     else:
         message = f"a learning rate is learned, and `{protocol.name}` takes its own"
         yield note(36, ("inner", "learned"), message, "add `learned_rate: true` to the protocol")
@@ -198,6 +203,21 @@ def snapshot_findings(experiment: Experiment, data: DataFacts) -> Iterator[Findi
     if experiment.evaluate.snapshots and not experiment.loops.snapshots:
         message = "sets on the way are to be judged, and none is kept"
         yield note(59, ("evaluate", "snapshots"), message, "name outer loops in `loops.snapshots`")
+
+
+def order_findings(
+    experiment: Experiment, name: str = "", variants: Collection[str] = ()
+) -> Iterator[Finding]:
+    """Yield expectations of variant `name` to be above one that is no other of the matrix."""
+    for index, expected in enumerate(experiment.expect):
+        if expected.above is None or (expected.above != name and expected.above in variants):
+            continue
+        message = f"there is no other variant `{expected.above}` to be above"
+        close = get_close_matches(expected.above, variants, n=1)
+        hint = "name a variant of the `matrix`" if variants else "the spec has no `matrix`"
+        if close and close[0] != expected.above:
+            hint = f"did you mean `{close[0]}`?"
+        yield error(15, ("expect", index, "above"), message, hint)
 
 
 JUDGING_RULES = (

@@ -107,6 +107,8 @@ def _torchvision(network: TorchvisionSpec, path: Path, data: DataFacts) -> Itera
             (*path, "model"),
             f"`{network.model}` takes 3 channels and at least {SMALLEST_TORCHVISION} "
             f"pixels, not {data.channels} x {data.size} x {data.size}",
+            "judge with a ConvNet"
+            + (", or raise `dataset.size`" if data.channels == 3 else " or a `classic` network"),
         )
     if network.stem == "cifar" and not network.model.startswith("resnet"):
         yield error(
@@ -125,10 +127,11 @@ def _convnet(network: ConvNetSpec, path: Path, data: DataFacts) -> Iterator[Find
             3,
             (*path, "depth"),
             f"images of {data.size} pixels are gone after {most} of {network.depth} halvings",
-            f"use `depth: {most}` or less" if most else "",
+            f"use `depth: {most}` or less" if most else "use larger images",
         )
     if network.norm == "group" and network.width % 4:
-        yield error(20, (*path, "width"), f"4 groups do not divide {network.width} channels evenly")
+        message = f"4 groups do not divide {network.width} channels evenly"
+        yield error(20, (*path, "width"), message, "use a multiple of 4")
 
 
 def _resnet_ap(network: ResNetApSpec, path: Path, data: DataFacts) -> Iterator[Finding]:

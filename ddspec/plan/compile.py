@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, NoReturn
 from ddspec.canon import Digest, Json
 from ddspec.errors import DdspecError, Diagnostic, Exit
 from ddspec.plan.check import MOST_OF_A_MATRIX, MOST_ROWS_OF_A_MATRIX, check, findings
+from ddspec.plan.check_judging import order_findings
 from ddspec.plan.data import data_facts
 from ddspec.plan.findings import Finding, Places, located, nowhere
 from ddspec.plan.ir import DataFacts, Plan, Variant
 from ddspec.plan.lower import lower, lowered
+from ddspec.plan.memo import Memo
 from ddspec.plan.stages import Shared, Stages
 from ddspec.plan.variants import Lowered, united
 from ddspec.presets.protocols import PROTOCOLS
@@ -36,8 +38,8 @@ def compile_plan(
     Without the lock that a folder needs, the plan is for reading: its keys are None.
     """
     data = data_facts(experiment.dataset, lock)
-    errors = check(experiment, data, places).errors
-    if errors:
+    found = (*findings(experiment, data, Memo()), *order_findings(experiment))
+    if errors := located(found, places).errors:
         raise DdspecError(errors, exit=Exit.INVALID)
     protocol = protocol_of(experiment)
     variant = Variant("", {}, experiment, protocol, data)
@@ -95,6 +97,7 @@ class _Matrix:
 
     def __init__(self, loaded: Loaded, lock: Lock | None) -> None:
         self.loaded, self.lock = loaded, lock
+        self.variants = frozenset(one.name for one in loaded.combinations)
         self.shared = Shared()
         self.errors: dict[Diagnostic, None] = {}
         self.notes: dict[Diagnostic, None] = {}
@@ -157,7 +160,8 @@ class _Matrix:
         memo = self.shared.memo
         experiment = memo.known(made.experiment, self.loaded.experiment)
         data = memo.once(_data, experiment, self.lock)
-        found = dict.fromkeys(findings(experiment, data, memo))
+        orders = order_findings(experiment, name, self.variants)
+        found = dict.fromkeys([*findings(experiment, data, memo), *orders])
         report = located(found.keys() - self.found, made.place)
         self.found |= found.keys()
         self.errors.update(dict.fromkeys(made.told(report.errors)))

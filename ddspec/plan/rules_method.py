@@ -61,12 +61,13 @@ METHOD_RULES: tuple[Rule, ...] = (
     ),
     Rule(
         15,
-        "An expectation of a network or set that is not evaluated",
+        "An expectation of a network, set or variant that is not there",
         "error",
-        says="`expect` names a network that is not evaluated, or a set that is not.",
+        says="`expect` names a network that is not evaluated, or a set that is not, or a variant "
+        "that is no other of the matrix.",
         why="The number could never be compared with.",
         mend="Name one of `evaluate.networks`, as tables call it (`convnet3`), and one of "
-        "`evaluate.baselines`, or leave it out.",
+        "`evaluate.baselines`, and `above` one of the other variants; or leave it out.",
         wrong="expect:\n  - {accuracy: 0.67, source: a table, network: convnet3}",
         right="expect:\n  - {accuracy: 0.67, source: a table, network: convnet2-w32}",
     ),

@@ -232,4 +232,6 @@ def test_an_order_against_nobody_is_a_mistake_in_the_spec(shell: Shell) -> None:
     ended = shell("verify", "e.yaml")
 
     assert ended.code == Exit.INVALID
-    assert "which is no variant" in ended.err
+    assert "e.yaml:" in ended.err
+    assert "there is no other variant `plain` to be above" in ended.err
+    assert "the spec has no `matrix`" in ended.err

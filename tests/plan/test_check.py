@@ -63,6 +63,17 @@ def codes(experiment: Experiment) -> list[tuple[str, str]]:
             "loops.snapshots",
             id="too many segments",
         ),
+        pytest.param(
+            {
+                "loops__outer_loops": 2000,
+                "loops__snapshots": list(range(1, 1000)),
+                "evaluate__snapshots": True,
+                "evaluate__repeats": 1000,
+            },
+            "DDS022",
+            "evaluate.repeats",
+            id="too many networks for the sets on the way",
+        ),
         pytest.param({"network__depth": 4}, "DDS003", "network.depth", id="too deep"),
         pytest.param(
             {"evaluate__networks": [CONVNET, CONVNET | {"depth": 5}]},
@@ -101,6 +112,16 @@ def codes(experiment: Experiment) -> list[tuple[str, str]]:
             "DDS008",
             "budget.images_per_class",
             id="mix takes factor squared as many",
+        ),
+        pytest.param(
+            {
+                "init": {"kind": "mix"},
+                "parameterization": {"kind": "multi_formation", "factor": 8},
+                "dataset": {"kind": "digits", "validation": 0.5},
+            },
+            "DDS008",
+            "budget.images_per_class",
+            id="one image of more cells than a class has images",
         ),
         pytest.param(
             {"augmentation__training": {"kind": "imagenet"}},
@@ -169,7 +190,10 @@ def codes(experiment: Experiment) -> list[tuple[str, str]]:
 def test_a_violated_rule_is_found_where_it_stands(
     small: Experiments, changes: dict[str, Any], code: str, path: str
 ) -> None:
-    assert codes(small(**changes)) == [(code, path)]
+    experiment = small(**changes)
+
+    assert codes(experiment) == [(code, path)]
+    assert all(one.hint for one in report(experiment).errors)
 
 
 @pytest.mark.parametrize(

@@ -244,6 +244,7 @@ def test_what_does_not_fit_is_told_where_it_stands(
     name: str, changes: dict[str, Any], code: str, path: str
 ) -> None:
     assert (code, path) in found(name, **changes)
+    assert all(one.hint for one in report(name, **changes).errors)
 
 
 @pytest.mark.parametrize(

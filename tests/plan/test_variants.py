@@ -197,6 +197,17 @@ def test_the_plan_of_a_matrix_has_another_name_than_that_of_its_variants() -> No
             id="variants that are one",
         ),
         pytest.param(
+            "{variants: {one: {}, two: {loops.outer_loops: 9, "
+            "expect: [{above: onee, source: x}]}}}",
+            "small.yaml:18:75: there is no other variant `onee` to be above [DDS015]",
+            id="an order against a variant that is not there",
+        ),
+        pytest.param(
+            "{variants: {one: {}, two: {loops.outer_loops: 9, expect: [{above: two, source: x}]}}}",
+            "there is no other variant `two` to be above",
+            id="an order against itself",
+        ),
+        pytest.param(
             "{title: ['${HOME}']}",
             "variables may be used only in `dataset.path`",
             id="a variable",
