@@ -18,6 +18,8 @@ from ddspec.spec.evaluate import ProtocolSpec
 from ddspec.store.store import Store
 
 TENSORS, CARD, GRID, MEASURED = "synthetic.safetensors", "card.json", "grid.png", "results.json"
+WHITENING = "whitening.safetensors"
+"""Beside sets in ZCA space alone."""
 
 
 def deliver(
@@ -43,8 +45,10 @@ def deliver(
         if not _holds(target / CARD, texts[CARD]):
             # the card goes first and comes last: whoever sees one, sees the set that it describes
             (target / CARD).unlink(missing_ok=True)
-            for file in (TENSORS, GRID):
-                _copy(source / file, target / file)
+            (target / WHITENING).unlink(missing_ok=True)
+            for file in (TENSORS, GRID, WHITENING):
+                if file != WHITENING or (source / file).is_file():
+                    _copy(source / file, target / file)
         for file, text in texts.items():
             if not _holds(target / file, text):
                 write_whole(target / file, text)

@@ -21,11 +21,15 @@ def store(tmp_path: Path) -> Store:
     return open_store(tmp_path / "home")
 
 
-def publish(store: Store, tmp_path: Path, key: str, images: bytes) -> str:
+def publish(
+    store: Store, tmp_path: Path, key: str, images: bytes, whitening: bytes | None = None
+) -> str:
     source = tmp_path / f"made-{key}"
     source.mkdir()
     (source / "synthetic.safetensors").write_bytes(images)
     (source / "grid.png").write_bytes(b"picture")
+    if whitening is not None:
+        (source / "whitening.safetensors").write_bytes(whitening)
     (source / "card.json").write_text(json.dumps({"protocol": None, "provenance": key}))
     digest = (key * 64)[:64]
     store.objects.publish(source, digest)
@@ -62,6 +66,19 @@ def test_another_set_takes_the_place_of_the_first(store: Store, tmp_path: Path) 
         "results.json",
         "synthetic.safetensors",
     ]
+
+
+def test_a_whitening_is_delivered_with_its_set_and_leaves_with_it(
+    store: Store, tmp_path: Path
+) -> None:
+    plain = publish(store, tmp_path, "b", b"2")
+    whitened = publish(store, tmp_path, "a", b"1", whitening=b"matrix")
+
+    folder = deliver(store, "digits", whitened, PROTOCOL, {})
+
+    assert (folder / "whitening.safetensors").read_bytes() == b"matrix"
+    deliver(store, "digits", plain, PROTOCOL, {})
+    assert not (folder / "whitening.safetensors").exists()
 
 
 def test_a_delivered_set_is_not_written_again(store: Store, tmp_path: Path) -> None:
