@@ -44,12 +44,17 @@ def test_uneven_shards_in_segments_are_bit_equal_to_one_run(
     assert torch.equal(torch.cat([part.labels for part in parts]), whole.labels)
 
 
-def test_shards_of_dsa_at_one_step_a_loop_are_bit_equal_to_one_run(five: Any) -> None:
-    """At one image a class DC and DSA train no network, so nothing ties the classes together."""
+@pytest.mark.parametrize("norm", ["instance", "batch"])
+def test_shards_of_dsa_at_one_step_a_loop_are_bit_equal_to_one_run(five: Any, norm: str) -> None:
+    """At one image a class DC and DSA train no network, so nothing ties the classes together.
+
+    Statistics that batch norm is frozen at are of all classes, in every shard.
+    """
     settings = {**FAST, "inner_steps": 1, "stop": 3}
-    whole = five.run("whole", shrunk(five, "preset: dsa", **settings))
+    preset = f"preset: dsa\nnetwork: {{norm: {norm}}}"
+    whole = five.run("whole", shrunk(five, preset, **settings))
     parts = [
-        five.run(f"from-{start}", shrunk(five, "preset: dsa", **settings, **share(start, stop)))
+        five.run(f"from-{start}", shrunk(five, preset, **settings, **share(start, stop)))
         for start, stop in pairwise((0, 2, 3, 5))
     ]
 
