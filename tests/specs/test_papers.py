@@ -53,12 +53,14 @@ TABLES = {
         imagenet100  acc_dd 5x  10 48.4  20 56.0
     """,
     "accdd_table3_cifar100": """
-        cifar100  idc    1x  10 45.1 convnet3  10 38.9 resnet10  10 39.5 densenet121
-        cifar100  acc_dd 5x  10 46.5 convnet3  10 38.4 resnet10  10 39.6 densenet121
+        cifar100  idc    1x  10 45.1 convnet3  10 38.9 resnet10  10 39.5 densenet_cifar
+        cifar100  acc_dd 5x  10 46.5 convnet3  10 38.4 resnet10  10 39.6 densenet_cifar
     """,
     "accdd_table3_imagenet10": """
-        imagenet10  idc    1x  10 74.0 resnet_ap10  10 73.1 resnet18  10 74.3 efficientnet_b0
-        imagenet10  acc_dd 5x  10 74.6 resnet_ap10  10 74.5 resnet18  10 75.4 efficientnet_b0
+        imagenet10  idc    1x  10 74.0 resnet_ap10  10 73.1 resnet18
+        imagenet10  idc    1x  10 74.3 efficientnet_b0-drop02-depth02
+        imagenet10  acc_dd 5x  10 74.6 resnet_ap10  10 74.5 resnet18
+        imagenet10  acc_dd 5x  10 75.4 efficientnet_b0-drop02-depth02
     """,
     "accdd_table4a": """
         cifar10  dc     1x   10 44.9
