@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from ddspec.canon import Json
 from ddspec.spec.augmentation import AugmentationSpec
+from ddspec.spec.base import Count
 from ddspec.spec.evaluate import ProtocolSpec
 from ddspec.spec.network import NetworkSpec
 from ddspec.wire.model import Precision, WorkModel
@@ -64,7 +65,7 @@ class EvaluateWork(WorkModel):
     seed: Seed
     precision: Precision
     teachers: Teachers | None = None
-    best_on_validation: int | None = None
+    best_on_validation: Count | None = None
     """Evenly spaced looks at held-out images during training; the network that was best is tested
     besides the last. None looks never."""
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from ddspec.spec.augmentation import AugmentationSpec
+from ddspec.spec.base import Count, Natural
 from ddspec.spec.network import NetworkSpec
 from ddspec.spec.optimizer import DecaySpec, OptimizerSpec
 from ddspec.spec.pool import SharpnessSpec
@@ -24,8 +25,8 @@ class PretrainWork(WorkModel):
     kind: Literal["pretrain"] = "pretrain"
     revision: Literal[1] = 1
     network: NetworkSpec
-    epochs: int
-    batch: int
+    epochs: Natural
+    batch: Count
     optimizer: OptimizerSpec
     decay: DecaySpec | None
     augmentation: AugmentationSpec

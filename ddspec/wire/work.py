@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ddspec.canon import Digest
 from ddspec.spec.augmentation import AugmentationSpec
+from ddspec.spec.base import Count
 from ddspec.spec.method import (
     MAX_LOOPS,
     AnyUpdateSpec,
@@ -90,12 +91,12 @@ class DistillWork(WorkModel):
     kind: Literal["distill"] = "distill"
     revision: Literal[1] = 1
     network: NetworkSpec
-    images_per_class: int
+    images_per_class: Count
     classes: ClassRange | None = None
     """The shard; None is all classes."""
     start: Annotated[int, Field(ge=0, le=MAX_LOOPS)]
     stop: Annotated[int, Field(ge=1, le=MAX_LOOPS)]
-    inner_steps: int
+    inner_steps: Count
     schedule: Schedule
     schedule_digest: Digest
     """Of the rows start..stop-1; the runner draws them again and compares."""
@@ -184,7 +185,7 @@ class SelectWork(WorkModel):
     kind: Literal["select"] = "select"
     revision: Literal[1] = 1
     selection: Selection
-    images_per_class: int
+    images_per_class: Count
     seed: Seed
 
 
@@ -196,7 +197,7 @@ class MergeWork(WorkModel):
 
     kind: Literal["merge"] = "merge"
     revision: Literal[1] = 1
-    shards: int
+    shards: Count
 
 
 Work = Annotated[

@@ -24,8 +24,8 @@ from ddspec.wire.job import Engine, Event, Job, JobExit, JobStage, Result
 from ddspec_runners import runtime
 from ddspec_runners.abilities import require_parts
 from ddspec_runners.artifacts import write_text
-from ddspec_runners.faults import BadData, BadJob
-from ddspec_runners.site import CHECKPOINT, Site, StopRequested
+from ddspec_runners.faults import BadData, BadJob, Diverged
+from ddspec_runners.site import CHECKPOINT, Inputs, Site, StopRequested
 from ddspec_runners.tasks.table import TASKS, TOGETHER
 
 FATAL = frozenset({JobExit.DEVICE_LOST, JobExit.DISK_FULL, JobExit.TRY_AGAIN, JobExit.TERMINATED})
@@ -139,6 +139,8 @@ def _guarded(team: Sequence[JobStage], setting: Setting) -> JobExit:
         return _say(team, f"bad job: {error}", JobExit.BAD_JOB)
     except BadData as error:
         return _say(team, f"bad data: {error}", JobExit.BAD_DATA)
+    except Diverged as error:
+        return _say(team, str(error), JobExit.FAULT)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             return _say(team, f"no space left: {error}", JobExit.DISK_FULL)
@@ -200,7 +202,9 @@ def _desk(stage: JobStage, setting: Setting, together: bool) -> Iterator[Desk]:
     with (scratch / "events.jsonl").open("a", encoding="utf-8") as events:
         site = Site(
             key=stage.key,
-            inputs={name: folders.root / "inputs" / key for name, key in stage.inputs.items()},
+            inputs=Inputs(
+                (name, folders.root / "inputs" / key) for name, key in stage.inputs.items()
+            ),
             output=output,
             scratch=scratch,
             data=folders.data,

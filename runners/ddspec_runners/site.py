@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ddspec.canon import Digest
 from ddspec_runners.artifacts import read_tensors, write_tensors
-from ddspec_runners.faults import BadData
+from ddspec_runners.faults import BadData, BadJob
 
 CHECKPOINT = "checkpoint.safetensors"
 
@@ -32,6 +32,16 @@ class Header(BaseModel):
 
 class StopRequested(Exception):
     """SIGTERM came, and the work so far is in the checkpoint."""
+
+
+class Inputs(dict[str, Path]):
+    """Input name (`train`, `pool/0`, `set`) to its folder; raises BadJob for one that is not there.
+
+    Which inputs a work has is written in its docstring, and nothing compares a job with that.
+    """
+
+    def __missing__(self, name: str) -> Path:
+        raise BadJob(f"the job names no input `{name}`")
 
 
 @dataclass(slots=True)
@@ -90,12 +100,12 @@ class Site:
         if stop and done < total:
             raise StopRequested
 
-    def resume(self) -> tuple[int, dict[str, Tensor]] | None:
+    def resume(self, names: Iterable[str]) -> tuple[int, dict[str, Tensor]] | None:
         """Return (units done, state) of the last whole checkpoint of this key, if there is one.
 
-        A checkpoint that cannot be read, or that was made with another number of threads, on
-        another kind of device or by another engine (float32 results would differ), is set aside
-        and work starts anew.
+        A checkpoint that cannot be read, that lacks a tensor of `names` (another version wrote it),
+        or that was made with another number of threads, on another kind of device or by another
+        engine (float32 results would differ), is set aside and work starts anew.
         """
         path = self.scratch / CHECKPOINT
         if not path.exists():
@@ -103,6 +113,7 @@ class Site:
         try:
             state, metadata = read_tensors(path)
             header = Header.model_validate_json(metadata["ddspec"])
+            _require(names, state)
         except (BadData, KeyError, ValueError) as error:
             path.rename(path.with_suffix(".damaged"))
             print(f"checkpoint set aside, it cannot be read: {error}", file=sys.stderr, flush=True)
@@ -121,3 +132,9 @@ class Site:
     def _engine(self) -> tuple[str, str, int]:
         engine = f"{self.device.type} ensemble" if self.together else self.device.type
         return (str(torch.__version__), engine, self.threads)
+
+
+def _require(names: Iterable[str], state: Mapping[str, Tensor]) -> None:
+    missing = sorted({*names} - {*state})
+    if missing:
+        raise BadData(f"it holds no `{missing[0]}`")

@@ -12,7 +12,7 @@ import torch
 
 from ddspec.spec.facts import FACTS
 from ddspec.wire.job import Event, Job, JobExit, JobStage, Result
-from ddspec.wire.work import PrepareWork, SelectWork, SourceModel
+from ddspec.wire.work import PrepareWork, PretrainWork, SelectWork, SourceModel
 from ddspec_runners.entry import main
 
 DIGITS = FACTS["digits"]
@@ -139,6 +139,45 @@ def test_an_unknown_revision_is_refused(tmp_path: Path) -> None:
     (tmp_path / "job/job.json").write_text(json.dumps(plain))
 
     assert main(["--root", str(tmp_path)]) == JobExit.BAD_JOB
+
+
+def test_an_input_that_the_job_does_not_name_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = realise(tmp_path, RANDOM.model_copy(update={"inputs": {}}))
+
+    assert code == JobExit.BAD_JOB
+    told = capsys.readouterr().err
+    assert told == "select/random/0: bad job: the job names no input `train`\n"
+
+
+@pytest.mark.parametrize("images", [0, -1, 10**12])
+def test_a_number_of_images_that_is_none_is_refused(tmp_path: Path, images: int) -> None:
+    plain = json.loads(Job(stages=(TRAIN, RANDOM)).model_dump_json())
+    plain["stages"][1]["work"]["images_per_class"] = images
+    (tmp_path / "job").mkdir()
+    (tmp_path / "job/job.json").write_text(json.dumps(plain))
+
+    assert main(["--root", str(tmp_path)]) == JobExit.BAD_JOB
+
+
+def test_numbers_that_stop_being_finite_are_told_in_a_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    steep = {"kind": "sgd", "learning_rate": 1e30, "momentum": 0.0, "weight_decay": 0.0}
+    plain = {
+        "network": {"kind": "convnet", "depth": 1, "width": 4},
+        **{"epochs": 1, "batch": 64, "optimizer": steep, "decay": None, "cutmix": 0.0},
+        **{"augmentation": {"kind": "none"}, "seed": [0, "pool", 0], "precision": "float32"},
+    }
+    pool = RANDOM.model_copy(update={"work": PretrainWork.model_validate(plain), "label": "pool/0"})
+
+    code = realise(tmp_path, TRAIN, pool)
+
+    assert code == JobExit.FAULT
+    told = capsys.readouterr().err
+    assert told.startswith("pool/0: training diverged in epoch 1: the loss is ")
+    assert told.count("\n") == 1
 
 
 def test_a_job_without_a_document_is_refused(tmp_path: Path) -> None:

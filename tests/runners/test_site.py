@@ -23,14 +23,14 @@ def site(tmp_path: Path) -> Site:
 def test_a_checkpoint_comes_back_as_it_was_saved(site: Site) -> None:
     site.advance(3, 10, "outer loops", state=lambda: STATE)
 
-    done, state = site.resume() or (0, {})
+    done, state = site.resume(STATE) or (0, {})
 
     assert done == 3
     assert state["images"].equal(STATE["images"])
 
 
 def test_nothing_is_resumed_where_nothing_was_saved(site: Site) -> None:
-    assert site.resume() is None
+    assert site.resume(STATE) is None
 
 
 def test_the_last_unit_writes_no_checkpoint(site: Site) -> None:
@@ -42,7 +42,7 @@ def test_the_last_unit_writes_no_checkpoint(site: Site) -> None:
 def test_checkpoints_keep_their_distance_in_time(site: Site) -> None:
     site.advance(1, 10, "steps", state=lambda: STATE, every_s=3600)
 
-    assert site.resume() is None
+    assert site.resume(STATE) is None
 
 
 def test_a_requested_stop_saves_first_whatever_the_distance(site: Site) -> None:
@@ -51,7 +51,7 @@ def test_a_requested_stop_saves_first_whatever_the_distance(site: Site) -> None:
     with pytest.raises(StopRequested):
         site.advance(1, 10, "steps", state=lambda: STATE, every_s=3600)
 
-    assert site.resume() is not None
+    assert site.resume(STATE) is not None
 
 
 def test_a_truncated_checkpoint_is_set_aside(
@@ -61,7 +61,7 @@ def test_a_truncated_checkpoint_is_set_aside(
     path = site.scratch / CHECKPOINT
     path.write_bytes(path.read_bytes()[:-5])
 
-    assert site.resume() is None
+    assert site.resume(STATE) is None
     assert (site.scratch / "checkpoint.damaged").exists()
     assert "set aside" in capsys.readouterr().err
 
@@ -79,14 +79,24 @@ def test_a_truncated_checkpoint_is_set_aside(
 def test_what_is_no_checkpoint_is_set_aside(site: Site, content: bytes) -> None:
     (site.scratch / CHECKPOINT).write_bytes(content)
 
-    assert site.resume() is None
+    assert site.resume(STATE) is None
     assert (site.scratch / "checkpoint.damaged").read_bytes() == content
+
+
+def test_a_checkpoint_that_lacks_what_is_needed_is_set_aside(
+    site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site.advance(1, 10, "steps", state=lambda: STATE)
+
+    assert site.resume([*STATE, "momentum"]) is None
+    assert (site.scratch / "checkpoint.damaged").exists()
+    assert "it holds no `momentum`" in capsys.readouterr().err
 
 
 def test_a_checkpoint_of_another_thread_count_is_not_continued(site: Site) -> None:
     site.advance(1, 10, "steps", state=lambda: STATE)
 
-    assert replace(site, threads=2).resume() is None
+    assert replace(site, threads=2).resume(STATE) is None
 
 
 def test_working_time_adds_up_over_attempts(site: Site) -> None:
@@ -94,7 +104,7 @@ def test_working_time_adds_up_over_attempts(site: Site) -> None:
     site.advance(1, 10, "steps", state=lambda: STATE)
     again = replace(site, seconds_before=0.0)
 
-    again.resume()
+    again.resume(STATE)
 
     assert again.seconds >= 100
 

@@ -81,7 +81,9 @@ class Whitening:
         if set(tensors) != set(NAMES):
             raise BadData(f"a whitening has the tensors {', '.join(NAMES)}")
         mean, *matrices = (tensors[name] for name in NAMES)
-        size = mean.shape[-1]
+        if not all(one.is_floating_point() and one.isfinite().all() for one in tensors.values()):
+            raise BadData("the tensors of a whitening are finite real numbers")
+        size = mean.numel()
         if mean.shape != (1, size) or any(matrix.shape != (size, size) for matrix in matrices):
             raise BadData("the tensors of the whitening do not fit each other")
         return cls(mean, *matrices)

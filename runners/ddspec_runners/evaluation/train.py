@@ -134,7 +134,7 @@ class Training:
     def begin(self, site: Site) -> Trainee:
         """Return the network before its next step, from the checkpoint of `site` if it has one."""
         trainee = self.fresh(site.device)
-        if (saved := site.resume()) is not None:
+        if (saved := site.resume(trainee.state())) is not None:
             trainee.restore(*saved, site.device)
         return trainee
 

@@ -87,6 +87,7 @@ def read_events(folder: Path, images: int) -> tuple[Tensor, Tensor]:
     """Return `forgotten` and `learned` (N,); raises BadData or BadJob where they are not there."""
     tensors, _ = read_tensors(folder / EVENTS)
     for name in ("forgotten", "learned"):
-        if name not in tensors or tensors[name].shape != (images,):
+        found = tensors.get(name)
+        if found is None or found.shape != (images,) or found.dtype != torch.int64:
             raise BadJob(f"{folder / EVENTS} holds no `{name}` of {images} training images")
     return tensors["forgotten"], tensors["learned"]

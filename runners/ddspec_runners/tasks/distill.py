@@ -23,6 +23,8 @@ from ddspec_runners.runtime import dtype_of
 from ddspec_runners.site import Site
 
 STATE, RECORD = "state.safetensors", "metrics.jsonl"
+CHECKPOINT = ("images", "velocity", "losses")
+"""What a checkpoint holds."""
 
 
 def run(work: DistillWork, site: Site) -> Mapping[str, JsonValue]:
@@ -75,7 +77,8 @@ class _Checkpoint:
     """Of the outer loops of this segment so far, float64."""
 
     def tensors(self) -> dict[str, Tensor]:
-        return {"images": self.state.images, "velocity": self.state.velocity, "losses": self.losses}
+        values = (self.state.images, self.state.velocity, self.losses)
+        return dict(zip(CHECKPOINT, values, strict=True))
 
 
 def _check(work: DistillWork) -> None:
@@ -92,7 +95,7 @@ def _check(work: DistillWork) -> None:
 
 def _restored(work: DistillWork, site: Site, distillation: Distillation) -> tuple[State, Tensor]:
     """Return where work goes on, and the losses of this segment's outer loops so far."""
-    saved = site.resume()
+    saved = site.resume(CHECKPOINT)
     if saved is not None:
         _, tensors = saved
         return _state(tensors, site.device), tensors["losses"]

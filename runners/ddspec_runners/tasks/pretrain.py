@@ -33,7 +33,7 @@ from ddspec_runners.runtime import dtype_of
 from ddspec_runners.selection.forgetting import Events, write_events
 from ddspec_runners.site import Site
 
-PARAMS, MEMORY, BUFFERS, RECORD, EVENTS = "params/", "memory/", "buffers/", "record", "events/"
+PARAMS, BUFFERS, RECORD, EVENTS = "params/", "buffers/", "record", "events/"
 
 
 @dataclass(slots=True)
@@ -146,7 +146,7 @@ def _fresh(work: PretrainWork, site: Site, training: RealTraining) -> Trainee:
 
 def _named(memory: Slots) -> dict[str, Tensor]:
     return {
-        f"{MEMORY}{slot}/{name}": value
+        f"{slot}/{name}": value
         for slot, tensors in memory.items()
         for name, value in tensors.items()
     }
@@ -154,7 +154,7 @@ def _named(memory: Slots) -> dict[str, Tensor]:
 
 def _resumed(work: PretrainWork, site: Site, trainee: Trainee) -> int:
     """Take over the checkpoint, if there is one with its snapshots; return the epochs done."""
-    saved = site.resume()
+    saved = site.resume(trainee.state())
     if saved is None:
         return 0
     done, state = saved

@@ -98,7 +98,7 @@ def _real_images(train: PreparedSplit, count: int, of_class: OfClass, site: Site
                 f"{count} are to be chosen"
             )
     done, chosen = 0, torch.zeros(len(train.classes), count, dtype=torch.int64)
-    if (saved := site.resume()) is not None:
+    if (saved := site.resume([CHOSEN])) is not None:
         done, chosen = saved[0], saved[1][CHOSEN]
     for label in range(done, len(train.classes)):
         chosen[label] = of_class(label)[:count] + train.of_class(label).start

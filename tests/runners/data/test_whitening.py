@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -155,6 +156,22 @@ def test_images_of_another_size_are_refused() -> None:
 
     with pytest.raises(BadJob, match="do not fit a whitening of 48"):
         whitening.apply(torch.zeros(2, 3, 5, 5))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda one: one * torch.nan, id="no numbers"),
+        pytest.param(lambda one: one.long(), id="whole numbers"),
+        pytest.param(lambda one: one.flatten()[0], id="scalars"),
+        pytest.param(lambda one: one[:0], id="nothing"),
+    ],
+)
+def test_tensors_that_are_no_transform_are_refused(change: Callable[[Tensor], Tensor]) -> None:
+    tensors = Whitening.fit(split(), EPS).tensors(torch.float64)
+
+    with pytest.raises(BadData, match=r"tensors of (a|the) whitening"):
+        Whitening.of({name: change(one) for name, one in tensors.items()})
 
 
 def test_a_transform_is_read_back_from_its_tensors() -> None:

@@ -15,7 +15,7 @@ from ddspec.wire.work import PretrainWork
 from ddspec_runners.data.prepared import PreparedSplit
 from ddspec_runners.faults import Diverged
 from ddspec_runners.rng import generator
-from ddspec_runners.site import Site, StopRequested
+from ddspec_runners.site import CHECKPOINT, Site, StopRequested
 from ddspec_runners.tasks import pretrain
 
 AUGMENTED = {"augmentation": {"kind": "dsa"}, "cutmix": 0.5}
@@ -158,6 +158,17 @@ def test_a_killed_training_goes_on_bit_equal(
 
     assert equal(resumed, whole)
     assert again == metrics
+
+
+def test_checkpoints_keep_the_names_that_older_versions_read_and_wrote(desk: Desk) -> None:
+    with pytest.raises(StopRequested):
+        desk.run("torn", pretraining(), stop_at=1)
+
+    held = load_file(desk.root / "torn" / "scratch" / CHECKPOINT)
+
+    groups = {"params": 10, "momentum": 10}
+    assert {g: sum(name.startswith(g + "/") for name in held) for g in groups} == groups
+    assert len(held) == sum(groups.values()) + len(["record"])
 
 
 def test_no_epochs_record_a_fresh_network(desk: Desk) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,14 @@ from ddspec.wire.work import (
     SelectWork,
 )
 from ddspec_runners.abilities import ABLE
-from ddspec_runners.artifacts import SyntheticSet, read_synthetic_set, write_tensors
+from ddspec_runners.artifacts import (
+    SyntheticSet,
+    read_synthetic_set,
+    read_tensors,
+    write_tensors,
+)
 from ddspec_runners.data.prepared import DatasetCard, PreparedSplit
-from ddspec_runners.faults import BadData, BadJob
+from ddspec_runners.faults import BadData, BadJob, Diverged
 from ddspec_runners.nets.make import make_network
 from ddspec_runners.rng import generator
 from ddspec_runners.selection import trained
@@ -226,6 +232,44 @@ def test_a_network_that_is_not_there_is_told(inputs: dict[str, Path], selection:
 
     with pytest.raises(BadData, match="cannot be read as safetensors"):
         chosen(inputs, work(selection))
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(torch.int64, id="whole numbers"),
+        pytest.param(torch.bool, id="truth values"),
+        pytest.param(torch.complex64, id="complex numbers"),
+    ],
+)
+def test_a_network_of_other_numbers_is_refused(inputs: dict[str, Path], kind: torch.dtype) -> None:
+    _rewrite(inputs["network"] / "network.safetensors", lambda one: one.to(kind))
+
+    with pytest.raises(BadJob, match="of another shape or kind of number"):
+        chosen(inputs, work(HERDING))
+
+
+@BY_FEATURES
+def test_a_network_that_diverged_chooses_nothing(
+    inputs: dict[str, Path], selection: Any, choose: object
+) -> None:
+    _rewrite(inputs["network"] / "network.safetensors", lambda one: one * math.nan)
+
+    with pytest.raises(Diverged, match="features of the network are not finite"):
+        chosen(inputs, work(selection))
+
+
+@pytest.mark.parametrize("kind", [torch.float64, torch.uint8, torch.complex64], ids=str)
+def test_events_of_other_numbers_are_refused(inputs: dict[str, Path], kind: torch.dtype) -> None:
+    _rewrite(inputs["network"] / EVENTS, lambda one: one.to(kind))
+
+    with pytest.raises(BadJob, match="holds no `forgotten` of 47 training images"):
+        chosen(inputs, work(ForgettingSelection()))
+
+
+def _rewrite(path: Path, change: Callable[[Tensor], Tensor]) -> None:
+    tensors, _ = read_tensors(path)
+    write_tensors(path, {name: change(one) for name, one in tensors.items()})
 
 
 def test_every_way_to_choose_is_there() -> None:
