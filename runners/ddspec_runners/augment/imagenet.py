@@ -118,5 +118,6 @@ def _grey(x: Tensor, mean: Tensor, std: Tensor) -> Tensor:
 
 
 def _lighting(x: Tensor, alphas: Tensor) -> Tensor:
-    vectors, values = x.new_tensor(EIGENVECTORS), x.new_tensor(EIGENVALUES)
-    return (alphas.to(x)[:, None] * values * vectors).sum(2)[:, :, None, None]
+    vectors, values = (torch.tensor(t, dtype=x.dtype) for t in (EIGENVECTORS, EIGENVALUES))
+    shifts = (alphas.to(x.dtype)[:, None] * values * vectors).sum(2)
+    return placed(shifts, x.device)[:, :, None, None]

@@ -13,6 +13,8 @@ from math import cos, radians, sin
 import torch
 from torch import Tensor
 
+from ddspec_runners.functional.placement import placed
+
 
 def turned(x: Tensor, degrees: Tensor, fill: Tensor) -> Tensor:
     """Return images (N, C, S, S) turned by `degrees`, (R,), with the scalar `fill` in the gaps.
@@ -23,8 +25,10 @@ def turned(x: Tensor, degrees: Tensor, fill: Tensor) -> Tensor:
     size = x.shape[3]
     precise = x.to(torch.promote_types(x.dtype, torch.float32))
     places = [_places(size, float(value)) for value in degrees.tolist()]
-    index, weight, inside = (torch.stack(table).to(x.device) for table in zip(*places, strict=True))
-    mixer = _coefficients(size).to(precise)
+    index, weight, inside = (
+        placed(torch.stack(table), x.device) for table in zip(*places, strict=True)
+    )
+    mixer = placed(_coefficients(size), x.device, precise.dtype)
     spline = (mixer @ precise @ mixer.T).flatten(2)
     out = torch.zeros_like(precise).flatten(2)
     for tap in range(index.shape[1]):

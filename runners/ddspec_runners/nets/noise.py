@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import torch
 from torch import Generator, Tensor, nn
 
+from ddspec_runners.functional.placement import placed
+
 MASK = "mask"
 
 
@@ -30,7 +32,7 @@ class Masked(nn.Module):
     def draw(self, x: Tensor, rng: Generator) -> Tensor:
         """Draw the factors of images `x` (N, ...) on the CPU, and return them where `x` is."""
         kept = torch.empty(len(x), *self.shape).bernoulli_(1.0 - self.p, generator=rng)
-        kept = kept.to(x.device, x.dtype)
+        kept = placed(kept, x.device, x.dtype)
         return kept / (1.0 - self.p) if self.p < 1.0 else kept
 
 
