@@ -68,8 +68,10 @@ def _shared(plan: Plan) -> list[str]:
     needed = sum(len(variant.labels) for variant in plan.variants)
     stages = len(plan.stages)
     saved = needed - stages
-    words = [f"{len(plan.variants):,} variants need {needed:,} stages"]
+    alone = len(plan.variants) == 1
+    who = "1 variant needs" if alone else f"{len(plan.variants):,} variants need"
+    words = [f"{who} {needed:,} stages"]
     words += [f"{saved:,} of them are shared: {stages:,} in all"] if saved else []
-    if len(plan.variants) > 1:
+    if not alone:
         words.append(f"pieces marked * as in `{plan.variants[0].name}`")
     return words

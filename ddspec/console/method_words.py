@@ -34,6 +34,7 @@ from ddspec.spec.method import (
     UnrolledInnerSpec,
     UpdateSpec,
     VarySpec,
+    WarmStartSpec,
 )
 from ddspec.spec.network import (
     ConvNetSpec,
@@ -149,6 +150,10 @@ def perturbation_words(perturbation: PerturbationSpec) -> str:
     return f"{directions} filter-normalised direction{_s(directions)}, {coefficient}"
 
 
+def _warmup_words(warmup: WarmStartSpec) -> str:
+    return f"{warmup.epochs} epoch{_s(warmup.epochs)} on them before each outer loop"
+
+
 def inner_words(inner: InnerSpec) -> list[str]:
     """Return how a network moves within an outer loop, and whether it sees the images."""
     match inner:
@@ -159,7 +164,7 @@ def inner_words(inner: InnerSpec) -> list[str]:
             return [
                 f"on real data of all classes, never sees the images: {inner.steps} x "
                 f"{inner.batch} a step, {optimizer_words(inner.optimizer)}",
-                *([] if warmup is None else [f"{warmup.epochs} epochs before each loop"]),
+                *([] if warmup is None else [_warmup_words(warmup)]),
             ]
         case OnSyntheticInnerSpec():
             return [

@@ -21,6 +21,8 @@ from ddspec.plan.estimate import shard_speedup
 from ddspec.plan.ir import Plan
 from ddspec.plan.works import networks_of
 from ddspec.spec.baselines import FeaturesSpec
+from ddspec.spec.dataset import BuiltinDatasetSpec
+from ddspec.spec.facts_folders import FOLDERS
 from ddspec.spec.learned import MultiFormationSpec, as_used, views_of
 from ddspec.visible import visible
 from ddspec.wire.schedule import NANO, ScheduleRow
@@ -66,15 +68,20 @@ def _what(plan: Plan) -> list[str]:
     tested = f"{count(data.test)} test"
     if data.holdout:
         tested += f" (a fixed {decimal(100 * data.holdout)} % of each class)"
-    known = AFTER_LOCK if data.content is None else f"{data.content[:6]} {_known_by(plan)}"
-    return [title, f"{count(data.train)} train{held}, {tested}", f"data {known}"]
+    by = "published" if isinstance(plan.experiment.dataset, BuiltinDatasetSpec) else "lock"
+    known = AFTER_LOCK if data.content is None else f"{data.content[:6]} {by}"
+    return [title, f"{count(data.train)} train{held}, {tested}", *_unlike(plan), f"data {known}"]
 
 
-def _known_by(plan: Plan) -> str:
-    return "lock" if plan.experiment.dataset.kind in _LOCKED else "published"
-
-
-_LOCKED = frozenset({"folder", "imagenet100"})
+def _unlike(plan: Plan) -> list[str]:
+    """Return how many images were published, where the copy that was locked has others."""
+    data, published = plan.data, FOLDERS.get(plan.experiment.dataset.kind)
+    if data.content is None or published is None or published.train is None:
+        return []
+    here = ((data.train or 0) + (data.validation or 0), data.test)
+    if here == (published.train, published.test):
+        return []
+    return [f"not the {count(published.train)} and {count(published.test)} that are published"]
 
 
 def _budget(plan: Plan) -> list[str]:
@@ -100,11 +107,14 @@ def _views(plan: Plan) -> list[str]:
     shape, budget = plan.experiment.parameterization, plan.experiment.budget.images_per_class
     if not isinstance(shape, MultiFormationSpec) or shape.factor == 1:
         return []
-    way = f"factor {shape.factor}" + (f" {shape.decode}" if shape.decode else "")
+    used, learning = as_used(shape), shape.decode or "single"
     classes, place = (len(plan.data.classes), "") if plan.data.classes else (1, " a class")
-    views, learned = (classes * views_of(one, budget) for one in (as_used(shape), shape))
-    other = [f"{count(learned)} while learning"] if learned != views else []
-    return [f"{way}: {count(views)} training views{place}", *other]
+    decode = shape.used or shape.decode
+    way = f"factor {shape.factor}" + (f" {decode}" if decode else "")
+    parts = [f"{way}: {count(classes * views_of(used, budget))} training views{place}"]
+    if shape.used not in (None, learning):
+        parts.append(f"{learning} while learning: {count(classes * views_of(shape, budget))}")
+    return parts
 
 
 def _pool(plan: Plan) -> list[str]:

@@ -136,13 +136,14 @@ def rate_findings(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
 def repeat_findings(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
     """Yield repeats too few to tell a point, or to confirm what is expected."""
     repeats = experiment.evaluate.repeats
+    many = "1 repeat" if repeats == 1 else f"{repeats} repeats"
     known = [one.std for one in experiment.expect if one.std and not one.set]
     spread = max(known, default=USUAL_STD)
     if repeats < (needed := repeats_to_tell(POINT, spread)):
         yield note(
             21,
             ("evaluate", "repeats"),
-            f"{repeats} repeats cannot tell 1 point apart, {needed} can",
+            f"{many} cannot tell 1 point apart, {needed} can",
             f"accuracies spread by {100 * spread:.2g} points" + ("" if known else " as a rule"),
         )
     for index, expected in enumerate(experiment.expect):
@@ -153,7 +154,7 @@ def repeat_findings(experiment: Experiment, data: DataFacts) -> Iterator[Finding
             yield note(
                 31,
                 ("expect", index, "tolerance"),
-                f"{repeats} repeats cannot tell {100 * expected.tolerance:.3g} points apart where "
+                f"{many} cannot tell {100 * expected.tolerance:.3g} points apart where "
                 f"accuracies spread by {100 * spread:.2g}: {needed} can",
                 f"set `evaluate.repeats: {needed}`, or widen the tolerance",
             )

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from ddspec.console.overview import Overview
+from ddspec.console.plan_sections import sections
 from ddspec.console.plan_view import render_plan
-from ddspec.plan.compile import compile_noted
+from ddspec.plan.compile import compile_noted, compile_spec
 from ddspec.plan.said import over_variants, settings_of
 from ddspec.plan.why import Standing, Why
+from ddspec.spec.facts_folders import FOLDERS
 from ddspec.spec.load import load_text
+from ddspec.spec.lock import Lock, LockedClass, digest_of_splits
 
 PRESETS = {
     "dc": ("cifar10", 1, "gradient, cosine over matrices"),
     "dsa": ("mnist", 10, "a new random ConvNet-3 (10-way) for every outer loop"),
-    "idc": ("imagenet10", 10, "10 epochs before each loop"),
+    "idc": ("imagenet10", 10, "10 epochs on them before each outer loop"),
     "acc_dd": ("cifar10", 10, "5 early-stage ConvNet-3 (10-way), 2 epochs"),
     "dm": ("cifar100", 10, "distribution, class means of embedding"),
     "idm": ("cifar10", 10, "one more every 30 loops, at most 100"),
@@ -109,3 +114,28 @@ def test_two_variants_have_rows_of_their_own() -> None:
 
     assert " distill@ipc-1 " in text
     assert " distill@ipc-10 " in text
+
+
+@pytest.mark.parametrize(
+    ("each", "tested", "said"),
+    [
+        pytest.param(5, 2, "not the 100,000 and 10,000 that are published · data", id="a part"),
+        pytest.param(500, 50, "100,000 train, 10,000 test · data", id="the whole"),
+    ],
+)
+def test_a_copy_of_other_images_than_were_published_is_told(
+    each: int, tested: int, said: str
+) -> None:
+    loaded = load_text(spec("dsa", "tiny_imagenet", 1), "x.yaml")
+    names = FOLDERS["tiny_imagenet"].class_names
+    counts = {"train": each, "test": tested}
+    splits: dict[Any, dict[str, LockedClass]] = {
+        split: dict.fromkeys(names, LockedClass(images=count, digest="0" * 64))
+        for split, count in counts.items()
+    }
+    lock = Lock(kind="tiny_imagenet", splits=splits, digest=digest_of_splits(splits))
+
+    what = " · ".join(dict(sections(compile_spec(loaded, lock)))["what"])
+
+    assert said in what
+    assert what.endswith(f"data {lock.digest[:6]} lock")

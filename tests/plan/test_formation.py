@@ -102,8 +102,8 @@ def test_a_plan_tells_both_counts_where_they_differ(planned: Any) -> None:
 
     budget = dict(sections(plan))["budget"]
 
-    assert "factor 2 multi: 400 training views" in budget
-    assert "500 while learning" in budget
+    assert "factor 2 single: 400 training views" in budget
+    assert "multi while learning: 500" in budget
 
 
 def test_a_whitening_is_counted_where_it_is_written_and_held(planned: Any) -> None:
