@@ -55,8 +55,8 @@ def verify(
     """Compare results with what was published, or read the store again.
 
     Looks only, unless `--run` is given. Exits 0 where every expectation of every spec is reproduced
-    or within its tolerance, 1 where some is off, and 4 where none is off but some was not run yet
-    or cannot be compared.
+    or within its tolerance, 1 where some is off, and 4 where none is off but some was not run yet,
+    cannot be compared, or is ahead by what may be chance.
     """
     if store:
         if documents or run:

@@ -24,7 +24,8 @@ from ddspec.visible import visible
 WIDTH = 100
 HEADING = ("variant", "network", "published", "measured", "n", "off by", "verdict")
 LAW = (
-    "reproduced: the 95 % interval of the mean lies within published ± tolerance",
+    "reproduced: the 95 % interval of the mean lies within published ± tolerance, "
+    "or that of a difference (>) above 0",
     "± of measured is the deviation over n networks trained on the set, not over sets",
 )
 

@@ -2,7 +2,8 @@
 
 A number is reproduced where the 95 % interval of the measured mean lies within the band of the
 published number, which is its tolerance to either side: a noisy measurement reproduces nothing.
-Being above is off too, as it speaks of another method or another test.
+Being above is off too, as it speaks of another method or another test. An order is reproduced where
+the 95 % interval of the difference is above 0.
 """
 
 from __future__ import annotations
@@ -37,6 +38,9 @@ class Verdict(StrEnum):
     REPRODUCED = "reproduced"
     WITHIN = "within tolerance"
     """The mean is, but its 95 % interval is not, or it is a single network."""
+    UNSURE = "ahead, not surely"
+    """Of an order: the mean is above, and the 95 % interval of the difference holds 0 or none is
+    known."""
     OFF = "off"
     NOT_COMPARABLE = "not comparable"
     """It was published for another test than the spec's."""
@@ -108,7 +112,7 @@ def judge_order(better: Score, worse: Score) -> Judgement:
     elif error is not None and ahead.difference > error:
         verdict = Verdict.REPRODUCED
     else:
-        verdict = Verdict.WITHIN
+        verdict = Verdict.UNSURE
     return Judgement(verdict, ahead.difference, error)
 
 

@@ -204,6 +204,7 @@ def test_what_no_runner_has_is_refused_before_a_run_and_told_before_that(shell: 
     [
         pytest.param([Verdict.REPRODUCED, Verdict.WITHIN], Exit.DONE, id="all met"),
         pytest.param([Verdict.REPRODUCED, Verdict.NOT_RUN], Exit.CHANGED, id="some not run"),
+        pytest.param([Verdict.REPRODUCED, Verdict.UNSURE], Exit.CHANGED, id="an order in doubt"),
         pytest.param([Verdict.NOT_COMPARABLE], Exit.CHANGED, id="none compares"),
         pytest.param([Verdict.NOT_RUN, Verdict.OFF], Exit.FAILED, id="some off"),
     ],
