@@ -98,7 +98,9 @@ LOOPS = {"unrolled": unrolled, "tesla": tesla}
 
 
 def trajectory(gradient: str) -> tuple[Plan, Counter]:
-    plan = planned(TRAJECTORY + f"matcher: {{gradient: {gradient}}}\n")
+    # not whitened: the loops hold no transform, which is counted apart
+    space = "parameterization: {space: normalised, zca_eps: null}\n"
+    plan = planned(TRAJECTORY + f"matcher: {{gradient: {gradient}}}\n" + space)
     network = network_of(plan)
     start, x = network.init(generator("network")), images(IMAGES_PER_CLASS * CLASSES)
     return plan, counted(lambda: LOOPS[gradient](network, start, x))
