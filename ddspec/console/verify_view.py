@@ -148,9 +148,10 @@ def _footer(found: Verified) -> Iterator[str]:
     yield from wrapped("together", counted(found.claims), WIDTH)
     whole = found.whole
     if whole.stages:
-        parts = [f"{whole.stages:,} stages", flops(whole.flops)]
+        parts = [f"{whole.stages:,} stage{'' if whole.stages == 1 else 's'}", flops(whole.flops)]
         if whole.span is not None:
-            parts.append(f"{time_span(whole.span)} on one {visible(found.device)}")
+            on = visible(found.device).removeprefix("one ")
+            parts.append(f"{time_span(whole.span)} on one {on}")
         elif not found.device:
             parts.append("`--gpu a6000` tells how long that takes there")
         yield from wrapped("left to run", parts, WIDTH)

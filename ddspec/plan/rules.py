@@ -34,5 +34,6 @@ def rule(code: str) -> Rule:
     if match and int(match[1]) in known:
         return known[int(match[1])]
     close = get_close_matches(code.upper(), [one.code for one in RULES], n=1)
-    hint = f"did you mean `{close[0]}`?" if close else "`ddspec explain` lists them all"
+    known_by = "`ddspec explain` lists them all; settings are explained by `ddspec schema`"
+    hint = f"did you mean `{close[0]}`?" if close else known_by
     raise DdspecError(f"there is no rule `{code}`", exit=Exit.USAGE, hint=hint)

@@ -40,6 +40,7 @@ class ProtocolSpec(SpecModel):
     decay: DecaySpec | None = Field(default_factory=StepDecaySpec)
     """Null keeps the learning rate constant."""
     augmentation: AugmentationSpec = Field(default_factory=NoAugmentationSpec)
+    """What training images go through."""
     cutmix: Fraction = 0.0
     mixup: Positive | None = None
     """Mix each batch by mixup, shares by Beta(a, a); by default not. Not beside `cutmix`."""

@@ -34,6 +34,7 @@ class MultiFormationSpec(SpecModel):
 
     kind: Literal["multi_formation"]
     factor: Annotated[int, Field(strict=True, ge=1, le=8)] = 2
+    """Patches along a side: 2 for small images, 3 for ImageNet (IDC)."""
     space: Space = "pixel"
     zca_eps: Positive | None = None
     """Of `zca`: added to the eigenvalues; by default 0.1 (MTT)."""

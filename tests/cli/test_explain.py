@@ -36,6 +36,13 @@ def test_an_unknown_number_is_exit_2(shell: Shell) -> None:
     assert "there is no rule `DDS104`" in ended.err
 
 
+def test_who_asks_for_a_setting_hears_where_they_are_explained(shell: Shell) -> None:
+    ended = shell("explain", "evaluate.baselines.herding")
+
+    assert ended.code == Exit.USAGE
+    assert "settings are explained by `ddspec schema`" in ended.err
+
+
 def test_violated_rules_say_once_where_they_are_explained(shell: Shell) -> None:
     text = SPEC.replace("depth: 2", "depth: 5").replace(
         "kind: frozen}", "kind: frozen}\ninit: {kind: mix}"

@@ -98,6 +98,15 @@ def test_a_snapshot_is_expected_by_its_outer_loops(shell: Shell) -> None:
     assert verdicts(answer) == ["reproduced"]
 
 
+def test_what_is_left_is_told_for_a_device(shell: Shell) -> None:
+    shell.write("e.yaml", EXPECTING)
+
+    ended = shell("verify", "e.yaml", "--gpu", "cpu")
+
+    assert " on one core" in ended.out
+    assert "one one" not in ended.out
+
+
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
     [

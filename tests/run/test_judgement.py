@@ -30,7 +30,9 @@ def expected(**given: object) -> ExpectSpec:
 
 def within(bound: float, freedom: int) -> float:
     """Return how likely Student's t is between -bound and bound, by the trapezoid rule."""
-    scale: float = math.gamma((freedom + 1) / 2) / math.gamma(freedom / 2) / math.sqrt(freedom * math.pi)
+    scale: float = (
+        math.gamma((freedom + 1) / 2) / math.gamma(freedom / 2) / math.sqrt(freedom * math.pi)
+    )
     steps = 4_000
     heights = [
         (1 + (bound * i / steps) ** 2 / freedom) ** (-(freedom + 1) / 2) for i in range(steps + 1)
