@@ -126,7 +126,7 @@ def setting(case: Case) -> Setting:
         classes=classes,
         inner_steps=1,
         real_batch=case.real_batch,
-        views=case.images * parameterization.views,
+        views=parameterization.count(case.images),
         max_views=matcher.max_views,
     )
     shape = (CLASSES, case.images, case.channels, case.size, case.size)
