@@ -78,13 +78,13 @@ def require_listed(root: Path, classes: Sequence[str]) -> None:
     if not path.is_file():
         return
     lines = dict(_lines(path))
-    known = set(classes)
+    known, listed = set(classes), set(lines.values())
     strange = [
         _problem(path, number, line, f"`{visible(line)}` is no class of Tiny-ImageNet")
         for number, line in lines.items()
         if line not in known
     ]
-    missing = [name for name in classes if name not in set(lines.values())]
+    missing = [name for name in classes if name not in listed]
     absent = [Diagnostic(f"does not list `{name}`", Place(visible(str(path)))) for name in missing]
     _refuse([*strange, *absent])
 

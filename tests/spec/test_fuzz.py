@@ -58,7 +58,42 @@ matrix:
   exclude: [{pool.epochs: 0, budget.images_per_class: 2}]
   include: [{name: paper, perturbation.coefficient: {law: fixed, value: 2.0}}]
 """
+FAMILY = """\
+name: family
+preset: null
+dataset: {kind: folder, path: x, size: 32, classes: [a, b, c], validation: 0.1, corrupt: 2}
+budget: {images_per_class: 5}
+network: {kind: convnet, depth: 2, width: 8, pooling: max, activation: leaky_relu, norm: batch}
+pool: {kind: recorded, models: 2, epochs: 3, record: every_epoch}
+perturbation: {kind: none}
+inner: {kind: on_synthetic, epochs: 2}
+matcher: {kind: gradient, distance: channel_mean, batch_norm: frozen}
+update: {learning_rate: 1e-3}
+parameterization: {kind: multi_formation, factor: 3, space: zca, decode: bound, used: multi}
+augmentation: {training: {kind: dc, crop: 4, scale: 0.2, rotate: 45}}
+loops: {outer_loops: 3, inner_steps: 2, snapshots: [1, 2]}
+evaluate:
+  protocol:
+    name: odd
+    steps: 90
+    mixup: 0.5
+    zca: 0.1
+    optimizer: {kind: adamw, learning_rate: 1e-3, weight_decay: 0.01, betas: [0.9, 0.99]}
+    decay: {kind: cosine, warmup: {epochs: 3}}
+    augmentation: {kind: pad_crop, padding: 4}
+  networks:
+    - {kind: torchvision, model: efficientnet_b0, dropout: 0.2, stochastic_depth: 0.1}
+    - {kind: classic, model: densenet_cifar, norm: batch}
+    - {kind: resnet_ap, depth: 10, width: 32, stem: small}
+  best_on_validation: 3
+  snapshots: true
+  repeats: 2
+  baselines: {random: 1, herding: 1, k_center: 1, forgetting: 1, features: {epochs: 2}}
+expect:
+  - {accuracy: 0.5, set: to-1, protocol: odd, source: ours}
+"""
 TEMPLATES: tuple[Mapping[str, str], ...] = (
+    {"child.yaml": FAMILY},
     {"child.yaml": CHILD, "middle.yaml": MIDDLE, "base.yaml": BASE},
     {"child.yaml": CHILD + MATRIX, "middle.yaml": MIDDLE, "base.yaml": BASE},
     {
@@ -106,6 +141,11 @@ PIECES = (
     "resources: {shards: 2}\n",
     "{kind: distribution}",
     "{kind: resnet_ap}",
+    "{kind: classic, model: lenet}",
+    "zca_eps: 1e-300, ",
+    "dropout: 1.0, ",
+    "9223372036854775807",
+    "1e308",
     "[1, 2]",
     "{a: 1}",
 )
