@@ -85,7 +85,7 @@ class Setting:
             loss = self._matching_loss(real, views, label)
             # Zeros, not None: momentum then moves the images of every class, as it did there.
             optimizer.zero_grad(set_to_none=False)
-            loss.backward(inputs=[images])
+            torch.autograd.backward(loss, inputs=[images])
             optimizer.step()
         return images.detach().view_as(self.state.images)
 
