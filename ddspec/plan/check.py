@@ -286,7 +286,7 @@ RULES: tuple[Rule, ...] = (
     _baselines,
     _expectations,
 )
-"""Numbers are never used again: DDS001 to DDS045 are taken."""
+"""Numbers are never used again: the next is DDS061."""
 
 
 def _finder(rule: Rule) -> Callable[[Experiment, DataFacts], tuple[Finding, ...]]:
