@@ -78,16 +78,16 @@ def behind(head: str, field: str, changed: Iterable[str]) -> tuple[str, ...]:
     """Return those of the changed settings that a field of a work may be made from.
 
     `head` is the first word of the stage's label, `field` is the dotted path of a leaf of the work.
-    Of several changed settings in one section, those of the same last name are meant, if there are
-    any.
+    Of several changed settings in these sections, those of the same last name are meant, if there
+    are any.
     """
     first = field.partition(".")[0]
     sections = BEARING.get(f"{head}.{first}", BEARING.get(first))
     paths = tuple(changed)
     if sections is None:
         return _meant(field, _under(first, paths)) or paths
-    found = (path for section in sections for path in _meant(field, _under(section, paths)))
-    return tuple(dict.fromkeys(found))
+    found = tuple(dict.fromkeys(path for section in sections for path in _under(section, paths)))
+    return _meant(field, found)
 
 
 def _under(section: str, paths: Iterable[str]) -> tuple[str, ...]:

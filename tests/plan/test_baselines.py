@@ -154,6 +154,13 @@ def test_the_settings_behind_a_network_are_those_of_its_own_section() -> None:
     assert behind("select", "optimizer.learning_rate", [pool, features]) == (features,)
 
 
+def test_a_chosen_set_is_laid_to_the_network_and_not_to_the_space_of_another() -> None:
+    changed = ["parameterization.space", "network.width"]
+
+    assert behind("select", "selection.network.width", changed) == ("network.width",)
+    assert behind("select", "selection.space", changed) == ("parameterization.space",)
+
+
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
