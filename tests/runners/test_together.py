@@ -3,45 +3,17 @@
 from __future__ import annotations
 
 import json
-import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
+from digit_jobs import SPLITS, prepare
 
-from ddspec.spec.facts import FACTS
 from ddspec.wire.job import Engine, Job, JobExit, JobStage, Result
-from ddspec.wire.work import EvaluateWork, PrepareWork, SelectWork, SourceModel
+from ddspec.wire.work import EvaluateWork, SelectWork
 from ddspec_runners.entry import TEAM, main, teams
 
-DIGITS = FACTS["digits"]
-SOURCE = SourceModel(
-    name="digits",
-    content=DIGITS.content or "",
-    classes=DIGITS.class_names,
-    size=8,
-    channels=1,
-    validation=0.2,
-    holdout=DIGITS.holdout,
-)
-SPLITS = {"train": "a" * 64, "test": "b" * 64, "validation": "c" * 64}
-
-
-@pytest.fixture(autouse=True)
-def _process_wide_switches() -> Iterator[None]:
-    handler, threads = signal.getsignal(signal.SIGTERM), torch.get_num_threads()
-    deterministic = torch.are_deterministic_algorithms_enabled()
-    yield
-    signal.signal(signal.SIGTERM, handler)
-    torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(deterministic)
-
-
-def prepare(split: str) -> JobStage:
-    work = PrepareWork(source=SOURCE, split=split)
-    return JobStage(key=SPLITS[split], label=f"prepare/{split}", work=work, inputs={})
+pytestmark = pytest.mark.usefixtures("process_wide_switches")
 
 
 def choose(draw: int, images: int = 1) -> JobStage:
