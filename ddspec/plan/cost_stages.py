@@ -35,7 +35,9 @@ PARAMETER_COPIES = 4
 TEST_BATCH = 128
 """Images that are classified at once, as runners do."""
 RESIDENT_BYTES = 8 * 2**30
-"""Splits up to this size lie in the memory of an accelerator while networks are trained on them."""
+"""Splits up to this size are counted as held by an accelerator while networks are trained on them:
+runners hold those of at most a quarter of its free memory, and which device it is the plan leaves
+open."""
 CHOSEN = 8
 """Kernels for each image that herding or k-center chooses: distances and the least of them."""
 REAL_BYTES = 512 * 2**20
