@@ -24,6 +24,10 @@ from ddspec_runners.grid import grid_of
 
 TENSORS, CARD, GRID = "synthetic.safetensors", "card.json", "grid.png"
 WHITENING = "whitening.safetensors"
+SOFT = "soft_labels"
+SUM_OFF = 1e-3
+"""How far the probabilities of an image may be from 1 together: rounding of float32 over a million
+classes stays below."""
 
 
 @contextmanager
@@ -96,6 +100,9 @@ class SyntheticSet:
     card: Card
     whitening: Whitening | None = None
     """Of images in ZCA space, where its file lies beside them."""
+    soft_labels: Tensor | None = None
+    """(K', n, K): logits where labels were learned, probabilities where an expert gave them; None
+    where they are hard."""
 
 
 def write_synthetic_set(
@@ -104,6 +111,7 @@ def write_synthetic_set(
     labels: Tensor,
     card: Card,
     whitening: Whitening | None = None,
+    soft_labels: Tensor | None = None,
 ) -> None:
     """Write `synthetic.safetensors` (with the card inside), `card.json` and `grid.png`.
 
@@ -116,12 +124,15 @@ def write_synthetic_set(
         labels: int64 (K', n), global labels.
         card: Of these images; raises ValueError where the two disagree.
         whitening: Of images in ZCA space; raises BadJob where it is missing.
+        soft_labels: (K', n, K) in the type of the images, where the card says that labels were
+            learned (logits) or are an expert's (probabilities).
     """
-    problem = _disagreement(images, labels, card)
+    problem = _disagreement(images, labels, card) or _wrong_soft_labels(soft_labels, images, card)
     if problem:
         raise ValueError(problem)
     metadata = {"ddspec": card.model_dump_json()}
-    write_tensors(folder / TENSORS, {"images": images, "labels": labels}, metadata)
+    soft = {} if soft_labels is None else {SOFT: soft_labels}
+    write_tensors(folder / TENSORS, {"images": images, "labels": labels} | soft, metadata)
     write_json(folder / CARD, card.model_dump(mode="json"))
     if card.whitened and whitening is not None:
         write_tensors(folder / WHITENING, whitening.tensors(images.dtype))
@@ -132,24 +143,26 @@ def write_synthetic_set(
 def read_synthetic_set(path: Path) -> SyntheticSet:
     """Return the set in a folder, or in a `synthetic.safetensors` alone.
 
-    The card is the one inside the tensor file. A `card.json` beside it may add the protocol, which
-    a stage that distils cannot know, and must agree with it in everything else. Raises BadData,
+    The card is the one inside the tensor file. A `card.json` beside it may add the protocol, and
+    that labels are soft, neither of which a stage that distils can know; it must agree with it in
+    everything else. Raises BadData,
     naming the file, where it is missing, damaged, foreign or contradicts its card.
     """
     file = path / TENSORS if path.is_dir() else path
     if not file.is_file():
         raise BadData(f"there is no synthetic set at {path}: {file.name} is missing")
     tensors, metadata = read_tensors(file)
-    if "ddspec" not in metadata or set(tensors) != {"images", "labels"}:
+    if "ddspec" not in metadata or set(tensors) - {SOFT} != {"images", "labels"}:
         raise BadData(f"{file} was not written by ddspec: it has no card or other tensors")
     card = _card(metadata["ddspec"], f"the card inside {file}")
     beside = file.with_name(CARD)
     if beside.is_file():
         card = _with_recipe(card, beside)
-    problem = _disagreement(tensors["images"], tensors["labels"], card)
+    images, labels, soft = tensors["images"], tensors["labels"], tensors.get(SOFT)
+    problem = _disagreement(images, labels, card) or _wrong_soft_labels(soft, images, card)
     if problem:
         raise BadData(f"{file} contradicts its card: {problem}")
-    return SyntheticSet(tensors["images"], tensors["labels"], card, _whitening(file, card))
+    return SyntheticSet(images, labels, card, _whitening(file, card), soft)
 
 
 def _whitening(file: Path, card: Card) -> Whitening | None:
@@ -175,7 +188,9 @@ def _card(text: str | bytes, name: str) -> Card:
 
 def _with_recipe(inner: Card, path: Path) -> Card:
     outer = _card(path.read_bytes(), str(path))
-    if outer.model_copy(update={"protocol": inner.protocol}) != inner:
+    told = {"protocol": inner.protocol}
+    taught = {"labels": inner.labels} if (inner.labels, outer.labels) == ("hard", "soft") else {}
+    if outer.model_copy(update=told | taught) != inner:
         raise BadData(f"{path} contradicts the card inside {TENSORS}: one of them was changed")
     return outer
 
@@ -190,3 +205,22 @@ def _disagreement(images: Tensor, labels: Tensor, card: Card) -> str:
     if not bool(images.isfinite().all()):
         return "images hold NaN or infinite values"
     return ""
+
+
+def _wrong_soft_labels(soft: Tensor | None, images: Tensor, card: Card) -> str:
+    shape = card.soft_shape
+    if shape is None:
+        return "" if soft is None else f"it holds `{SOFT}`, and labels are {card.labels}"
+    if soft is None:
+        return f"labels are {card.labels}, and `{SOFT}` is missing"
+    if tuple(soft.shape) != shape or soft.dtype != images.dtype:
+        return f"`{SOFT}` are {soft.dtype} {tuple(soft.shape)}, not {images.dtype} {shape}"
+    if not bool(soft.isfinite().all()):
+        return f"`{SOFT}` hold NaN or infinite values"
+    if card.labels == "expert" and not _probabilities(soft):
+        return f"`{SOFT}` are no probabilities"
+    return ""
+
+
+def _probabilities(soft: Tensor) -> bool:
+    return bool((soft >= 0).all()) and bool(((soft.sum(-1) - 1).abs() <= SUM_OFF).all())

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ddspec.canon import Digest
 from ddspec.spec.evaluate import ProtocolSpec
@@ -14,6 +14,13 @@ from ddspec.wire.work import ClassRange
 from ddspec_runners.data.prepared import DatasetCard
 from ddspec_runners.data.whitening import Whitening
 from ddspec_runners.parameterization.space import Space
+
+LabelKind: TypeAlias = Literal["hard", "learned", "expert", "soft"]
+"""`learned` (logits) and `expert` (probabilities) lie with the images as `soft_labels`. `soft` is
+said of delivered sets alone: teachers label each view, in a relabelling beside the set or while a
+network is trained, and the stored labels are those of the classes."""
+WITH_IMAGES: frozenset[LabelKind] = frozenset({"learned", "expert"})
+"""Kinds whose labels are a tensor beside the images."""
 
 
 class CardModel(BaseModel):
@@ -57,9 +64,9 @@ class Card(CardModel):
     """Those that this set holds; a shard holds a part."""
     images_per_class: int
     """Stored images a class; each decodes to one or more training images."""
-    labels: Literal["hard"] = "hard"
-    learned_lr: None = None
-    """No learning rate was learned with the images."""
+    labels: LabelKind = "hard"
+    learned_lr: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    """The learning rate of a network that was learned with the images (MTT); None is none."""
     protocol: ProtocolSpec | None = None
     """How to train on the set, where it is known."""
     dataset: DatasetOfCard
@@ -80,6 +87,13 @@ class Card(CardModel):
         return held, self.images_per_class, self.channels, self.size, self.size
 
     @property
+    def soft_shape(self) -> tuple[int, int, int] | None:
+        """Shape of the labels beside the images, (K', n, K); None where there are none."""
+        if self.labels not in WITH_IMAGES:
+            return None
+        return self.shape[0], self.images_per_class, len(self.classes)
+
+    @property
     def whitened(self) -> bool:
         """Whether the stored tensor is in ZCA space."""
         return self.parameterization.space == "zca"
@@ -96,6 +110,8 @@ def make_card(
     images_per_class: int,
     provenance: Provenance,
     covers: ClassRange | None = None,
+    labels: LabelKind = "hard",
+    learned_lr: float | None = None,
 ) -> Card:
     """Return the card of a set made from a prepared training split; by default of all classes."""
     everything = ClassRange(start=0, stop=len(dataset.classes), of=len(dataset.classes))
@@ -108,6 +124,8 @@ def make_card(
         classes=dataset.classes,
         covers=covers or everything,
         images_per_class=images_per_class,
+        labels=labels,
+        learned_lr=learned_lr,
         dataset=DatasetOfCard(
             name=dataset.name, content=dataset.content, test_split=dataset.test_split
         ),

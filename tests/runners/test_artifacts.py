@@ -216,3 +216,81 @@ def test_single_images_stand_ten_a_row() -> None:
     assert [sheet.getpixel((27, 27)), sheet.getpixel((477, 27)), sheet.getpixel((77, 77))] == [
         *(0, 9, 11)
     ]
+
+
+def soft_card(labels: str = "learned", rate: float | None = 0.02) -> Card:
+    return card_of().model_copy(update={"labels": labels, "learned_lr": rate})
+
+
+def soft_labels(card: Card, kind: str = "learned") -> Tensor:
+    drawn = torch.randn(3, 2, 3, generator=torch.Generator().manual_seed(1))
+    return drawn if kind == "learned" else drawn.softmax(-1)
+
+
+@pytest.mark.parametrize("kind", ["learned", "expert"])
+def test_soft_labels_and_a_learned_rate_lie_with_the_images(tmp_path: Path, kind: str) -> None:
+    card = soft_card(kind)
+    soft = soft_labels(card, kind)
+
+    write_synthetic_set(tmp_path, images_of(card), labels_of(card), card, soft_labels=soft)
+
+    found = read_synthetic_set(tmp_path)
+    assert found.soft_labels is not None
+    assert found.soft_labels.equal(soft)
+    assert found.labels.tolist() == [[0, 0], [1, 1], [2, 2]]
+    assert (found.card.labels, found.card.learned_lr) == (kind, 0.02)
+
+
+@pytest.mark.parametrize(
+    ("kind", "spoil", "message"),
+    [
+        pytest.param("learned", lambda soft: None, "is missing", id="missing"),
+        pytest.param("hard", lambda soft: soft, "labels are hard", id="beside-hard"),
+        pytest.param("learned", lambda soft: soft[:, :1], "not torch.float32", id="too-few"),
+        pytest.param("learned", lambda soft: soft.double(), "torch.float64", id="other-type"),
+        pytest.param("learned", lambda soft: soft / 0, "NaN or infinite", id="not-finite"),
+        pytest.param("expert", lambda soft: soft, "no probabilities", id="logits-of-an-expert"),
+    ],
+)
+def test_soft_labels_that_contradict_the_card_are_neither_written_nor_read(
+    tmp_path: Path, kind: str, spoil: Callable[[Tensor], Tensor | None], message: str
+) -> None:
+    card = soft_card(kind)
+    images, labels, soft = images_of(card), labels_of(card), spoil(soft_labels(card))
+
+    with pytest.raises(ValueError, match=message):
+        write_synthetic_set(tmp_path, images, labels, card, soft_labels=soft)
+
+    tensors = {"images": images, "labels": labels}
+    tensors |= {} if soft is None else {"soft_labels": soft}
+    metadata = {"ddspec": card.model_dump_json()}
+    write_tensors(tmp_path / "synthetic.safetensors", tensors, metadata)
+    with pytest.raises(BadData, match=message):
+        read_synthetic_set(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("inner", "outer", "fits"),
+    [("hard", "soft", True), ("soft", "hard", False), ("hard", "learned", False)],
+)
+def test_a_card_beside_a_set_may_add_that_teachers_label_it_and_nothing_else(
+    tmp_path: Path, inner: str, outer: str, fits: bool
+) -> None:
+    card = soft_card(inner, None)
+    write_synthetic_set(tmp_path, images_of(card), labels_of(card), card)
+    told = card.model_copy(update={"labels": outer})
+    (tmp_path / "card.json").write_text(told.model_dump_json())
+
+    if fits:
+        assert read_synthetic_set(tmp_path).card.labels == "soft"
+    else:
+        with pytest.raises(BadData, match="contradicts the card"):
+            read_synthetic_set(tmp_path)
+
+
+@pytest.mark.parametrize("rate", [0.0, -1.0, float("inf")])
+def test_a_learned_rate_is_positive(rate: float) -> None:
+    plain = card_of().model_dump() | {"learned_lr": rate}
+
+    with pytest.raises(ValueError, match="learned_lr"):
+        Card.model_validate(plain)

@@ -41,7 +41,9 @@ def run(work: MergeWork, site: Site) -> Mapping[str, JsonValue]:
     labels = torch.cat([shard.labels for shard in shards])
     state, metadata = _joined_state(folders, shards)
     write_tensors(site.output / STATE, state, metadata)
-    write_synthetic_set(site.output, images, labels, card, shards[0].whitening)
+    soft = [shard.soft_labels for shard in shards if shard.soft_labels is not None]
+    joined = torch.cat(soft) if soft else None  # cards agree, so all have them or none has
+    write_synthetic_set(site.output, images, labels, card, shards[0].whitening, joined)
     losses = _joined_losses(folders, [len(shard.images) for shard in shards])
     lines = [json.dumps({"outer_loop": outer, "loss": loss}) for outer, loss in losses.items()]
     write_text(site.output / RECORD, "".join(f"{line}\n" for line in lines))
