@@ -66,7 +66,7 @@ ABLE: Mapping[str, frozenset[str]] = {
     "parameterization": frozenset({"pixels", "multi_formation"}),
     "space": frozenset({"pixel", "normalised", "zca"}),
     "selection": frozenset({"random", "init", "herding", "k_center", "forgetting"}),
-    "update": frozenset({"sgd"}),
+    "update": frozenset({"sgd", "adam", "schedule", "averaging"}),
     "clock": frozenset({"shared", "per_class", "joint"}),
     "clamp": frozenset({"none", "outer_loop", "every_step"}),
     "labels": frozenset({"hard"}),

@@ -100,12 +100,16 @@ class Site:
         if stop and done < total:
             raise StopRequested
 
-    def resume(self, names: Iterable[str]) -> tuple[int, dict[str, Tensor]] | None:
+    def resume(
+        self, names: Iterable[str] | Callable[[int], Iterable[str]]
+    ) -> tuple[int, dict[str, Tensor]] | None:
         """Return (units done, state) of the last whole checkpoint of this key, if there is one.
 
-        A checkpoint that cannot be read, that lacks a tensor of `names` (another version wrote it),
-        or that was made with another number of threads, on another kind of device or by another
-        engine (float32 results would differ), is set aside and work starts anew.
+        `names` are the tensors that it must hold; where they depend on how many units are done,
+        what they are then. A checkpoint that cannot be read, that lacks a tensor of `names`
+        (another version wrote it), or that was made with another number of threads, on another
+        kind of device or by another engine (float32 results would differ), is set aside and work
+        starts anew.
         """
         path = self.scratch / CHECKPOINT
         if not path.exists():
@@ -113,7 +117,7 @@ class Site:
         try:
             state, metadata = read_tensors(path)
             header = Header.model_validate_json(metadata["ddspec"])
-            _require(names, state)
+            _require(names(header.done) if callable(names) else names, state)
         except (BadData, KeyError, ValueError) as error:
             path.rename(path.with_suffix(".damaged"))
             print(f"checkpoint set aside, it cannot be read: {error}", file=sys.stderr, flush=True)

@@ -21,13 +21,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ddspec.spec.augmentation import NoAugmentationSpec
-from ddspec.spec.method import GradientMatcherSpec, MultiFormationSpec
+from ddspec.spec.method import GradientMatcherSpec, MultiFormationSpec, UpdateSpec
 from ddspec.spec.network import ConvNetSpec
 from ddspec_runners.augment.make import make_policy
 from ddspec_runners.data.prepared import DatasetCard, PreparedSplit
 from ddspec_runners.distillation.draws import MatchingDraws
-from ddspec_runners.distillation.step import ClassDraws, Matching, State
-from ddspec_runners.functional.clock import Rule
+from ddspec_runners.distillation.state import State
+from ddspec_runners.distillation.step import ClassDraws, Matching
+from ddspec_runners.functional.update import Rule
 from ddspec_runners.matchers.table import make_matcher
 from ddspec_runners.nets.make import make_network
 from ddspec_runners.parameterization.make import make_parameterization
@@ -114,7 +115,7 @@ def setting(case: Case) -> Setting:
         matcher=make_matcher(matcher, network),
         parameterization=parameterization,
         policy=policy,
-        rule=Rule(RATE, MOMENTUM, "shared"),
+        rule=Rule.of(UpdateSpec(learning_rate=RATE, momentum=MOMENTUM)),
         split=split,
         classes=classes,
         of=CLASSES,
@@ -131,7 +132,7 @@ def setting(case: Case) -> Setting:
     )
     shape = (CLASSES, case.images, case.channels, case.size, case.size)
     images = torch.rand(shape, generator=generator("bench", "images"))
-    state = State(images, torch.zeros_like(images))
+    state = State(images, matching.rule.rest(images))
     return Setting(matching, state, params, draws.inner(0, 0), module_of(case, params))
 
 

@@ -38,10 +38,8 @@ from ddspec.plan.estimate import stage_cost
 from ddspec.spec.load import load_text
 from ddspec.spec.method import OnSyntheticInnerSpec
 from ddspec.wire.work import ClassRange, DistillWork
-from ddspec_runners.distillation.assemble import assemble
-from ddspec_runners.distillation.step import State
+from ddspec_runners.distillation.assemble import assemble, first_images
 from ddspec_runners.nets.make import make_network
-from ddspec_runners.parameterization.init import initial_images
 from ddspec_runners.rng import generator
 from ddspec_runners.site import Site
 
@@ -74,16 +72,8 @@ class Case:
         if images is not None:
             work = work.model_copy(update={"images_per_class": images})
         parts = assemble(work, site)
-        matching = parts.matching
-        start = initial_images(
-            work.parameterization,
-            work.init,
-            work.images_per_class,
-            matching.split,
-            work.seed,
-            matching.classes,
-        )
-        parts.outer_loop(State(start, torch.zeros_like(start)), 0)
+        start = first_images(work, site, parts.split, parts.classes)
+        parts.outer_loop(parts.fresh(start), 0)
 
 
 def shortened(work: DistillWork) -> DistillWork:

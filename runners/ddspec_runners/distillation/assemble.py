@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass
+from typing import assert_never
+
+from torch import Size, Tensor
 
 from ddspec.spec.method import (
-    AnyUpdateSpec,
+    DistributionMatcherSpec,
     FreshPoolSpec,
     FrozenInnerSpec,
     GradientMatcherSpec,
-    MatcherSpec,
     OnRealInnerSpec,
     OnSyntheticInnerSpec,
+    StatisticsMatcherSpec,
+    TrajectoryMatcherSpec,
 )
 from ddspec.wire.work import ClassRange, DistillWork
 from ddspec_runners.augment.make import make_policy
 from ddspec_runners.data.prepared import PreparedSplit
+from ddspec_runners.distillation.class_loop import Distillation
 from ddspec_runners.distillation.draws import MatchingDraws
-from ddspec_runners.distillation.loop import Distillation
+from ddspec_runners.distillation.loop import Averaged, Loops
 from ddspec_runners.distillation.step import Matching
 from ddspec_runners.faults import BadJob
-from ddspec_runners.functional.clock import Rule
+from ddspec_runners.functional.update import Rule
 from ddspec_runners.matchers.table import make_matcher
 from ddspec_runners.nets.base import Network
 from ddspec_runners.nets.make import make_network
 from ddspec_runners.parameterization.base import Parameterization
+from ddspec_runners.parameterization.init import initial_images
 from ddspec_runners.parameterization.make import make_parameterization
 from ddspec_runners.parameterization.space import as_learned
 from ddspec_runners.pools.dependent import DependentNetworks
@@ -38,80 +44,78 @@ from ddspec_runners.runtime import dtype_of
 from ddspec_runners.site import Site
 
 
-def assemble(work: DistillWork, site: Site) -> Distillation:
-    """Return the parts of a distillation; raises BadJob where the inputs do not fit the work."""
-    split = nearby(PreparedSplit.open(site.inputs["train"]), site.device)
-    split = as_learned(split, work.parameterization)
-    card = split.card
-    count = len(card.classes)
-    classes = _classes(work.classes, count)
-    network = make_network(work.network, channels=card.channels, size=card.size, classes=count)
-    parameterization = make_parameterization(
-        work.parameterization, mean=split.mean, std=split.std, whitening=split.whitening
-    )
-    policy = make_policy(work.matching_augmentation, mean=split.mean, std=split.std)
-    training_policy = make_policy(work.training_augmentation, mean=split.mean, std=split.std)
-    matcher = _gradient(work.matcher)
-    frozen = matcher.batch_norm == "frozen" and bool(network.buffers())
-    statistics = RealStatistics(network, split, work.seed) if frozen else None
-    return Distillation(
-        matching=Matching(
-            matcher=make_matcher(matcher, network),
-            parameterization=parameterization,
-            policy=policy,
-            rule=_rule(work.update, parameterization),
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What every family of distillation stands on."""
+
+    split: PreparedSplit
+    """As it is learned from: whitened where images are, on the device where it fits."""
+    classes: range
+    """Global indices of the K' classes that are learned here."""
+    of: int
+    """Number of classes of the whole set."""
+    network: Network
+    parameterization: Parameterization
+    shape: Size
+    """Of the images that are learned, (K', n, C, H, W)."""
+
+    @classmethod
+    def of_work(cls, work: DistillWork, site: Site) -> Setting:
+        """Return the setting of a work; raises BadJob where the inputs do not fit it."""
+        split = nearby(PreparedSplit.open(site.inputs["train"]), site.device)
+        split = as_learned(split, work.parameterization)
+        card = split.card
+        count = len(card.classes)
+        classes = _classes(work.classes, count)
+        shape = (len(classes), work.images_per_class, card.channels, card.size, card.size)
+        return cls(
             split=split,
             classes=classes,
             of=count,
-        ),
-        draws=MatchingDraws(
-            seed=work.seed,
-            split=split,
-            policy=policy,
-            classes=classes,
-            inner_steps=work.inner_steps,
-            real_batch=matcher.real_batch,
-            views=parameterization.count(work.images_per_class),
-            max_views=matcher.max_views,
-        ),
-        stream=_stream(
-            work,
-            Starts(_pool(work, site, network), work.schedule, statistics),
-            RealTraining(network, split, training_policy, work.cutmix),
-            parameterization,
-        ),
-        clamp=work.update.clamp == "outer_loop",
+            network=make_network(
+                work.network, channels=card.channels, size=card.size, classes=count
+            ),
+            parameterization=make_parameterization(
+                work.parameterization, mean=split.mean, std=split.std, whitening=split.whitening
+            ),
+            shape=Size(shape),
+        )
+
+
+def assemble(work: DistillWork, site: Site) -> Loops:
+    """Return the loops of a distillation; raises BadJob where the inputs do not fit the work."""
+    setting = Setting.of_work(work, site)
+    loops = _loops(work, site, setting)
+    average = work.update.averaging
+    return loops if average is None else Averaged(loops, average)
+
+
+def first_images(work: DistillWork, site: Site, split: PreparedSplit, classes: range) -> Tensor:
+    """Return the images that distillation starts from, (K', n, C, H, W), on the device."""
+    return initial_images(
+        work.parameterization,
+        work.init,
+        work.images_per_class,
+        split,
+        work.seed,
+        classes,
+        dtype=dtype_of(work.precision),
+    ).to(site.device)
+
+
+def image_rule(work: DistillWork, parameterization: Parameterization) -> Rule:
+    """Return how the images of a work move, over all of its outer loops."""
+    loops = work.stop if work.loops is None else work.loops
+    return Rule.of(
+        work.update,
+        steps=loops * work.inner_steps,
+        of_loop=work.inner_steps,
+        limit=parameterization.clamp if work.update.clamp == "every_step" else None,
     )
 
 
-def _stream(
-    work: DistillWork, starts: Starts, training: RealTraining, parameterization: Parameterization
-) -> NetworkStream | DependentNetworks:
-    steps = work.inner_steps
-    match work.inner:
-        case FrozenInnerSpec() | OnRealInnerSpec():
-            return NetworkStream(starts, work.inner, steps, training, work.seed)
-        case OnSyntheticInnerSpec() if work.classes is not None and steps > 1:
-            raise BadJob("networks that are trained on the whole synthetic set have no shards")
-        case OnSyntheticInnerSpec():
-            own = Training(training.network, training.policy, training.cutmix)
-            return DependentNetworks(starts, work.inner, steps, own, parameterization, work.seed)
-        case _:
-            raise BadJob(f"this version cannot move networks so: {work.inner!r}")
-
-
-def _rule(update: AnyUpdateSpec, parameterization: Parameterization) -> Rule:
-    limit = parameterization.clamp if update.clamp == "every_step" else None
-    return replace(Rule.of(update), limit=limit)
-
-
-def _gradient(matcher: MatcherSpec) -> GradientMatcherSpec:
-    if not isinstance(matcher, GradientMatcherSpec):
-        raise BadJob(f"this version has no matcher `{matcher.kind}`")
-    return matcher
-
-
-def _pool(work: DistillWork, site: Site, network: Network) -> Pool:
+def make_pool(work: DistillWork, site: Site, network: Network) -> Pool:
+    """Return where the networks of a work come from; raises BadJob where an input is missing."""
     dtype = dtype_of(work.precision)
     match work.networks:
         case None:
@@ -124,6 +128,70 @@ def _pool(work: DistillWork, site: Site, network: Network) -> Pool:
             return FreshPool(network, work.seed, dtype, site.device)
         case _:
             raise BadJob("this version knows recorded networks, and fresh ones")
+
+
+def _loops(work: DistillWork, site: Site, setting: Setting) -> Loops:
+    match work.matcher:
+        case GradientMatcherSpec() as matcher:
+            return _gradient(work, site, setting, matcher)
+        case DistributionMatcherSpec() | TrajectoryMatcherSpec() | StatisticsMatcherSpec():
+            raise BadJob(f"this version has no matcher `{work.matcher.kind}`")
+        case _:
+            assert_never(work.matcher)
+
+
+def _gradient(
+    work: DistillWork, site: Site, setting: Setting, matcher: GradientMatcherSpec
+) -> Distillation:
+    split, network = setting.split, setting.network
+    policy = make_policy(work.matching_augmentation, mean=split.mean, std=split.std)
+    frozen = matcher.batch_norm == "frozen" and bool(network.buffers())
+    statistics = RealStatistics(network, split, work.seed) if frozen else None
+    starts = Starts(make_pool(work, site, network), work.schedule, statistics)
+    return Distillation(
+        matching=Matching(
+            matcher=make_matcher(matcher, network),
+            parameterization=setting.parameterization,
+            policy=policy,
+            rule=image_rule(work, setting.parameterization),
+            split=split,
+            classes=setting.classes,
+            of=setting.of,
+        ),
+        draws=MatchingDraws(
+            seed=work.seed,
+            split=split,
+            policy=policy,
+            classes=setting.classes,
+            inner_steps=work.inner_steps,
+            real_batch=matcher.real_batch,
+            views=setting.parameterization.count(work.images_per_class),
+            max_views=matcher.max_views,
+        ),
+        stream=stream_of(work, setting, starts),
+        clamp=work.update.clamp == "outer_loop",
+        shape=setting.shape,
+    )
+
+
+def stream_of(
+    work: DistillWork, setting: Setting, starts: Starts
+) -> NetworkStream | DependentNetworks:
+    """Return how networks move inside the outer loops of a work that matches by class."""
+    split, steps = setting.split, work.inner_steps
+    policy = make_policy(work.training_augmentation, mean=split.mean, std=split.std)
+    match work.inner:
+        case FrozenInnerSpec() | OnRealInnerSpec():
+            training = RealTraining(setting.network, split, policy, work.cutmix)
+            return NetworkStream(starts, work.inner, steps, training, work.seed)
+        case OnSyntheticInnerSpec() if work.classes is not None and steps > 1:
+            raise BadJob("networks that are trained on the whole synthetic set have no shards")
+        case OnSyntheticInnerSpec():
+            own = Training(setting.network, policy, work.cutmix)
+            shape = setting.parameterization
+            return DependentNetworks(starts, work.inner, steps, own, shape, work.seed)
+        case _:
+            raise BadJob(f"`{work.matcher.kind}` matching cannot move networks so: {work.inner!r}")
 
 
 def _classes(shard: ClassRange | None, count: int) -> range:

@@ -1,79 +1,98 @@
-"""The loops of distillation: what they are made of, and one outer loop."""
+"""What every family of distillation offers to the task, and the averaging that may go around it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import assert_never
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol
 
-import torch
-from torch import Tensor
+from torch import Size, Tensor
 
-from ddspec_runners.distillation.draws import MatchingDraws
-from ddspec_runners.distillation.step import Matching, State
-from ddspec_runners.faults import Diverged
-from ddspec_runners.pools.dependent import DependentNetworks
-from ddspec_runners.pools.start import Point
-from ddspec_runners.pools.stream import NetworkStream
+from ddspec_runners.data.prepared import PreparedSplit
+from ddspec_runners.distillation.state import IMAGES, Published, State
+
+AVERAGE = "average"
+"""Under which the averaged images are carried on."""
+
+
+class Loops(Protocol):
+    """The outer loops of one distillation, made from its work and inputs."""
+
+    @property
+    def classes(self) -> range:
+        """Global indices of the K' classes that are learned here."""
+        ...
+
+    @property
+    def split(self) -> PreparedSplit:
+        """The real images that are learned from."""
+        ...
+
+    def fresh(self, images: Tensor) -> State:
+        """Return where distillation begins, with images (K', n, C, H, W) on their device."""
+        ...
+
+    def outer_loop(self, state: State, outer: int) -> tuple[State, Mapping[str, float]]:
+        """Return the state after one outer loop (from 0), and what was measured in it.
+
+        `loss` is always measured, before the last update of the loop; names are those of
+        `metrics.jsonl`, the same in every loop. The state that was given is left as it was.
+        Raises Diverged at the first number that is not finite.
+        """
+        ...
+
+    def expected(self, outer: int) -> Mapping[str, Size]:
+        """Return names and shapes of a state's tensors after so many outer loops."""
+        ...
+
+    def published(self, state: State) -> Published:
+        """Return the set that a state stands for."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
-class Distillation:
-    """The parts of a distillation, made from its work and inputs."""
+class Averaged:
+    """Loops whose set is an exponential moving average of the images (FTD).
 
-    matching: Matching
-    draws: MatchingDraws
-    stream: NetworkStream | DependentNetworks
-    clamp: bool
-    """Whether images are limited to [0, 1] at the start of each outer loop."""
+    As in FTD's code the average begins with the images that distillation starts from, moves after
+    every outer loop, and is read by nothing that is learned.
+    """
 
-    def outer_loop(self, state: State, outer: int) -> tuple[State, float]:
-        """Return the state after one outer loop (from 0), and the mean matching loss.
+    loops: Loops
+    decay: float
 
-        The device is asked for numbers once, at the end.
+    @property
+    def classes(self) -> range:
+        """Global indices of the classes that are learned here."""
+        return self.loops.classes
+
+    @property
+    def split(self) -> PreparedSplit:
+        """The real images that are learned from."""
+        return self.loops.split
+
+    def fresh(self, images: Tensor) -> State:
+        """Return where distillation begins: the average is the images."""
+        return self._with(self.loops.fresh(images), images.clone())
+
+    def outer_loop(self, state: State, outer: int) -> tuple[State, Mapping[str, float]]:
+        """Return the state after one outer loop: average = decay * average + (1 - decay) * images.
+
+        Products and sum are elementwise, so shards have the bits of the whole.
         """
-        if self.clamp:
-            state = State(self.matching.parameterization.clamp(state.images), state.velocity)
-        losses = []
-        for moved, loss in self._steps(state, outer):
-            state = moved
-            losses.append(loss)
-        table = torch.stack(losses).double().cpu()
-        self._guard(table, state, outer)
-        return state, table.mean().item()
+        own = {name: tensor for name, tensor in state.own.items() if name != AVERAGE}
+        moved, metrics = self.loops.outer_loop(replace(state, own=own), outer)
+        average = state.own[AVERAGE] * self.decay + moved.images * (1 - self.decay)
+        return self._with(moved, average), metrics
 
-    def _steps(self, state: State, outer: int) -> Iterator[tuple[State, Tensor]]:
-        """Yield the state after each inner step, and the losses before it, (K',)."""
-        match self.stream:
-            case NetworkStream() as stream:
-                for inner, point in enumerate(stream.window(outer)):
-                    state, losses = self._step(state, point, outer, inner)
-                    yield state, losses
-            case DependentNetworks() as networks:
-                walk = networks.starts.walk(outer)
-                for inner in range(networks.inner_steps):
-                    if inner:
-                        networks.train(walk, state.images, outer, inner - 1)
-                    point = networks.starts.point(walk, outer, inner)
-                    state, losses = self._step(state, point, outer, inner)
-                    yield state, losses
-            case _:
-                assert_never(self.stream)
+    def expected(self, outer: int) -> Mapping[str, Size]:
+        """Return names and shapes of a state's tensors after so many outer loops."""
+        shapes = self.loops.expected(outer)
+        return {**shapes, AVERAGE: shapes[IMAGES]}
 
-    def _step(self, state: State, point: Point, outer: int, inner: int) -> tuple[State, Tensor]:
-        return self.matching.step(state, point, self.draws.inner(outer, inner))
+    def published(self, state: State) -> Published:
+        """Return the set of the averaged images."""
+        return replace(self.loops.published(state), images=state.own[AVERAGE])
 
-    def _guard(self, losses: Tensor, state: State, outer: int) -> None:
-        """Raise Diverged at the first number that is not finite; `losses` is (steps, K')."""
-        bad = losses.isfinite().logical_not().nonzero()
-        if not len(bad):
-            fine = state.images.isfinite() & state.velocity.isfinite()
-            ill = fine.flatten(1).all(1).logical_not().nonzero().cpu()
-            bad = torch.tensor([[len(losses) - 1, int(k)] for k in ill.flatten()])
-        if len(bad):
-            step, k = bad[0].tolist()
-            raise Diverged(
-                f"the images or their loss are not finite in outer loop {outer}, inner step "
-                f"{step}, class {self.matching.classes[k]} (all counted from 0): "
-                "try a smaller `update.learning_rate`"
-            )
+    def _with(self, state: State, average: Tensor) -> State:
+        return replace(state, own={**state.own, AVERAGE: average})

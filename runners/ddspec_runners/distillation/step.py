@@ -16,20 +16,13 @@ from torch import Tensor
 
 from ddspec_runners.augment.base import Policy
 from ddspec_runners.data.prepared import PreparedSplit
-from ddspec_runners.functional.clock import Motion, Rule
+from ddspec_runners.distillation.state import State
 from ddspec_runners.functional.gradients import image_gradient
 from ddspec_runners.functional.placement import placed
+from ddspec_runners.functional.update import Motion, Rule
 from ddspec_runners.matchers.base import Matcher
 from ddspec_runners.parameterization.base import Parameterization
 from ddspec_runners.pools.start import Point
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """What distillation carries from step to step, both (K', n, C, H, W) in the learned space."""
-
-    images: Tensor
-    velocity: Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +51,30 @@ class Matching:
     of: int
     """Number of classes of the whole set, for the clock."""
 
-    def step(self, state: State, point: Point, draws: Sequence[ClassDraws]) -> tuple[State, Tensor]:
-        """Return the state after one update of every class, and the losses before it, (K',)."""
+    def step(
+        self, state: State, point: Point, draws: Sequence[ClassDraws], number: int = 0
+    ) -> tuple[State, Tensor]:
+        """Return the state after one update of every class, and the losses before it, (K',).
+
+        `number` is that of the step, from 0 over all outer loops: the rate may depend on it.
+        """
         moved, losses = [], []
         for k, label in enumerate(self.classes):
             before, after = self.rule.ghosts(label, self.of)
-            motion = self.rule.coast(Motion(state.images[k], state.velocity[k]), before)
+            motion = self.rule.coast(self._motion(state, k), before, number)
             loss, gradient = self.gradient(motion.images, point, label, draws[k])
-            moved.append(self.rule.coast(self.rule.step(motion, gradient), after))
+            motion = self.rule.step(motion, gradient, number)
+            moved.append(self.rule.coast(motion, after, number))
             losses.append(loss)
+        memory = {
+            name: torch.stack([motion.memory[name] for motion in moved]) for name in state.memory
+        }
         images = torch.stack([motion.images for motion in moved])
-        velocity = torch.stack([motion.velocity for motion in moved])
-        return State(images, velocity), torch.stack(losses)
+        return State(images, memory, state.own), torch.stack(losses)
+
+    def _motion(self, state: State, k: int) -> Motion:
+        memory = {name: slot[k] for name, slot in state.memory.items()}
+        return Motion(state.images[k], memory)
 
     def gradient(
         self, images: Tensor, point: Point, label: int, draws: ClassDraws

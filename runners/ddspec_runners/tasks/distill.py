@@ -12,73 +12,84 @@ from pydantic import JsonValue
 from torch import Tensor
 
 from ddspec.wire.work import DistillWork
-from ddspec_runners.artifacts import read_tensors, write_synthetic_set, write_tensors
-from ddspec_runners.card import Provenance, make_card
-from ddspec_runners.distillation.assemble import assemble
-from ddspec_runners.distillation.loop import Distillation
-from ddspec_runners.distillation.step import State
+from ddspec_runners.artifacts import read_tensors
+from ddspec_runners.distillation.assemble import assemble, first_images
+from ddspec_runners.distillation.loop import Loops
+from ddspec_runners.distillation.publish import STATE, publish
+from ddspec_runners.distillation.state import State
 from ddspec_runners.faults import BadJob
-from ddspec_runners.parameterization.init import initial_images
 from ddspec_runners.runtime import dtype_of
 from ddspec_runners.site import Site
 
-STATE, RECORD = "state.safetensors", "metrics.jsonl"
-CHECKPOINT = ("images", "velocity", "losses")
-"""What a checkpoint holds."""
+RECORD = "metrics.jsonl"
+SERIES = "series/"
+"""Before the name of a measurement, in a checkpoint."""
+LARGE = 2**25
+SELDOM_S = 60.0
+"""Between two checkpoints of more than 32 MiB; being stopped always leaves one."""
 
 
 def run(work: DistillWork, site: Site) -> Mapping[str, JsonValue]:
     """Run outer loops start..stop-1 and write the synthetic set and `state.safetensors`.
 
-    Images start as `initial_images`, or as `previous` left them. Each outer loop clamps them if
-    the work says so, then takes `inner_steps` steps: every class of the range in order, then the
-    network. A checkpoint is written after every outer loop. `metrics.jsonl` has one line an outer
-    loop: its number from 0 and the matching loss, a mean over inner steps and classes.
+    Images start as `initial_images`, or as `previous` left them; what an outer loop does is its
+    family's to say. A checkpoint is written after every outer loop, of a large state once a minute.
+    `metrics.jsonl` has one line an outer loop: its number from 0, the matching loss, and what else
+    the family measures.
 
     Returns:
-        `outer_loops` (done since the first segment), `classes`, `images`, and `loss` of the last
-        outer loop.
+        `outer_loops` (done since the first segment), `classes`, `images`, and the measurements of
+        the last outer loop, `loss` among them.
 
     Raises:
         BadJob: the work contradicts itself or its inputs.
         Diverged: the loss or an image is no longer finite; the last checkpoint stays.
     """
     _check(work)
-    distillation = assemble(work, site)
-    state, losses = _restored(work, site, distillation)
+    loops = assemble(work, site)
+    state, series = _restored(work, site, loops)
     with (site.output / RECORD).open("w", encoding="utf-8") as record:
-        for outer, loss in enumerate(losses.tolist(), work.start):
-            _note(record, outer, loss)
-        for outer in range(work.start + len(losses), work.stop):
-            state, loss = distillation.outer_loop(state, outer)
-            losses = torch.cat((losses, torch.tensor([loss], dtype=torch.float64)))
-            _note(record, outer, loss)
+        for outer, metrics in enumerate(_rows(series), work.start):
+            _note(record, outer, metrics)
+        for outer in range(work.start + len(_rows(series)), work.stop):
+            state, measured = loops.outer_loop(state, outer)
+            series = _longer(series, measured)
+            _note(record, outer, measured)
+            checkpoint = _Checkpoint(state, series)
             site.advance(
                 outer + 1 - work.start,
                 work.stop - work.start,
                 "outer loops",
-                state=_Checkpoint(state, losses).tensors,
-                metrics={"loss": loss},
+                state=checkpoint.tensors,
+                metrics=measured,
+                every_s=checkpoint.every_s,
             )
-    _write(work, site, distillation, state)
-    count = len(distillation.matching.classes)
+    publish(work, site, loops.split, loops.classes, loops.published(state), state)
+    count = len(loops.classes)
     return {
         "outer_loops": work.stop,
         "classes": count,
         "images": count * work.images_per_class,
-        "loss": losses[-1].item(),
+        **_rows(series)[-1],
     }
 
 
 @dataclass(frozen=True, slots=True)
 class _Checkpoint:
     state: State
-    losses: Tensor
-    """Of the outer loops of this segment so far, float64."""
+    series: Mapping[str, Tensor]
+    """What was measured in the outer loops of this segment so far, float64 (loops,) by name."""
 
     def tensors(self) -> dict[str, Tensor]:
-        values = (self.state.images, self.state.velocity, self.losses)
-        return dict(zip(CHECKPOINT, values, strict=True))
+        return {
+            **self.state.tensors(),
+            **{SERIES + name: values for name, values in self.series.items()},
+        }
+
+    @property
+    def every_s(self) -> float:
+        size = sum(tensor.nbytes for tensor in self.state.tensors().values())
+        return SELDOM_S if size > LARGE else 0.0
 
 
 def _check(work: DistillWork) -> None:
@@ -91,62 +102,62 @@ def _check(work: DistillWork) -> None:
         )
     if work.update.scaling != "none":
         raise BadJob("`update.scaling` must be resolved to an effective learning rate")
+    if work.update.decay is not None and (work.loops is None or work.loops < work.stop):
+        raise BadJob("a learning rate that decays needs the number of all outer loops")
 
 
-def _restored(work: DistillWork, site: Site, distillation: Distillation) -> tuple[State, Tensor]:
-    """Return where work goes on, and the losses of this segment's outer loops so far."""
-    saved = site.resume(CHECKPOINT)
+def _restored(work: DistillWork, site: Site, loops: Loops) -> tuple[State, dict[str, Tensor]]:
+    """Return where work goes on, and what was measured in this segment's outer loops so far."""
+
+    def names(done: int) -> list[str]:
+        return [*loops.expected(work.start + done), f"{SERIES}loss"]
+
+    saved = site.resume(names)
     if saved is not None:
-        _, tensors = saved
-        return _state(tensors, site.device), tensors["losses"]
-    none = torch.zeros(0, dtype=torch.float64)
+        done, tensors = saved
+        kept = {name: tensors[name] for name in loops.expected(work.start + done)}
+        series = {
+            name.removeprefix(SERIES): values
+            for name, values in tensors.items()
+            if name.startswith(SERIES)
+        }
+        return State.of(kept, site.device), series
     if work.start:
-        return _previous(work, site, distillation), none
-    images = initial_images(
-        work.parameterization,
-        work.init,
-        work.images_per_class,
-        distillation.matching.split,
-        work.seed,
-        distillation.matching.classes,
-        dtype=dtype_of(work.precision),
-    ).to(site.device)
-    return State(images, torch.zeros_like(images)), none
+        return _previous(work, site, loops), {}
+    return loops.fresh(first_images(work, site, loops.split, loops.classes)), {}
 
 
-def _previous(work: DistillWork, site: Site, distillation: Distillation) -> State:
+def _previous(work: DistillWork, site: Site, loops: Loops) -> State:
     """Return the state that the segment before has left."""
     path = site.inputs["previous"] / STATE
     tensors, _ = read_tensors(path)
-    card = distillation.matching.split.card
-    held = len(distillation.matching.classes)
-    shape = (held, work.images_per_class, card.channels, card.size, card.size)
-    for name in ("images", "velocity"):
+    expected, dtype = loops.expected(work.start), dtype_of(work.precision)
+    for name, shape in expected.items():
         tensor = tensors.get(name)
-        if tensor is None or tensor.shape != shape or tensor.dtype != dtype_of(work.precision):
-            raise BadJob(f"`{name}` in {path} is not {shape} at precision {work.precision}")
-    return _state(tensors, site.device)
+        if tensor is None or tensor.shape != shape or _foreign(tensor, dtype):
+            raise BadJob(f"`{name}` in {path} is not {tuple(shape)} at precision {work.precision}")
+    return State.of({name: tensors[name] for name in expected}, site.device)
 
 
-def _state(tensors: Mapping[str, Tensor], device: torch.device) -> State:
-    return State(tensors["images"].to(device), tensors["velocity"].to(device))
+def _foreign(tensor: Tensor, dtype: torch.dtype) -> bool:
+    """Tell whether a tensor is of numbers in another precision; counts have none."""
+    return tensor.is_floating_point() and tensor.dtype != dtype
 
 
-def _note(record: TextIO, outer: int, loss: float) -> None:
-    record.write(json.dumps({"outer_loop": outer, "loss": loss}) + "\n")
+def _longer(series: Mapping[str, Tensor], metrics: Mapping[str, float]) -> dict[str, Tensor]:
+    none = torch.zeros(0, dtype=torch.float64)
+    return {
+        name: torch.cat((series.get(name, none), torch.tensor([value], dtype=torch.float64)))
+        for name, value in metrics.items()
+    }
+
+
+def _rows(series: Mapping[str, Tensor]) -> list[dict[str, float]]:
+    """Return what was measured, one entry an outer loop."""
+    columns = [values.tolist() for values in series.values()]
+    return [dict(zip(series, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _note(record: TextIO, outer: int, metrics: Mapping[str, float]) -> None:
+    record.write(json.dumps({"outer_loop": outer, **metrics}) + "\n")
     record.flush()
-
-
-def _write(work: DistillWork, site: Site, distillation: Distillation, state: State) -> None:
-    classes, split = distillation.matching.classes, distillation.matching.split
-    card = make_card(
-        split.card,
-        parameterization=work.parameterization,
-        images_per_class=work.images_per_class,
-        provenance=Provenance(key=site.key, kind="distill", seed=work.seed),
-        covers=work.classes,
-    )
-    labels = torch.tensor(classes)[:, None].repeat(1, work.images_per_class)
-    write_synthetic_set(site.output, state.images, labels, card, split.whitening)
-    tensors = {"images": state.images, "velocity": state.velocity}
-    write_tensors(site.output / STATE, tensors)

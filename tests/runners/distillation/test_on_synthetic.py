@@ -20,7 +20,7 @@ from ddspec.wire.work import DistillWork
 from ddspec_runners.augment.make import make_policy
 from ddspec_runners.data.prepared import PreparedSplit
 from ddspec_runners.distillation.assemble import assemble
-from ddspec_runners.distillation.loop import Distillation
+from ddspec_runners.distillation.class_loop import Distillation
 from ddspec_runners.faults import BadJob
 from ddspec_runners.nets.make import make_network
 from ddspec_runners.parameterization.init import initial_images

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from ddspec_runners.distillation.assemble import assemble
+from ddspec_runners.distillation.class_loop import Distillation
 from ddspec_runners.distillation.draws import MatchingDraws
-from ddspec_runners.distillation.loop import Distillation
-from ddspec_runners.distillation.step import State
+from ddspec_runners.distillation.state import State
 from ddspec_runners.nets.base import Params
 from ddspec_runners.pools.start import Point
 
@@ -130,14 +130,14 @@ def test_shared_augmentation_has_one_row(parts: Distillation) -> None:
 
 def test_a_step_leaves_state_and_network_as_they_were(parts: Distillation) -> None:
     images = torch.rand(3, 2, 3, 8, 8, dtype=torch.float64, generator=torch.Generator())
-    state = State(images.clone(), torch.ones_like(images))
+    state = State(images.clone(), {"velocity": torch.ones_like(images)})
     point: Point = next(iter(parts.stream.window(0)))
     before = copied(point.params)
     moved, losses = parts.matching.step(state, point, parts.draws.inner(0, 0))
     again, _ = parts.matching.step(state, point, parts.draws.inner(0, 0))
 
     assert torch.equal(state.images, images)
-    assert torch.equal(state.velocity, torch.ones_like(images))
+    assert torch.equal(state.memory["velocity"], torch.ones_like(images))
     assert same(point.params, before)
     assert torch.equal(moved.images, again.images)
     assert losses.shape == (3,)
