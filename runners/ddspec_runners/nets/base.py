@@ -7,12 +7,33 @@ D features, E ensemble members.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from torch import Generator, Tensor
 
 Params: TypeAlias = Mapping[str, Tensor]
 """Parameter name to tensor, in the order of the forward pass."""
+
+
+class Moments(NamedTuple):
+    """What entered a batch norm, over all images and places of a batch."""
+
+    mean: Tensor
+    """(C,)"""
+    var: Tensor
+    """Biased, (C,)."""
+
+
+class Observed(NamedTuple):
+    """One forward pass, and what was seen on the way."""
+
+    logits: Tensor
+    """(N, K)"""
+    features: Tensor
+    """What enters the last linear layer, (N, D)."""
+    norms: dict[str, Moments]
+    """Of every batch norm by its name, in the order of the forward pass; `NAME.running_mean` and
+    `NAME.running_var` are its running statistics."""
 
 
 class Network(Protocol):
@@ -53,4 +74,12 @@ class Network(Protocol):
 
     def features(self, params: Params, buffers: Params, x: Tensor) -> Tensor:
         """Return what enters the last linear layer, (N, D), in evaluation mode."""
+        ...
+
+    def observe(self, params: Params, buffers: Params | None, x: Tensor) -> Observed:
+        """Return logits, features and the moments of what enters each batch norm, in one pass.
+
+        Batch norm uses running statistics, or without `buffers` those of the batch. Differentiable
+        twice in `params` and `x`.
+        """
         ...

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 
 from torch import Generator, Tensor
 
-from ddspec_runners.nets.base import Params
+from ddspec_runners.nets.base import Observed, Params
 from ddspec_runners.nets.layers import BATCH, Statistics, linear
 
 
@@ -28,7 +28,7 @@ class LayeredNetwork(ABC):
 
     @abstractmethod
     def embed(self, params: Params, x: Tensor, statistics: Statistics) -> Tensor:
-        """Return features (N, D); `statistics.running` may be moved in place, nothing else."""
+        """Return features (N, D); of `statistics` alone `running` and `seen` may change."""
 
     def apply(self, params: Params, x: Tensor) -> Tensor:
         """Return logits (N, K) by the statistics of the batch."""
@@ -51,6 +51,12 @@ class LayeredNetwork(ABC):
     def features(self, params: Params, buffers: Params, x: Tensor) -> Tensor:
         """Return what enters the classifier, (N, D), by running statistics where there are any."""
         return self.embed(params, x, Statistics(buffers, training=False))
+
+    def observe(self, params: Params, buffers: Params | None, x: Tensor) -> Observed:
+        """Return logits, features and the moments of what enters each batch norm, in one pass."""
+        statistics = Statistics(buffers, training=buffers is None, seen={})
+        features = self.embed(params, x, statistics)
+        return Observed(linear("classifier", params, features), features, statistics.seen or {})
 
     def _logits(self, params: Params, x: Tensor, statistics: Statistics) -> Tensor:
         return linear("classifier", params, self.embed(params, x, statistics))

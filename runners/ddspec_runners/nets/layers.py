@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from ddspec.spec.network import Activation, Norm, Pooling
-from ddspec_runners.nets.base import Params
+from ddspec_runners.nets.base import Moments, Params
 
 GROUPS = 4
 """Groups of the `group` norm."""
@@ -25,6 +25,8 @@ class Statistics:
     running: Params | None
     training: bool
     """Whether to use those of the batch; `running`, where given, is then moved in place."""
+    seen: dict[str, Moments] | None = None
+    """Where given, each batch norm adds the moments of what enters it."""
 
 
 BATCH = Statistics(running=None, training=True)
@@ -128,6 +130,14 @@ def normalise(norm: Norm, name: str, params: Params, x: Tensor, statistics: Stat
         case "layer":
             return F.layer_norm(x, x.shape[1:], weight, bias)
         case "batch":
+            if statistics.seen is not None:
+                statistics.seen[name] = moments(x)
             running = statistics.running or {}
             mean, var = running.get(f"{name}.running_mean"), running.get(f"{name}.running_var")
             return F.batch_norm(x, mean, var, weight, bias, training=statistics.training)
+
+
+def moments(x: Tensor) -> Moments:
+    """Return mean and biased variance of each channel of maps (N, C, H, W)."""
+    var, mean = torch.var_mean(x, dim=(0, 2, 3), correction=0)
+    return Moments(mean, var)

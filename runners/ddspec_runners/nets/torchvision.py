@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import torch
@@ -13,8 +15,8 @@ from torch.func import functional_call
 
 from ddspec.errors import DdspecError, Exit
 from ddspec.spec.network import TorchvisionSpec
-from ddspec_runners.nets.base import Params
-from ddspec_runners.nets.layers import affine, he_normal, uniform
+from ddspec_runners.nets.base import Moments, Observed, Params
+from ddspec_runners.nets.layers import affine, he_normal, moments, uniform
 from ddspec_runners.nets.noise import masks, set_masks
 
 LEAST_SIZE = 32
@@ -160,6 +162,42 @@ class TorchvisionNetwork:
         """Return what enters the last linear layer, (N, D), by running statistics."""
         body = {n: p for n, p in params.items() if n.rpartition(".")[0] != self._classifier}
         return _call(self._headless, {**body, **buffers}, x)
+
+    def observe(self, params: Params, buffers: Params | None, x: Tensor) -> Observed:
+        """Return logits, features and the moments of what enters each batch norm, in one pass."""
+        modules = self._batch if buffers is None else self._running
+        with _watched(modules, self._classifier) as seen:
+            logits = _call(modules, {**params, **(buffers or {})}, x)
+        return Observed(logits, seen.features[0], seen.norms)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What hooks on modules have caught."""
+
+    norms: dict[str, Moments]
+    features: list[Tensor]
+
+
+@contextmanager
+def _watched(modules: nn.Module, classifier: str) -> Iterator[_Seen]:
+    """Catch what enters batch norms and the classifier, as long as the context is open."""
+    seen = _Seen({}, [])
+    with ExitStack() as hooks:
+        for name, module in modules.named_modules():
+            if isinstance(module, nn.BatchNorm2d):
+                hooks.callback(module.register_forward_pre_hook(partial(_note, seen, name)).remove)
+        last = modules.get_submodule(classifier)
+        hooks.callback(last.register_forward_pre_hook(partial(_keep, seen)).remove)
+        yield seen
+
+
+def _note(seen: _Seen, name: str, _: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    seen.norms[name] = moments(inputs[0])
+
+
+def _keep(seen: _Seen, _: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    seen.features.append(inputs[0])
 
 
 def _last_linear(modules: nn.Module) -> str:

@@ -109,6 +109,8 @@ def check_nothing_is_mutated(case: Case) -> None:
     network.train_step(params, buffers, x)
     network.predict(params, buffers, x)
     network.features(params, buffers, x)
+    network.observe(params, buffers, x)
+    network.observe(params, None, x)
 
     assert [t._version for t in given] == versions
     assert all(t.equal(copy) for t, copy in zip(given, copies, strict=True))
@@ -151,6 +153,37 @@ def check_a_prediction_is_linear_in_the_features(case: Case) -> None:
     assert features.shape == (2, weight.shape[1])
     logits = F.linear(features, weight, bias)
     assert logits.equal(network.predict(params, buffers, case.images()))
+
+
+def check_a_network_is_observed_as_it_predicts(case: Case) -> None:
+    network, params, buffers = start(case)
+    seen = network.observe(params, buffers, case.images())
+
+    assert seen.logits.equal(network.predict(params, buffers, case.images()))
+    assert seen.features.equal(network.features(params, buffers, case.images()))
+
+
+def check_without_running_statistics_a_network_is_observed_as_it_applies(case: Case) -> None:
+    network, params, _ = start(case)
+    seen = network.observe(params, None, case.images())
+
+    assert seen.logits.equal(network.apply(params, case.images()))
+    assert F.linear(seen.features, *list(params.values())[-2:]).equal(seen.logits)
+
+
+def check_observed_moments_are_where_a_training_step_moves_to(case: Case) -> None:
+    network, params, buffers = start(case)
+    _, moved = network.train_step(params, buffers, case.images())
+    seen = network.observe(params, None, case.images())
+
+    assert {f"{name}.running_mean" for name in seen.norms} == {
+        name for name in buffers if name.endswith("mean")
+    }
+    for name, moments in seen.norms.items():
+        # from zero, by a tenth of the way; torch sums the mean in another order: 1e-16 a term
+        torch.testing.assert_close(
+            0.1 * moments.mean, moved[f"{name}.running_mean"], rtol=1e-10, atol=1e-13
+        )
 
 
 def check_every_parameter_is_used(case: Case) -> None:
