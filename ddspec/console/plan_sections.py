@@ -22,6 +22,7 @@ from ddspec.plan.ir import Plan
 from ddspec.plan.works import networks_of
 from ddspec.spec.baselines import FeaturesSpec
 from ddspec.spec.dataset import BuiltinDatasetSpec
+from ddspec.spec.evaluate import REPORTED, Reported
 from ddspec.spec.facts_folders import FOLDERS
 from ddspec.spec.learned import MultiFormationSpec, as_used, views_of
 from ddspec.visible import visible
@@ -212,6 +213,13 @@ def _apart(plan: Plan) -> list[str]:
     return parts
 
 
+def _otherwise(reported: Reported | None) -> list[str]:
+    """Return what publications count under a protocol, where it is not the last step."""
+    if reported is None or reported not in REPORTED:
+        return []
+    return [f"papers count {REPORTED[reported]}"]
+
+
 def _evaluator(plan: Plan) -> list[str]:
     evaluate, names = plan.experiment.evaluate, networks_of(plan.experiment)
     works = [stage.work for stage in plan if isinstance(stage.work, EvaluateWork)]
@@ -223,11 +231,13 @@ def _evaluator(plan: Plan) -> list[str]:
     networks = network_words(names[0]) if len(names) == 1 else f"{len(names)} networks"
     repeats = f"{evaluate.repeats} repeat{'' if evaluate.repeats == 1 else 's'}"
     listed = [f"{name} {n}" for name, n in evaluate.baselines.counts.items() if n]
-    learned = f", lr {brief(protocol.optimizer.learning_rate)}"
+    rate = f", lr {brief(protocol.optimizer.learning_rate)}"
+    learned = ", at the learned rate" if protocol.learned_rate else rate
     return [
         f"{protocol.name}: {length}{learned}, last epoch counts, {networks} x {repeats} "
         f"on {evaluate.on}",
         *_apart(plan),
+        *_otherwise(protocol.reported),
         f"baselines {', '.join(listed) or 'none'}",
         *_chosen_by(plan),
         *([", ".join(map(network_words, names))] if len(names) > 1 else []),

@@ -86,6 +86,7 @@ def render_verified(found: Verified) -> str:
     for place in dict.fromkeys((claim.protocol, claim.on) for claim in found.claims):
         chosen = [claim for claim in found.claims if (claim.protocol, claim.on) == place]
         lines += ["", _judged(*place)]
+        lines += dict.fromkeys(f"   {claim.note}" for claim in chosen if claim.note)
         lines += columns([HEADING, *(_row(claim, found) for claim in chosen)], left=2)
     return "\n".join([*lines, "", *_footer(found)])
 

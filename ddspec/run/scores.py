@@ -13,6 +13,7 @@ from pydantic import JsonValue
 from ddspec.canon import Digest, Json
 from ddspec.plan.ir import Stage
 from ddspec.spec.baselines import SetName
+from ddspec.spec.evaluate import Reported
 from ddspec.spec.network import network_name
 from ddspec.wire.work import DistillWork, EvaluateWork, MergeWork
 
@@ -158,6 +159,8 @@ class Judged:
     """The split of real images that is predicted."""
     loops: int | None
     """After which the set was taken, where the stages tell it."""
+    reported: Reported | None
+    """What publications report under the protocol."""
 
     @property
     def group(self) -> tuple[str, str, str, str]:
@@ -178,11 +181,12 @@ def judged(stages: Iterable[Stage]) -> Iterator[Judged]:
     for stage in found:
         if isinstance(stage.work, EvaluateWork):
             name, number = set_of(stage.work), loops[stage.label]
+            protocol = stage.work.protocol
             on = stage.upstream["test"].removeprefix("prepare/")
             network = network_name(stage.work.network)
             snapshot = name == SETS[0] and number != last
             shown = f"to-{number}" if snapshot else name
-            yield Judged(stage, shown, network, stage.work.protocol.name, on, number)
+            yield Judged(stage, shown, network, protocol.name, on, number, protocol.reported)
 
 
 def set_of(work: EvaluateWork) -> str:

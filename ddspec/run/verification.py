@@ -12,8 +12,12 @@ from ddspec.errors import DdspecError, Exit
 from ddspec.plan.ir import Plan
 from ddspec.run.judgement import Judgement, Verdict, verdict_on, why_not
 from ddspec.run.scores import SETS, Score, gathered, judged
+from ddspec.spec.evaluate import REPORTED, Reported
 from ddspec.spec.experiment import ExpectSpec
 from ddspec.spec.network import network_name
+
+_COMPARED = frozenset(SETS[1:])
+"""Sets that a distilled one is compared with: they are not looked at while they are learned."""
 
 Metrics = Mapping[Digest, Mapping[str, JsonValue]]
 
@@ -32,6 +36,9 @@ class Claim:
     on: str
     planned: int
     """Networks that the plan trains for it."""
+    reported: Reported | None
+    """What publications report of a distilled set under that protocol; here the last step counts,
+    of the set after the last loop."""
     measured: Score | None
     other: Score | None
     """What it is to be above, where that is expected."""
@@ -41,6 +48,12 @@ class Claim:
     def verdict(self) -> Verdict:
         """Return what is said of it."""
         return self.judgement.verdict
+
+    @property
+    def note(self) -> str | None:
+        """Return how what is published was taken otherwise than what is measured, or None."""
+        words = REPORTED.get(self.reported) if self.reported is not None else None
+        return None if words is None else f"the paper reports {words}, ours is the last"
 
     @property
     def is_left(self) -> bool:
@@ -58,6 +71,8 @@ class Claim:
             "network": self.network,
             "protocol": self.protocol,
             "on": self.on,
+            "reported": self.reported,
+            "note": self.note,
             "expected": self.expected.model_dump(mode="json", exclude_none=True),
             "measured": None if self.measured is None else self.measured.plain(),
             "other": None if self.other is None else self.other.plain(),
@@ -73,6 +88,7 @@ class _Bench:
     protocol: str
     on: str
     planned: int
+    reported: Reported | None
 
 
 def claims_of(plan: Plan, metrics: Metrics) -> tuple[Claim, ...]:
@@ -113,10 +129,17 @@ def _claim(
         protocol="" if bench is None else bench.protocol,
         on="" if bench is None else bench.on,
         planned=0 if bench is None else bench.planned,
+        reported=None if bench is None else _reported(bench, kind),
         measured=measured,
         other=other,
         judgement=_judgement(expected, bench, measured, other),
     )
+
+
+def _reported(bench: _Bench, kind: str) -> Reported | None:
+    """Return what is reported of a set: only one that is learned has iterations."""
+    over_loops = bench.reported == "best_on_test"
+    return None if over_loops and kind in _COMPARED else bench.reported
 
 
 def _judgement(
@@ -134,7 +157,7 @@ def _benches(plan: Plan) -> dict[tuple[str, str], _Bench]:
     for one in judged(plan):
         place = (one.set, one.network)
         before = found[place].planned if place in found else 0
-        found[place] = _Bench(one.protocol, one.on, before + 1)
+        found[place] = _Bench(one.protocol, one.on, before + 1, one.reported)
     return found
 
 

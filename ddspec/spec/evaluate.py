@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
@@ -11,6 +13,16 @@ from ddspec.spec.base import Count, Fraction, Name, Positive, SpecModel
 from ddspec.spec.baselines import BaselinesSpec
 from ddspec.spec.network import NetworkSpec
 from ddspec.spec.optimizer import DecaySpec, OptimizerSpec, SgdSpec, StepDecaySpec
+
+Reported: TypeAlias = Literal["last", "best_of_several", "best_on_test"]
+
+REPORTED: Mapping[Reported, str] = MappingProxyType(
+    {
+        "best_of_several": "the best of several tests of each network",
+        "best_on_test": "the best test value over iterations",
+    }
+)
+"""In words what publications report under a protocol, where it is not what the last step gives."""
 
 
 class TeachingSpec(SpecModel):
@@ -52,7 +64,7 @@ class ProtocolSpec(SpecModel):
     """Networks see whitened images, fitted on the training split with this eps; by default not."""
     learned_rate: bool | None = None
     """The rate is the one that was learned with the set (MTT); by default the optimiser's."""
-    reported: Literal["last", "best_of_several", "best_on_test"] | None = None
+    reported: Reported | None = None
     """What publications report under this protocol; here it is always the last step that counts."""
 
 

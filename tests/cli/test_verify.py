@@ -98,6 +98,56 @@ def test_a_snapshot_is_expected_by_its_outer_loops(shell: Shell) -> None:
     assert verdicts(answer) == ["reproduced"]
 
 
+LOOKING = "{name: looking, steps: 10, reported: REPORTED}"
+
+
+@pytest.mark.parametrize(
+    ("reported", "distilled", "random"),
+    [
+        pytest.param(
+            "best_on_test",
+            "the paper reports the best test value over iterations, ours is the last",
+            None,
+            id="iterations",
+        ),
+        pytest.param(
+            "best_of_several",
+            *(
+                2
+                * ["the paper reports the best of several tests of each network, ours is the last"]
+            ),
+            id="tests of a network",
+        ),
+        pytest.param("last", None, None, id="last"),
+    ],
+)
+def test_what_was_published_otherwise_than_it_is_measured_is_said(
+    shell: Shell, reported: str, distilled: str | None, random: str | None
+) -> None:
+    spec = EXPECTING.replace(
+        "{name: brief, steps: 10}", LOOKING.replace("REPORTED", reported)
+    ).replace("expect: [", "expect: [{accuracy: 0.6, source: Table 1, set: random}, ")
+    shell.write("e.yaml", spec)
+
+    text = shell("verify", "e.yaml").out
+    of_random, of_distilled = shell("verify", "e.yaml", "--json").json["documents"][0][
+        "expectations"
+    ]
+
+    assert (of_distilled["note"], of_random["note"]) == (distilled, random)
+    assert of_distilled["reported"] == reported
+    assert text.count("the paper reports") == (distilled is not None)
+    assert distilled is None or f"   {distilled}\n" in text
+
+
+def test_a_protocol_of_which_nothing_is_known_is_taken_as_it_is(shell: Shell) -> None:
+    shell.write("e.yaml", EXPECTING)
+
+    (found,) = shell("verify", "e.yaml", "--json").json["documents"][0]["expectations"]
+
+    assert (found["reported"], found["note"]) == (None, None)
+
+
 def test_what_is_left_is_told_for_a_device(shell: Shell) -> None:
     shell.write("e.yaml", EXPECTING)
 
