@@ -19,6 +19,7 @@ from ddspec.spec.augmentation import (
     DsaSpec,
     IdcAugmentationSpec,
     ImageNetAugmentationSpec,
+    PadCropSpec,
 )
 from ddspec.spec.baselines import BaselinesSpec
 from ddspec.spec.dataset import FolderDatasetSpec
@@ -86,10 +87,21 @@ def _augmentations(experiment: Experiment, data: DataFacts) -> Iterator[Finding]
     if isinstance(protocol, str) and protocol in PROTOCOLS:
         yield from _augmentation(PROTOCOLS[protocol]().augmentation, ("evaluate", "protocol"), data)
     if experiment.parameterization.space == "zca":
-        for path, policy in learning:
-            if isinstance(policy, ImageNetAugmentationSpec):
-                message = "`imagenet` augmentation jitters colours, and whitened images have none"
-                yield error(48, path, message, "use `kind: dsa` or `kind: idc`")
+        yield from (_whitened(path, policy) for path, policy in learning if _of_pixels(policy))
+
+
+def _of_pixels(policy: AugmentationSpec) -> bool:
+    """Return whether a policy asks what a value is as a pixel."""
+    black = isinstance(policy, PadCropSpec) and policy.fill == "black"
+    return black or isinstance(policy, ImageNetAugmentationSpec)
+
+
+def _whitened(path: Path, policy: AugmentationSpec) -> Finding:
+    if isinstance(policy, PadCropSpec):
+        message = "`fill: black` is a colour, and whitened images have none"
+        return error(48, (*path, "fill"), message, "leave `fill` out")
+    message = "`imagenet` augmentation jitters colours, and whitened images have none"
+    return error(48, path, message, "use `kind: dsa` or `kind: idc`")
 
 
 def _while_learning(experiment: Experiment) -> Iterator[tuple[Path, AugmentationSpec]]:

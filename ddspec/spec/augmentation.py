@@ -94,15 +94,15 @@ class DcAugmentationSpec(SpecModel):
 
 
 class PadCropSpec(SpecModel):
-    """Pad with zeros, crop to the old size, mirror with probability one half (He et al., 2016).
-
-    Images are normalised before, so that zero is the mean colour.
-    """
+    """Pad, crop to the old size, mirror with probability one half (He et al., CVPR 2016)."""
 
     kind: Literal["pad_crop"]
     padding: Annotated[int, Field(strict=True, ge=0, le=256)] = 4
     """Pixels on each side."""
     flip: bool = True
+    fill: Literal["mean", "black"] | None = None
+    """What is padded with: the `mean` colour, which is zero in normalised images, or `black`, as
+    where files are padded before they are normalised (SRe2L's code); by default `mean`."""
 
 
 AugmentationSpec = Annotated[

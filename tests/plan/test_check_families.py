@@ -230,6 +230,13 @@ def test_a_matcher_declares_what_does_not_see_each_other(name: str, blocks: str)
             "parameterization.zca_eps",
             id="eps of nothing",
         ),
+        pytest.param(
+            "mtt",
+            {"augmentation": {"training": {"kind": "pad_crop", "fill": "black"}}},
+            "DDS048",
+            "augmentation.training.fill",
+            id="black of whitened images",
+        ),
         pytest.param("dm", {"matcher": {"last": 2}}, "DDS043", "matcher.last", id="last of one"),
         pytest.param(
             "idm",

@@ -228,7 +228,7 @@ RECIPES: dict[str, dict[str, Any]] = {
         "batch": 128,
         "optimizer": {"kind": "adamw", "learning_rate": 1e-3, "weight_decay": 0.01},
         "decay": {"kind": "cosine", "every": "epoch"},
-        "augmentation": {"kind": "pad_crop", "padding": 4, "flip": True},
+        "augmentation": {"kind": "pad_crop", "padding": 4, "flip": True, "fill": "black"},
         "mixup": 0.8,
         "teaching": {"temperature": 30.0, "squared": False},
         "reported": "best_of_several",
@@ -274,6 +274,16 @@ def test_a_protocol_speaks_only_of_settings_that_it_has(name: str) -> None:
     settings = {said.setting for said in protocol_file(name).disagreements}
 
     assert settings <= set(ProtocolSpec.model_fields)
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, recipe in RECIPES.items() if recipe["decay"] == RECIPES["dsa"]["decay"]]
+)
+def test_the_late_decay_that_loses_the_momentum_is_told_of_each_descendant(name: str) -> None:
+    told = {said.setting: said for said in protocol_file(name).disagreements}
+
+    assert "its momentum is lost" in told["decay"].code
+    assert told["decay"].takes == "paper"
 
 
 def test_a_path_is_no_name_of_a_protocol() -> None:

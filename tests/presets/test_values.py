@@ -81,6 +81,7 @@ EXPERTS = {
     "init.kind": "real",
     "update.momentum": 0.5,
     "inner.learned.momentum": 0.5,
+    "inner.learned.law": "linear",  # the codes step the rate itself
 }
 
 
@@ -198,6 +199,7 @@ VALUES: list[tuple[str, str, int, str | None, dict[str, Any]]] = [
     ("idm", "cifar100", 10, None, {"matcher.cross_entropy.weight": 10.0, "pool.steps": 50}),
     ("idm", "cifar100", 50, None, {"pool.steps": 40, "pool.every": 30}),
     ("idm", "tiny_imagenet", 10, None, {"matcher.cross_entropy.weight": 50.0, "pool.steps": 10}),
+    ("idm", "tiny_imagenet", 1, None, {"network.depth": 3, "init.kind": "mix"}),
     ("idm", "tiny_imagenet", 50, None, {"matcher.cross_entropy.weight": 80.0, "pool.steps": 50}),
     ("idm", "imagenet100", 10, None, {"network.depth": 6, "pool.most": 50, "pool.every": 50}),
     (
@@ -427,8 +429,17 @@ VALUES: list[tuple[str, str, int, str | None, dict[str, Any]]] = [
             "loops.outer_loops": 1000,
             "labels.batch_norm": "batch",
             "evaluate.protocol": "sre2l-cifar100",
+            # The code pads files, before it normalises them.
+            "augmentation.training": {
+                "kind": "pad_crop",
+                "padding": 4,
+                "flip": True,
+                "fill": "black",
+            },
         },
     ),
+    ("teddy_prior", "cifar100", 50, None, {"augmentation.training.fill": "black"}),
+    ("teddy_post", "cifar100", 50, None, {"augmentation.training.fill": "black"}),
     (
         "teddy_prior",
         "imagenet1k",

@@ -33,8 +33,8 @@ def make_policy(
     """Return the policy of a spec.
 
     `mean` and `std` are those that the images were normalised with, one for each channel. Only
-    `imagenet` needs them; it raises DdspecError unless they describe three channels, because its
-    grey and its lighting are defined for red, green and blue.
+    `imagenet` and black padding need them; `imagenet` raises DdspecError unless they describe three
+    channels, because its grey and its lighting are defined for red, green and blue.
     """
     match spec:
         case NoAugmentationSpec():
@@ -48,9 +48,20 @@ def make_policy(
         case DcAugmentationSpec():
             return Dc(spec)
         case PadCropSpec():
-            return PadCrop(spec)
+            return PadCrop(spec, _black(spec, mean, std))
         case _:
             assert_never(spec)
+
+
+def _black(
+    spec: PadCropSpec, mean: Sequence[float] | None, std: Sequence[float] | None
+) -> tuple[float, ...] | None:
+    """Return what a pixel value of zero is after normalisation, where a policy fills with it."""
+    if spec.fill != "black":
+        return None
+    if mean is None or std is None:
+        raise ValueError("black is a pixel value: give mean and std")
+    return tuple(-middle / spread for middle, spread in zip(mean, std, strict=True))
 
 
 def _imagenet(

@@ -10,6 +10,7 @@ import torch
 from torch import Generator
 
 from ddspec.spec.augmentation import PadCropSpec
+from ddspec_runners.augment.make import make_policy
 from ddspec_runners.augment.pad_crop import PadCrop
 
 ROWS = 20_000
@@ -36,6 +37,27 @@ def test_a_window_of_the_padded_image_is_shown(size: int, padding: int, flip: bo
         expected.append(window[:, :, list(reversed(range(size)))] if mirrored else window)
 
     assert policy.apply(x, draws).equal(torch.stack(expected))
+
+
+@pytest.mark.parametrize("shared", [True, False], ids=["one window", "one each"])
+def test_black_is_padded_as_if_images_were_not_normalised_yet(shared: bool) -> None:
+    mean, std = (0.2, 0.5, 0.7), (0.25, 0.5, 0.125)
+    policy = make_policy(PadCropSpec(kind="pad_crop", fill="black"), mean=mean, std=std)
+    pixels = torch.randint(256, (6, 3, 8, 8), generator=seeded(5)).double() / 255
+    draws = policy.draw(6, 8, seeded(6), shared=shared)
+    middle, spread = (torch.tensor(v, dtype=torch.float64)[:, None, None] for v in (mean, std))
+
+    shown = policy.apply((pixels - middle) / spread, draws)
+    cut = PadCrop(PadCropSpec(kind="pad_crop")).apply(pixels, draws)  # zero is black of pixels
+
+    # Two roundings of numbers below 6 (0.7 / 0.125) in either: 4 x 6 x 1.1e-16.
+    assert shown.sub((cut - middle) / spread).abs().max() < 3e-15
+    assert (cut == 0).any()
+
+
+def test_black_is_not_known_without_the_statistics_of_the_images() -> None:
+    with pytest.raises(ValueError, match="give mean and std"):
+        make_policy(PadCropSpec(kind="pad_crop", fill="black"))
 
 
 def test_every_window_is_shown_alike_and_half_are_mirrored() -> None:
