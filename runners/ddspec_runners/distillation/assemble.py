@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 from torch import Size, Tensor
@@ -12,6 +12,7 @@ from ddspec.spec.method import (
     FreshPoolSpec,
     FrozenInnerSpec,
     GradientMatcherSpec,
+    OnlinePoolSpec,
     OnRealInnerSpec,
     OnSyntheticInnerSpec,
     StatisticsMatcherSpec,
@@ -23,6 +24,7 @@ from ddspec_runners.data.prepared import PreparedSplit
 from ddspec_runners.distillation.class_loop import Distillation
 from ddspec_runners.distillation.draws import MatchingDraws
 from ddspec_runners.distillation.loop import Averaged, Loops
+from ddspec_runners.distillation.queued import Queued
 from ddspec_runners.distillation.step import Matching
 from ddspec_runners.faults import BadJob
 from ddspec_runners.functional.update import Rule
@@ -35,6 +37,7 @@ from ddspec_runners.parameterization.make import make_parameterization
 from ddspec_runners.parameterization.space import as_learned
 from ddspec_runners.pools.dependent import DependentNetworks
 from ddspec_runners.pools.fresh import FreshPool
+from ddspec_runners.pools.online import OnlinePool
 from ddspec_runners.pools.recorded import RecordedPool
 from ddspec_runners.pools.start import Pool, Starts
 from ddspec_runners.pools.statistics import RealStatistics
@@ -58,6 +61,8 @@ class Setting:
     parameterization: Parameterization
     shape: Size
     """Of the images that are learned, (K', n, C, H, W)."""
+    queue: Pool | None = None
+    """What an outer loop has picked from a queue of networks, where there is one."""
 
     @classmethod
     def of_work(cls, work: DistillWork, site: Site) -> Setting:
@@ -85,7 +90,7 @@ class Setting:
 def assemble(work: DistillWork, site: Site) -> Loops:
     """Return the loops of a distillation; raises BadJob where the inputs do not fit the work."""
     setting = Setting.of_work(work, site)
-    loops = _loops(work, site, setting)
+    loops = _queued(work, site, setting)
     average = work.update.averaging
     return loops if average is None else Averaged(loops, average)
 
@@ -114,9 +119,9 @@ def image_rule(work: DistillWork, parameterization: Parameterization) -> Rule:
     )
 
 
-def make_pool(work: DistillWork, site: Site, network: Network) -> Pool:
+def make_pool(work: DistillWork, site: Site, setting: Setting) -> Pool:
     """Return where the networks of a work come from; raises BadJob where an input is missing."""
-    dtype = dtype_of(work.precision)
+    dtype, network = dtype_of(work.precision), setting.network
     match work.networks:
         case None:
             runs = work.schedule.members // len(work.record or (0,))
@@ -126,8 +131,23 @@ def make_pool(work: DistillWork, site: Site, network: Network) -> Pool:
             )
         case FreshPoolSpec():
             return FreshPool(network, work.seed, dtype, site.device)
+        case OnlinePoolSpec():
+            if setting.queue is None:
+                raise BadJob(f"`{work.matcher.kind}` matching keeps no queue of networks")
+            return setting.queue
         case _:
-            raise BadJob("this version knows recorded networks, and fresh ones")
+            assert_never(work.networks)
+
+
+def _queued(work: DistillWork, site: Site, setting: Setting) -> Loops:
+    if not isinstance(work.networks, OnlinePoolSpec):
+        return _loops(work, site, setting)
+    split = setting.split
+    policy = make_policy(work.training_augmentation, mean=split.mean, std=split.std)
+    training = RealTraining(setting.network, split, policy, work.cutmix)
+    dtype = dtype_of(work.precision)
+    pool = OnlinePool(work.networks, training, work.seed, dtype, site.device)
+    return Queued(pool, lambda queue: _loops(work, site, replace(setting, queue=queue)))
 
 
 def _loops(work: DistillWork, site: Site, setting: Setting) -> Loops:
@@ -147,7 +167,7 @@ def _gradient(
     policy = make_policy(work.matching_augmentation, mean=split.mean, std=split.std)
     frozen = matcher.batch_norm == "frozen" and bool(network.buffers())
     statistics = RealStatistics(network, split, work.seed) if frozen else None
-    starts = Starts(make_pool(work, site, network), work.schedule, statistics)
+    starts = Starts(make_pool(work, site, setting), work.schedule, statistics)
     return Distillation(
         matching=Matching(
             matcher=make_matcher(matcher, network),

@@ -24,6 +24,8 @@ class Snapshot:
     params: dict[str, Tensor]
     buffers: dict[str, Tensor]
     """Running statistics; empty without batch norm."""
+    accuracy: Tensor | None = None
+    """Of its training so far, a scalar in [0, 1]; None where nobody has measured it."""
 
 
 class Pool(Protocol):
@@ -41,6 +43,8 @@ class Point:
     params: Params
     statistics: Params | None = None
     """Running statistics that batch norm is frozen at; None are those of each batch."""
+    accuracy: Tensor | None = None
+    """Of the network's training, a scalar in [0, 1]; None where nobody has measured it."""
 
 
 @dataclass(slots=True)
@@ -54,6 +58,8 @@ class Walk:
     """Of the optimiser; it begins at rest."""
     steps: int = 0
     """How many the optimiser has taken."""
+    accuracy: Tensor | None = None
+    """Of its training before this outer loop."""
 
     def step(self, slope: Slope, optimizer: OptimizerSpec) -> None:
         """Take a step of the optimiser, and the statistics that its batch has moved."""
@@ -72,13 +78,17 @@ class Starts:
     schedule: Schedule
     frozen: RealStatistics | None = None
     """What batch norm is frozen at while matching; None are the statistics of each batch."""
+    running: bool = False
+    """Whether batch norm goes by the running statistics of the network's own training instead."""
 
     def walk(self, outer: int) -> Walk:
         """Return the network of an outer loop (from 0), perturbed."""
         row = self.schedule.row(outer)
         snapshot = self.pool.start(row)
         params = copied(perturb(snapshot.params, row))
-        return Walk(params, None if self.frozen is None else snapshot.buffers)
+        kept = self.running or self.frozen is not None
+        buffers = snapshot.buffers if kept else None
+        return Walk(params, buffers, accuracy=snapshot.accuracy)
 
     def point(self, walk: Walk, outer: int, inner: int) -> Point:
         """Return what an inner step (from 0) matches on.
@@ -87,4 +97,4 @@ class Starts:
         """
         if self.frozen is not None and walk.buffers is not None:
             walk.buffers = self.frozen.moved(walk.params, walk.buffers, outer, inner)
-        return Point(copied(walk.params), walk.buffers)
+        return Point(copied(walk.params), walk.buffers, walk.accuracy)

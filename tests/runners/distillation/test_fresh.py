@@ -56,9 +56,10 @@ def test_a_joint_clock_moves_classes_as_their_own_clocks_do(bench: Any) -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        pytest.param({"networks": {"kind": "online"}}, id="a queue"),
         pytest.param({"record": [0, 1]}, id="snapshots that were not recorded"),
-        pytest.param({"matcher": {"kind": "distribution"}}, id="another matcher"),
+        pytest.param(
+            {"inner": {"kind": "unrolled", "steps": 1, "learning_rate": 0.1}}, id="a student"
+        ),
     ],
 )
 def test_what_is_not_there_is_refused(bench: Any, changes: dict[str, object]) -> None:
