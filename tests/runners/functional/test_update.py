@@ -1,12 +1,16 @@
-"""The clock against torch.optim.SGD over the whole tensor, stepped once per class."""
+"""Clocks, Adam and rates that decay against torch's optimisers and schedulers."""
 
 from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from ddspec.spec.method import UpdateSpec
+from ddspec.spec.method import AdamUpdateSpec, UpdateSpec
 from ddspec_runners.functional.update import Motion, Rule
 
 CLASSES, STEPS, RATE, MOMENTUM = 4, 3, 0.3, 0.5
@@ -88,3 +92,127 @@ def test_a_step_leaves_what_it_was_given() -> None:
     Rule.of(UpdateSpec(learning_rate=0.1)).step(motion, torch.ones(2))
 
     assert motion.images.tolist() == motion.memory["velocity"].tolist() == [1, 1]
+
+
+def adam(**changes: Any) -> Rule:
+    spec = {"kind": "adam", "learning_rate": RATE, "betas": (0.5, 0.9), **changes}
+    return Rule.of(AdamUpdateSpec.model_validate(spec), steps=LONG, of_loop=OF_LOOP)
+
+
+LONG, OF_LOOP = 40, 4
+
+
+def walked(rule: Rule, images: Tensor, steps: int) -> Tensor:
+    motion = Motion(images, rule.rest(images))
+    for number in range(steps):
+        motion = rule.step(motion, slope(motion.images), number)
+    return motion.images
+
+
+def test_adam_is_that_of_torch() -> None:
+    images = start().requires_grad_()
+    optimizer = torch.optim.Adam([images], RATE, betas=(0.5, 0.9))
+    for _ in range(LONG):
+        images.grad = slope(images.detach())
+        optimizer.step()
+
+    # 40 steps of at most 0.3 in float64, each a few roundings of values below 10
+    assert torch.allclose(walked(adam(), start(), LONG), images, rtol=0, atol=1e-12)
+
+
+def test_adam_gives_the_same_bits_on_any_slice_of_the_tensor() -> None:
+    rule, images = adam(), torch.randn(1001, generator=torch.Generator().manual_seed(2))
+    whole, part = images, images[3:38]
+    memories = [rule.rest(whole), rule.rest(part)]
+    for number in range(3):
+        moved = rule.step(Motion(whole, memories[0]), images.cos(), number)
+        own = rule.step(Motion(part, memories[1]), images.cos()[3:38], number)
+        whole, part = moved.images, own.images
+        memories = [{**moved.memory}, {**own.memory}]
+
+    assert torch.equal(part, whole[3:38])
+    for slot in ("first", "second"):
+        assert torch.equal(memories[1][slot], memories[0][slot][3:38])
+
+
+def by_cosine(number: int) -> float:
+    return RATE * (1 + math.cos(math.pi * number / LONG)) / 2
+
+
+def by_loops(number: int) -> float:
+    return RATE * (1 + math.cos(math.pi * (number // OF_LOOP) / (LONG // OF_LOOP))) / 2
+
+
+def by_steps(number: int) -> float:
+    """Fractions are those of outer loops: half of 10 of them are 5, so 20 of 40 steps."""
+    return RATE if number < 20 else RATE / 10
+
+
+def warmed(number: int) -> float:
+    """Two outer loops of 4 steps each lead to the rate, and 32 steps are left of the cosine."""
+    if number < 8:
+        return RATE * number / 8
+    return RATE * (1 + math.cos(math.pi * (number - 8) / 32)) / 2
+
+
+DECAYS: dict[str, tuple[dict[str, Any], Callable[[int], float]]] = {
+    "cosine by step": ({"kind": "cosine"}, by_cosine),
+    "cosine by outer loop": ({"kind": "cosine", "every": "epoch"}, by_loops),
+    "steps": ({"kind": "steps", "factor": 0.1, "at": (0.5,)}, by_steps),
+    "warm-up": ({"kind": "cosine", "warmup": {"epochs": 2}}, warmed),
+}
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+@pytest.mark.parametrize("decay", DECAYS)
+def test_a_rate_that_decays_is_that_of_a_scheduler_of_torch(optimizer: str, decay: str) -> None:
+    settings, law = DECAYS[decay]
+    images = start().requires_grad_()
+    if optimizer == "sgd":
+        spec: Any = UpdateSpec.model_validate(
+            {"learning_rate": RATE, "momentum": MOMENTUM, "clock": "joint", "decay": settings}
+        )
+        theirs: Any = torch.optim.SGD([images], RATE, momentum=MOMENTUM)
+    else:
+        spec = AdamUpdateSpec.model_validate(
+            {"kind": "adam", "learning_rate": RATE, "decay": settings}
+        )
+        theirs = torch.optim.Adam([images], RATE)
+    course = torch.optim.lr_scheduler.LambdaLR(theirs, lambda number: law(number) / RATE)
+    for _ in range(LONG):
+        images.grad = slope(images.detach())
+        theirs.step()
+        course.step()
+
+    moved = walked(Rule.of(spec, steps=LONG, of_loop=OF_LOOP), start(), LONG)
+    # 40 steps in float64 of values below 10
+    assert torch.allclose(moved, images, rtol=0, atol=1e-12)
+
+
+def test_steps_without_a_gradient_are_at_the_rate_of_their_own_step() -> None:
+    decay = {"kind": "steps", "factor": 0.1, "at": (0.5,)}
+    spec = {"learning_rate": RATE, "momentum": MOMENTUM, "decay": decay}
+    rule = Rule.of(UpdateSpec.model_validate(spec), steps=4, of_loop=1)
+    motion = Motion(torch.zeros(1), {"velocity": torch.ones(1)})
+
+    early, late = rule.coast(motion, 1, 1).images, rule.coast(motion, 1, 2).images
+
+    assert early.item() == pytest.approx(-RATE * MOMENTUM)
+    assert late.item() == pytest.approx(-RATE * MOMENTUM / 10)
+
+
+def test_adam_cannot_coast() -> None:
+    images = torch.ones(2)
+
+    with pytest.raises(ValueError, match="no shared clock"):
+        adam().coast(Motion(images, adam().rest(images)), 1)
+
+
+def test_every_step_ends_within_the_limit() -> None:
+    spec = AdamUpdateSpec(kind="adam", learning_rate=5.0, clamp="every_step")
+    rule = Rule.of(spec, limit=lambda images: images.clamp(0, 1))
+    images = torch.full((3,), 0.5)
+
+    moved = rule.step(Motion(images, rule.rest(images)), torch.tensor([1.0, -1.0, 0.0])).images
+
+    assert moved.tolist() == [0.0, 1.0, 0.5]
