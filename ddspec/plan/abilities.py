@@ -11,7 +11,9 @@ from ddspec.plan.labels import folded
 from ddspec.wire.parts import Part, parts_of
 
 ABLE: Mapping[str, frozenset[str]] = {
-    "task": frozenset({"prepare", "pretrain", "distill", "select", "merge", "evaluate"}),
+    "task": frozenset(
+        {"prepare", "pretrain", "distill", "select", "merge", "relabel", "evaluate"}
+    ),
     "dataset": frozenset(
         {
             "digits",
@@ -69,8 +71,8 @@ ABLE: Mapping[str, frozenset[str]] = {
     "update": frozenset({"sgd", "adam", "schedule", "averaging"}),
     "clock": frozenset({"shared", "per_class", "joint"}),
     "clamp": frozenset({"none", "outer_loop", "every_step"}),
-    "labels": frozenset({"hard"}),
-    "protocol": frozenset({"mixup", "accumulate", "zca"}),
+    "labels": frozenset({"hard", "soft"}),
+    "protocol": frozenset({"mixup", "accumulate", "zca", "teaching", "learned_rate"}),
 }
 """By piece, the kinds that runners have; a test compares it with their own tables."""
 

@@ -30,7 +30,8 @@ class Teachers(BaseModel):
 class RelabelWork(WorkModel):
     """Record the views that a student will see of a set, and what teachers say of each.
 
-    Inputs: `set`, `teacher/0` …. Writes the draws of all views and logits in float16.
+    Inputs: `set`, `teacher/0` …; `train` where images are whitened. Writes the draws of all views,
+    and logits in float16.
     """
 
     kind: Literal["relabel"] = "relabel"
@@ -45,6 +46,8 @@ class RelabelWork(WorkModel):
     mixup: float | None = None
     seed: Seed
     precision: Precision
+    zca: float | None = None
+    """Networks see images whitened with this eps."""
 
 
 class EvaluateWork(WorkModel):

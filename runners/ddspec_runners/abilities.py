@@ -38,8 +38,8 @@ ABLE: Mapping[str, frozenset[str]] = {
     "update": frozenset({"sgd", "adam", "schedule", "averaging"}),
     "clock": frozenset({"shared", "per_class", "joint"}),
     "clamp": frozenset({"none", "outer_loop", "every_step"}),
-    "labels": frozenset({"hard"}),
-    "protocol": frozenset({"mixup", "accumulate", "zca"}),
+    "labels": frozenset({"hard", "soft"}),
+    "protocol": frozenset({"mixup", "accumulate", "zca", "teaching", "learned_rate"}),
 }
 """By piece of a work, the kinds of it that there are here."""
 

@@ -9,12 +9,15 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from ddspec.canon import Digest
 from ddspec.spec.learned import as_used
 from ddspec_runners.artifacts import SyntheticSet, read_synthetic_set
 from ddspec_runners.data.prepared import PreparedSplit
 from ddspec_runners.data.whitening import Whitening
 from ddspec_runners.faults import BadJob
 from ddspec_runners.functional.placement import placed
+from ddspec_runners.labels.teaching import log_labels
+from ddspec_runners.parameterization.base import Parameterization
 from ddspec_runners.parameterization.make import decode_set, make_parameterization
 from ddspec_runners.pools.training import nearby
 
@@ -44,12 +47,27 @@ class Images(Protocol):
 
 
 class Examples(Protocol):
-    """Normalised images with hard labels, in an order of their own."""
+    """Normalised images with labels, in an order of their own."""
 
     def __len__(self) -> int: ...
     @property
     def size(self) -> int:
         """Side of the images, in pixels."""
+        ...
+
+    @property
+    def made(self) -> Digest | None:
+        """Key of the stage that made a synthetic set; None of real images."""
+        ...
+
+    @property
+    def rate(self) -> float | None:
+        """The learning rate that was learned with a set; None where none was."""
+        ...
+
+    @property
+    def soft(self) -> Tensor | None:
+        """Logarithms of the images' own soft labels, (N, K), on their device; None of hard ones."""
         ...
 
     def batch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
@@ -65,6 +83,12 @@ class Resident:
     """(N, C, H, W), normalised."""
     labels: Tensor
     """int64 (N,), on the same device."""
+    soft: Tensor | None = None
+    """Logarithms of soft labels (N, K), on the same device."""
+    rate: float | None = None
+    """The learning rate that was learned with the images."""
+    made: Digest | None = None
+    """Key of the stage that made them."""
 
     def __len__(self) -> int:
         return len(self.images)
@@ -95,6 +119,18 @@ class Mapped:
     def size(self) -> int:
         """Side of the images, in pixels."""
         return self.split.card.size
+
+    @property
+    def made(self) -> None:
+        """No stage made real images."""
+
+    @property
+    def rate(self) -> None:
+        """Nothing is learned with them."""
+
+    @property
+    def soft(self) -> None:
+        """Their labels are hard."""
 
     def batch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
         """Return the images and labels at `indices`."""
@@ -134,7 +170,27 @@ def synthetic_examples(
         images[row], labels[row] = decode_set(
             parameterization, learned, stored.labels[row : row + 1].to(device)
         )
-    return Resident(images.flatten(0, 1), labels.flatten())
+    return Resident(
+        images.flatten(0, 1),
+        labels.flatten(),
+        soft=_soft(stored, parameterization, dtype, device),
+        rate=card.learned_lr,
+        made=card.provenance.key,
+    )
+
+
+def _soft(
+    stored: SyntheticSet,
+    parameterization: Parameterization,
+    dtype: torch.dtype,
+    device: torch.device,
+) -> Tensor | None:
+    """Return the logarithms of the soft labels of all decoded images; None where there are none."""
+    logarithms = log_labels(stored, dtype)
+    if logarithms is None:
+        return None
+    views = parameterization.labels(logarithms.movedim(-1, 0)).movedim(0, -1)
+    return views.flatten(0, 1).to(device)
 
 
 def examples_for(

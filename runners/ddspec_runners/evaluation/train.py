@@ -11,9 +11,8 @@ from torch import Generator, Tensor
 from ddspec.spec.evaluate import ProtocolSpec
 from ddspec.wire.schedule import Seed
 from ddspec_runners.augment.base import Policy
-from ddspec_runners.augment.cutmix import Targets
 from ddspec_runners.data.prepared import Queue
-from ddspec_runners.evaluation.batches import BatchDraw, draw_batch, mixed, parts
+from ddspec_runners.evaluation.batches import BatchDraw, Lesson, draw_batch, mixed, parts
 from ddspec_runners.evaluation.examples import Examples, Images
 from ddspec_runners.evaluation.measure import measure
 from ddspec_runners.evaluation.trainee import Best, Trainee
@@ -21,6 +20,10 @@ from ddspec_runners.faults import BadJob
 from ddspec_runners.functional.course import Course
 from ddspec_runners.functional.optim import slots, step_in_place
 from ddspec_runners.functional.params import cast, copied, zeros
+from ddspec_runners.functional.placement import placed
+from ddspec_runners.labels.recording import Recording
+from ddspec_runners.labels.teachers import Panel
+from ddspec_runners.labels.teaching import from_logits, from_mixed
 from ddspec_runners.nets.base import Network, Params
 from ddspec_runners.rng import generator
 from ddspec_runners.site import Site
@@ -70,6 +73,10 @@ class Training:
     seed: Seed
     dtype: torch.dtype
     watch: Watch | None = None
+    recording: Recording | None = None
+    """Views of the examples and what teachers said of them: both are taken as they were."""
+    teachers: Panel | None = None
+    """Who is asked about each batch, where nothing was recorded."""
 
     @property
     def queue(self) -> Queue:
@@ -94,11 +101,20 @@ class Training:
         return -(-self.steps // CURVE_POINTS)
 
     @property
+    def base_rate(self) -> float:
+        """The learning rate before any decay: learned with the set where the protocol takes it.
+
+        A set without one, as the baselines, is trained on at the optimiser's.
+        """
+        learned = self.examples.rate if self.protocol.learned_rate else None
+        return self.protocol.optimizer.learning_rate if learned is None else learned
+
+    @property
     def course(self) -> Course:
         """The learning rate of each step."""
         protocol = self.protocol
         return Course(
-            base=protocol.optimizer.learning_rate,
+            base=self.base_rate,
             decay=protocol.decay,
             steps=self.steps,
             batches=self.queue.batches,
@@ -112,8 +128,11 @@ class Training:
     def draw(self, t: int) -> BatchDraw:
         """Draw batch t: of the queue under (*seed, "batches"), the rest from (*seed, "augment", t).
 
-        CutMix and mixup are drawn after augmentation, for the whole batch.
+        CutMix and mixup are drawn after augmentation, for the whole batch. Recorded views are not
+        drawn again.
         """
+        if self.recording is not None:
+            return self.recording.draw(t)
         indices, seed = self.queue.indices(t), (*self.seed, "augment", t)
         return draw_batch(self.protocol, self.policy, indices, self.examples.size, seed)
 
@@ -185,25 +204,47 @@ class Training:
         Of a batch in parts, the parts weigh what their images do. `rng` draws what the network
         itself leaves out, part after part.
         """
-        images, labels = self.examples.batch(draw.indices)
-        images, targets = mixed(self.policy.apply(images, draw.augmentation), labels, draw.mix)
+        images, lesson = self.lesson(draw)
         if self.protocol.accumulate is None:
-            return self._part(trainee, images, targets, rng)
+            return self._part(trainee, images, lesson, rng)
         total = torch.zeros((), dtype=images.dtype, device=images.device)
         sums = zeros(trainee.params)
-        for part, own in parts(images, targets, self.protocol.accumulate):
+        for part, own in parts(images, lesson, self.protocol.accumulate):
             loss, grads = self._part(trainee, part, own, rng)
             share = len(part) / len(images)
             total = total + share * loss
             sums = {name: sums[name] + share * grad for name, grad in grads.items()}
         return total, sums
 
+    def lesson(self, draw: BatchDraw) -> tuple[Tensor, Lesson]:
+        """Return a batch as the student sees it, augmented and mixed, and what it is to learn.
+
+        Teachers say what the mixed images show. Soft labels of the images themselves are mixed
+        like the images. Where there are neither, labels are hard.
+        """
+        images, labels = self.examples.batch(draw.indices)
+        images = self.policy.apply(images, draw.augmentation)
+        teaching, own = self.protocol.teaching, self.examples.soft
+        if teaching is None:
+            return mixed(images, labels, draw.mix)
+        if draw.logits is not None:
+            said = placed(draw.logits, images.device, images.dtype)
+            return mixed(images, labels, draw.mix)[0], from_logits(said, teaching)
+        if self.teachers is not None:
+            images, _ = mixed(images, labels, draw.mix)
+            return images, from_logits(self.teachers.logits(images), teaching)
+        if own is None:
+            return mixed(images, labels, draw.mix)
+        soft = from_logits(own[placed(draw.indices, own.device)], teaching).soft
+        images, targets = mixed(images, soft, draw.mix)
+        return images, from_mixed(targets, teaching)
+
     def _part(
-        self, trainee: Trainee, images: Tensor, targets: Targets, rng: Generator
+        self, trainee: Trainee, images: Tensor, lesson: Lesson, rng: Generator
     ) -> tuple[Tensor, dict[str, Tensor]]:
         leaves = {name: p.detach().requires_grad_() for name, p in trainee.params.items()}
         logits, trainee.buffers = self.network.train_step(leaves, trainee.buffers, images, rng)
-        loss = targets.loss(logits)
+        loss = lesson.loss(logits)
         grads = torch.autograd.grad(loss, list(leaves.values()))
         return loss.detach(), dict(zip(leaves, grads, strict=True))
 

@@ -22,6 +22,8 @@ from ddspec_runners.evaluation.measure import Measurement, measure
 from ddspec_runners.evaluation.train import Trained, Training, Watch
 from ddspec_runners.evaluation.trainee import Best
 from ddspec_runners.faults import BadData, BadJob
+from ddspec_runners.labels.recording import Recording
+from ddspec_runners.labels.teachers import Panel
 from ddspec_runners.nets.make import make_network
 from ddspec_runners.pools.training import nearby
 from ddspec_runners.runtime import dtype_of
@@ -61,7 +63,7 @@ class Exam:
             watch = Watch(nearby(_opened(site, "validation", whitening), site.device), times)
         policy = make_policy(work.protocol.augmentation, mean=test.mean, std=test.std)
         training = Training(network, examples, work.protocol, policy, work.seed, dtype, watch)
-        return cls(work, training, test)
+        return cls(work, _taught(training, work, test, site), test)
 
     def written(self, trained: Trained, site: Site) -> Mapping[str, JsonValue]:
         """Measure a network, write `metrics.json`, and return the headline figures."""
@@ -72,12 +74,20 @@ class Exam:
             "loss": _finite(measured.loss),
             "steps": trained.steps,
             "set_images": len(self.training.examples),
+            **self._learned_rate(),
         }
         if trained.best is not None:
             headline["best_on_validation"] = self._best(trained.best)
         details = _details(self.work, self.test, trained, measured)
         write_json(site.output / METRICS, headline | details)
         return headline
+
+    def _learned_rate(self) -> dict[str, JsonValue]:
+        """Return the rate, where the protocol takes that of the set, and whether it had one."""
+        if not self.work.protocol.learned_rate:
+            return {}
+        learned = self.training.examples.rate is not None
+        return {"learning_rate": self.training.base_rate, "learned_rate": learned}
 
     def _best(self, best: Best) -> dict[str, JsonValue]:
         """Return how good that network is on test images which was best on held-out ones."""
@@ -94,7 +104,9 @@ def run(work: EvaluateWork, site: Site) -> Mapping[str, JsonValue]:
 
     `accuracy` is a fraction of all test images; `loss` is None where it is not finite. The test
     split is looked at after training alone. Where the work asks for the network that was `best on
-    validation`, its test accuracy stands beside that of the last.
+    validation`, its test accuracy stands beside that of the last. Where the protocol takes a
+    learned rate, `learning_rate` is the one that was used, and `learned_rate` tells whether the set
+    had one; baselines have none and are trained at the optimiser's.
     """
     exam = Exam.of(work, site)
     return exam.written(exam.training.run(site), site)
@@ -105,11 +117,14 @@ def mates(work: EvaluateWork, inputs: Mapping[str, Digest]) -> str | None:
 
     They differ in their seeds and in the sets that they are trained on, and in nothing else.
     Networks of torchvision are large, and may draw what they leave out: each trains alone. So does
-    one whose images are filled with the mean of their batch: those of others would move it.
+    one whose images are filled with the mean of their batch: those of others would move it. And so
+    do those that learn from soft labels, or at rates that were learned with their sets.
     """
+    protocol = work.protocol
     alone = isinstance(work.network, TorchvisionSpec)
-    alone = alone or isinstance(work.protocol.augmentation, DcAugmentationSpec)
-    if alone or work.protocol.accumulate is not None or work.teachers is not None:
+    alone = alone or isinstance(protocol.augmentation, DcAugmentationSpec)
+    alone = alone or protocol.teaching is not None or bool(protocol.learned_rate)
+    if alone or protocol.accumulate is not None or work.teachers is not None:
         return None
     others = {name: key for name, key in inputs.items() if name != "set"}
     return digest({"work": work.model_copy(update={"seed": ()}).identity(), "inputs": others})
@@ -137,6 +152,38 @@ def _beside(first: Exam, at: Site, work: EvaluateWork, site: Site) -> Exam:
     if site.inputs["set"] == at.inputs["set"]:
         return replace(first, work=work, training=replace(first.training, seed=work.seed))
     return Exam.of(work, site)
+
+
+def _taught(training: Training, work: EvaluateWork, test: PreparedSplit, site: Site) -> Training:
+    """Return the training with whoever gives soft labels; raises BadJob where nobody learns them.
+
+    Images that have none count with their hard ones, as those of baselines beside learned labels.
+    """
+    recorded, examples = "labels" in site.inputs, training.examples
+    if work.protocol.teaching is None:
+        if recorded or work.teachers is not None or examples.soft is not None:
+            raise BadJob(f"labels are soft, and protocol `{work.protocol.name}` learns hard ones")
+        return training
+    if recorded:
+        recording = Recording.open(site.inputs["labels"])
+        recording.require(
+            made=examples.made,
+            images=len(examples),
+            classes=len(test.classes),
+            protocol=work.protocol,
+            steps=training.steps,
+        )
+        return replace(training, recording=recording)
+    if work.teachers is None:
+        return training
+    card = test.card
+    network = make_network(
+        work.teachers.network, channels=card.channels, size=card.size, classes=len(card.classes)
+    )
+    panel = Panel.open(
+        work.teachers, site.inputs, network, dtype=training.dtype, device=site.device
+    )
+    return replace(training, teachers=panel)
 
 
 def _whitening(work: EvaluateWork, site: Site) -> Whitening | None:

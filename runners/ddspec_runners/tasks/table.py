@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from ddspec.canon import Digest
 from ddspec_runners.site import Site
-from ddspec_runners.tasks import distill, evaluate, merge, prepare, pretrain, select
+from ddspec_runners.tasks import distill, evaluate, merge, prepare, pretrain, relabel, select
 
 Task: TypeAlias = Callable[[Any, Site], Mapping[str, JsonValue]]
 """Do one work at its site: write files to `site.output`, return the metrics for the result."""
@@ -21,6 +21,7 @@ TASKS: Mapping[str, Task] = {
     "distill": distill.run,
     "select": select.run,
     "merge": merge.run,
+    "relabel": relabel.run,
     "evaluate": evaluate.run,
 }
 

@@ -1,0 +1,1 @@
+"""Soft labels: who gives them, how they are stored, and how a student learns from them."""
