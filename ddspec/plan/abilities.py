@@ -61,9 +61,9 @@ ABLE: Mapping[str, frozenset[str]] = {
     "optimizer": frozenset({"sgd", "adam", "adamw"}),
     "schedule": frozenset({"steps", "cosine"}),
     "pool": frozenset({"recorded", "fresh", "snapshots", "events"}),
-    "inner": frozenset({"frozen", "on_real", "warmup", "on_synthetic"}),
-    "matcher": frozenset({"gradient"}),
-    "trajectory gradient": frozenset(),
+    "inner": frozenset({"frozen", "on_real", "warmup", "on_synthetic", "unrolled"}),
+    "matcher": frozenset({"gradient", "trajectory"}),
+    "trajectory gradient": frozenset({"unrolled", "recomputed", "tesla"}),
     "features": frozenset(),
     "parameterization": frozenset({"pixels", "multi_formation"}),
     "space": frozenset({"pixel", "normalised", "zca"}),
@@ -71,7 +71,7 @@ ABLE: Mapping[str, frozenset[str]] = {
     "update": frozenset({"sgd", "adam", "schedule", "averaging"}),
     "clock": frozenset({"shared", "per_class", "joint"}),
     "clamp": frozenset({"none", "outer_loop", "every_step"}),
-    "labels": frozenset({"hard", "soft"}),
+    "labels": frozenset({"hard", "soft", "learned", "expert"}),
     "protocol": frozenset({"mixup", "accumulate", "zca", "teaching", "learned_rate"}),
 }
 """By piece, the kinds that runners have; a test compares it with their own tables."""

@@ -55,8 +55,10 @@ class LearnedRateSpec(SpecModel):
 
     learning_rate: Positive
     momentum: Fraction = 0.5
-    law: Literal["linear", "log"] = "linear"
-    """`linear` moves the rate itself and can make it negative (MTT); `log` its logarithm."""
+    law: Literal["linear", "log"] = "log"
+    """`log` moves the rate's logarithm, so the rate stays positive; `linear` the rate itself, which
+    can make it negative: distillation then stops (MTT). The first step of `log` moves a rate r as
+    `linear` does with r x r times the `learning_rate`: 1e-7 at 0.01 becomes 1e-3."""
 
 
 class UnrolledInnerSpec(SpecModel):

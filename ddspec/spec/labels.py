@@ -16,7 +16,10 @@ class HardLabelsSpec(SpecModel):
 
 
 class LearnedLabelsSpec(SpecModel):
-    """Labels are learned along with the images, by SGD."""
+    """Labels are learned along with the images, as logits of a softmax, by SGD.
+
+    They start with 0.99 for the class of the image.
+    """
 
     kind: Literal["learned"]
     learning_rate: Positive

@@ -8,6 +8,7 @@ from ddspec.wire.parts import parts_of
 from ddspec.wire.work import Work
 from ddspec_runners.data.readers import READERS
 from ddspec_runners.faults import BadJob
+from ddspec_runners.functional.unroll import GRADIENTS
 from ddspec_runners.matchers.table import MATCHERS
 from ddspec_runners.nets.make import CLASSIC
 from ddspec_runners.nets.torchvision import ARCHITECTURES
@@ -28,9 +29,9 @@ ABLE: Mapping[str, frozenset[str]] = {
     "optimizer": frozenset({"sgd", "adam", "adamw"}),
     "schedule": frozenset({"steps", "cosine"}),
     "pool": frozenset({"recorded", "fresh", "snapshots", "events"}),
-    "inner": frozenset({"frozen", "on_real", "warmup", "on_synthetic"}),
-    "matcher": frozenset(MATCHERS),
-    "trajectory gradient": frozenset(),
+    "inner": frozenset({"frozen", "on_real", "warmup", "on_synthetic", "unrolled"}),
+    "matcher": frozenset({*MATCHERS, "trajectory"}),
+    "trajectory gradient": frozenset(GRADIENTS),
     "features": frozenset(),
     "parameterization": frozenset({"pixels", "multi_formation"}),
     "space": frozenset({"pixel", "normalised", "zca"}),
@@ -38,7 +39,7 @@ ABLE: Mapping[str, frozenset[str]] = {
     "update": frozenset({"sgd", "adam", "schedule", "averaging"}),
     "clock": frozenset({"shared", "per_class", "joint"}),
     "clamp": frozenset({"none", "outer_loop", "every_step"}),
-    "labels": frozenset({"hard", "soft"}),
+    "labels": frozenset({"hard", "soft", "learned", "expert"}),
     "protocol": frozenset({"mixup", "accumulate", "zca", "teaching", "learned_rate"}),
 }
 """By piece of a work, the kinds of it that there are here."""

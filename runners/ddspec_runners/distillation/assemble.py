@@ -17,6 +17,7 @@ from ddspec.spec.method import (
     OnSyntheticInnerSpec,
     StatisticsMatcherSpec,
     TrajectoryMatcherSpec,
+    UnrolledInnerSpec,
 )
 from ddspec.wire.work import ClassRange, DistillWork
 from ddspec_runners.augment.make import make_policy
@@ -26,9 +27,12 @@ from ddspec_runners.distillation.draws import MatchingDraws
 from ddspec_runners.distillation.loop import Averaged, Loops
 from ddspec_runners.distillation.queued import Queued
 from ddspec_runners.distillation.step import Matching
+from ddspec_runners.distillation.student import Curriculum
+from ddspec_runners.distillation.trajectory import TrajectoryLoops
 from ddspec_runners.faults import BadJob
 from ddspec_runners.functional.update import Rule
 from ddspec_runners.matchers.table import make_matcher
+from ddspec_runners.matchers.trajectory import TrajectoryMatcher
 from ddspec_runners.nets.base import Network
 from ddspec_runners.nets.make import make_network
 from ddspec_runners.parameterization.base import Parameterization
@@ -36,6 +40,7 @@ from ddspec_runners.parameterization.init import initial_images
 from ddspec_runners.parameterization.make import make_parameterization
 from ddspec_runners.parameterization.space import as_learned
 from ddspec_runners.pools.dependent import DependentNetworks
+from ddspec_runners.pools.experts import Experts
 from ddspec_runners.pools.fresh import FreshPool
 from ddspec_runners.pools.online import OnlinePool
 from ddspec_runners.pools.recorded import RecordedPool
@@ -154,7 +159,9 @@ def _loops(work: DistillWork, site: Site, setting: Setting) -> Loops:
     match work.matcher:
         case GradientMatcherSpec() as matcher:
             return _gradient(work, site, setting, matcher)
-        case DistributionMatcherSpec() | TrajectoryMatcherSpec() | StatisticsMatcherSpec():
+        case TrajectoryMatcherSpec() as matcher:
+            return _trajectory(work, site, setting, matcher)
+        case DistributionMatcherSpec() | StatisticsMatcherSpec():
             raise BadJob(f"this version has no matcher `{work.matcher.kind}`")
         case _:
             assert_never(work.matcher)
@@ -191,6 +198,45 @@ def _gradient(
         stream=stream_of(work, setting, starts),
         clamp=work.update.clamp == "outer_loop",
         shape=setting.shape,
+    )
+
+
+def _trajectory(
+    work: DistillWork, site: Site, setting: Setting, matcher: TrajectoryMatcherSpec
+) -> TrajectoryLoops:
+    inner, split, network = work.inner, setting.split, setting.network
+    if not isinstance(inner, UnrolledInnerSpec) or work.inner_steps != 1:
+        raise BadJob("`trajectory` matching has one update an outer loop, after `unrolled` steps")
+    if work.classes is not None:
+        raise BadJob("a student learns from all classes at once, so that its set has no shards")
+    if work.update.clock == "shared":
+        raise BadJob("a shared clock ticks once a class, and here all images move at once")
+    if work.schedule.starts != matcher.max_start:
+        raise BadJob("the schedule has other starts than `matcher.max_start`")
+    policy = make_policy(work.training_augmentation, mean=split.mean, std=split.std)
+    return TrajectoryLoops(
+        matcher=TrajectoryMatcher(matcher),
+        experts=Experts.open(
+            [site.inputs[f"pool/{i}"] for i in range(work.schedule.members)],
+            network,
+            starts=matcher.max_start,
+            epochs=matcher.expert_epochs,
+            dtype=dtype_of(work.precision),
+            device=site.device,
+        ),
+        schedule=work.schedule,
+        curriculum=Curriculum(
+            network, policy, work.cutmix, inner.steps, inner.batch, split.card.size, work.seed
+        ),
+        inner=inner,
+        labels=work.labels,
+        network=network,
+        parameterization=setting.parameterization,
+        rule=image_rule(work, setting.parameterization),
+        split=split,
+        classes=setting.classes,
+        shape=setting.shape,
+        clamp=work.update.clamp == "outer_loop",
     )
 
 

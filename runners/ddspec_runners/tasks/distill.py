@@ -140,8 +140,8 @@ def _previous(work: DistillWork, site: Site, loops: Loops) -> State:
 
 
 def _foreign(tensor: Tensor, dtype: torch.dtype) -> bool:
-    """Tell whether a tensor is of numbers in another precision; counts have none."""
-    return tensor.is_floating_point() and tensor.dtype != dtype
+    """Tell whether a tensor is of numbers in another precision; counts and scalars have none."""
+    return tensor.ndim > 0 and tensor.is_floating_point() and tensor.dtype != dtype
 
 
 def _longer(series: Mapping[str, Tensor], metrics: Mapping[str, float]) -> dict[str, Tensor]:
@@ -159,5 +159,7 @@ def _rows(series: Mapping[str, Tensor]) -> list[dict[str, float]]:
 
 
 def _note(record: TextIO, outer: int, metrics: Mapping[str, float]) -> None:
-    record.write(json.dumps({"outer_loop": outer, **metrics}) + "\n")
+    """Write a line, the loss first and the rest by name: a checkpoint keeps no order."""
+    row = {"outer_loop": outer, "loss": metrics["loss"], **dict(sorted(metrics.items()))}
+    record.write(json.dumps(row) + "\n")
     record.flush()
