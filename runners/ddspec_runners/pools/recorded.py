@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from ddspec.wire.schedule import ScheduleRow
-from ddspec_runners.faults import BadJob
+from ddspec_runners.artifacts import read_tensors
+from ddspec_runners.faults import BadData, BadJob
 from ddspec_runners.functional.params import cast
 from ddspec_runners.nets.base import Network
 from ddspec_runners.pools.start import Snapshot
@@ -20,6 +19,8 @@ from ddspec_runners.rng import generator
 
 NETWORK = "network.safetensors"
 """Of a run that is recorded once, at its end."""
+CUT: Mapping[str, str] = {"ddspec": "cut"}
+"""What the file of a network says that has lost channels: its tensors are smaller."""
 
 
 def files_of(record: Sequence[int] | None) -> tuple[str, ...]:
@@ -77,11 +78,12 @@ class RecordedPool:
         """Return one member; raises BadJob if it is of another network."""
         path = self.paths[index]
         try:
-            stored = load_file(path)
-        except (OSError, SafetensorError) as error:
-            raise BadJob(f"{path} cannot be read: {error}") from error
+            stored, metadata = read_tensors(path)
+        except BadData as error:
+            raise BadJob(str(error)) from error
+        fits = _no_larger if metadata == CUT else _equal
         expected = {**self.shapes, **self.buffers}
-        wrong = [name for name, shape in expected.items() if _shape(stored, name) != shape]
+        wrong = [name for name, shape in expected.items() if not fits(stored.get(name), shape)]
         if wrong:
             raise BadJob(f"{path} holds another network: {wrong[0]} is missing or of another shape")
         return Snapshot(self._cast(stored, self.shapes), self._cast(stored, self.buffers))
@@ -91,5 +93,11 @@ class RecordedPool:
         return cast(chosen, dtype=self.dtype, device=self.device)
 
 
-def _shape(tensors: Mapping[str, Tensor], name: str) -> torch.Size | None:
-    return tensors[name].shape if name in tensors else None
+def _equal(tensor: Tensor | None, shape: torch.Size) -> bool:
+    return tensor is not None and tensor.shape == shape
+
+
+def _no_larger(tensor: Tensor | None, shape: torch.Size) -> bool:
+    if tensor is None or tensor.ndim != len(shape):
+        return False
+    return all(0 < own <= whole for own, whole in zip(tensor.shape, shape, strict=True))

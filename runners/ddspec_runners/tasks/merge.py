@@ -21,6 +21,7 @@ from ddspec_runners.artifacts import (
 )
 from ddspec_runners.card import Card
 from ddspec_runners.faults import BadData, BadJob
+from ddspec_runners.pools.online import PREFIX
 from ddspec_runners.site import Site
 
 STATE, RECORD = "state.safetensors", "metrics.jsonl"
@@ -89,16 +90,29 @@ def _folders(work: MergeWork, site: Site) -> list[Path]:
 def _joined_state(
     folders: Sequence[Path], shards: Sequence[SyntheticSet]
 ) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Join every tensor of the states along its first axis, the class."""
+    """Join every tensor of the states along its first axis, the class.
+
+    A queue of networks is none of the classes': each shard has kept the whole of it.
+    """
     read = [read_tensors(folder / STATE) for folder in folders]
     names, metadata = set(read[0][0]), read[0][1]
     for index, ((tensors, header), shard) in enumerate(zip(read, shards, strict=True)):
         if set(tensors) != names or header != metadata:
             raise BadData(f"the state of shard {index} is not of the same kind as that of shard 0")
-        if any(len(tensor) != len(shard.images) for tensor in tensors.values()):
+        of_classes = {name: t for name, t in tensors.items() if not name.startswith(PREFIX)}
+        if any(len(tensor) != len(shard.images) for tensor in of_classes.values()):
             raise BadData(f"the state of shard {index} has other classes than its images")
-    joined = {name: torch.cat([tensors[name] for tensors, _ in read]) for name in read[0][0]}
+    joined = {name: _joined(name, [tensors[name] for tensors, _ in read]) for name in read[0][0]}
     return joined, metadata
+
+
+def _joined(name: str, parts: Sequence[Tensor]) -> Tensor:
+    if not name.startswith(PREFIX):
+        return torch.cat(list(parts))
+    for index, part in enumerate(parts):
+        if not part.equal(parts[0]):
+            raise BadData(f"`{name}` of shard {index} is not that of shard 0")
+    return parts[0]
 
 
 def _joined_losses(folders: Sequence[Path], classes: Sequence[int]) -> dict[int, float]:
