@@ -5,6 +5,7 @@ from __future__ import annotations
 from ddspec.console.overview import Overview
 from ddspec.plan.ir import Plan
 from ddspec.plan.labels import folded
+from ddspec.spec.method import StatisticsMatcherSpec
 from ddspec.wire.schedule import NANO, ScheduleRow
 
 
@@ -21,10 +22,14 @@ def render_stages(overview: Overview) -> str:
 
 
 def render_schedule(plan: Plan) -> str:
-    """Return one line an outer loop: pool member, and coefficient and seed of each direction."""
-    schedule = plan.distillation()[0].schedule
-    stop = plan.distillation()[-1].stop
-    head = [f" {'loop':>5}  {'member':>6}  coefficient:seed of each direction"]
+    """Return one line an outer loop: pool member, and coefficient and seed of each direction.
+
+    Under statistics matching a line is one of the networks of an image index.
+    """
+    works = plan.distillation()
+    schedule, stop = works[0].schedule, works[-1].rows.stop
+    unit = "row" if isinstance(works[0].matcher, StatisticsMatcherSpec) else "loop"
+    head = [f" {unit:>5}  {'member':>6}  coefficient:seed of each direction"]
     return "\n".join([*head, *(_row(row) for row in schedule.rows(0, stop))])
 
 

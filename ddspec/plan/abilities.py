@@ -62,7 +62,7 @@ ABLE: Mapping[str, frozenset[str]] = {
     "schedule": frozenset({"steps", "cosine"}),
     "pool": frozenset({"recorded", "fresh", "snapshots", "events"}),
     "inner": frozenset({"frozen", "on_real", "warmup", "on_synthetic", "unrolled"}),
-    "matcher": frozenset({"gradient", "trajectory"}),
+    "matcher": frozenset({"gradient", "statistics", "trajectory"}),
     "trajectory gradient": frozenset({"unrolled", "recomputed", "tesla"}),
     "features": frozenset(),
     "parameterization": frozenset({"pixels", "multi_formation"}),

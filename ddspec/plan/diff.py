@@ -193,7 +193,7 @@ def _schedule(before: Plan, after: Plan) -> ScheduleChange:
     old, new = before.distillation(), after.distillation()
     if not (old and new and any(_is_drawn(works[0]) for works in (old, new))):
         return NO_SCHEDULE
-    stops = old[-1].stop, new[-1].stop
+    stops = old[-1].rows.stop, new[-1].rows.stop
     if old[0].schedule == new[0].schedule:
         return ScheduleChange(*stops, min(stops))
     rows = zip(old[0].schedule.rows(0, stops[0]), new[0].schedule.rows(0, stops[1]), strict=False)

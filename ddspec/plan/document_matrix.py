@@ -191,6 +191,6 @@ def _full(stage: Stage) -> dict[str, Any]:
         for name, label in stage.upstream.items()
     }
     found = fields(stage.work) | ({INPUTS: inputs} if inputs else {})
-    if isinstance(stage.work, DistillWork) and stage.work.stop - stage.work.start <= MOST_ROWS:
+    if isinstance(stage.work, DistillWork) and len(stage.work.rows) <= MOST_ROWS:
         del found["schedule_digest"]  # it follows from the schedule
     return found

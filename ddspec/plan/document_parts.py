@@ -116,7 +116,7 @@ def _identity(source: SourceModel) -> dict[str, Any]:
 def schedule_of(plan: Plan) -> dict[str, Json]:
     """Return what a reviewer wants to know of the schedule; the runner draws it again."""
     works = plan.distillation()
-    schedule, stop = works[0].schedule, works[-1].stop
+    schedule, stop = works[0].schedule, works[-1].rows.stop
     rows = list(schedule.rows(0, stop))
     counts = [0] * schedule.members
     for row in rows:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from ddspec.canon import Json
 from ddspec.plan.admit import check_location, check_stage
 from ddspec.plan.deltas import applied
@@ -26,9 +28,12 @@ from ddspec.plan.variants import Made
 from ddspec.spec.evaluate import ProtocolSpec
 from ddspec.spec.experiment import Experiment
 from ddspec.spec.matrix_axes import MAX_VARIANTS
+from ddspec.spec.method import MatcherSpec
 from ddspec.spec.variant_names import NAME
 from ddspec.wire.schedule import Schedule
-from ddspec.wire.work import PrepareWork, SourceModel
+from ddspec.wire.work import PrepareWork, SourceModel, rows_read
+
+MATCHER: TypeAdapter[MatcherSpec] = TypeAdapter(MatcherSpec)
 
 
 def matrix_plan(document: Mapping[str, Any]) -> Plan:
@@ -135,10 +140,11 @@ def _meant(label: str, variant: str, before: Mapping[str, Any]) -> str:
 
 
 def _drawn(given: Mapping[str, Any]) -> str:
-    start, stop = given["start"], given["stop"]
-    if not 0 <= stop - start <= MOST_ROWS:
+    matcher = MATCHER.validate_python(given["matcher"])
+    rows = rows_read(matcher, given["images_per_class"], given["start"], given["stop"])
+    if given["stop"] < given["start"] or len(rows) > MOST_ROWS:
         raise ValueError("a long schedule without its digest")
-    return Schedule.model_validate(given["schedule"]).digest(start, stop)
+    return Schedule.model_validate(given["schedule"]).digest(rows.start, rows.stop)
 
 
 def _keyed(bare: list[Stage], told: list[str]) -> dict[str, Stage]:

@@ -31,6 +31,7 @@ from ddspec.spec.method import (
     OnlinePoolSpec,
     ParameterizationSpec,
     SoftLabelsSpec,
+    StatisticsMatcherSpec,
     TrajectoryMatcherSpec,
 )
 from ddspec.spec.network import NetworkSpec, network_name, norm_of
@@ -48,6 +49,7 @@ from ddspec.wire.work import (
     RandomSelection,
     SelectWork,
     SourceModel,
+    rows_read,
 )
 
 Split = Literal["train", "validation", "test"]
@@ -91,16 +93,18 @@ def distill_work(experiment: Experiment, data: DataFacts, start: int, stop: int)
     frozen = isinstance(experiment.inner, FrozenInnerSpec)
     trains = not frozen or isinstance(pool, OnlinePoolSpec)
     augmentation = experiment.augmentation
+    images, matcher = experiment.budget.images_per_class, effective_matcher(experiment)
+    rows = rows_read(matcher, images, start, stop)
     return DistillWork(
         network=experiment.network,
-        images_per_class=experiment.budget.images_per_class,
+        images_per_class=images,
         start=start,
         stop=stop,
         inner_steps=experiment.loops.inner_steps,
         schedule=schedule,
-        schedule_digest=schedule.digest(start, stop),
+        schedule_digest=schedule.digest(rows.start, rows.stop),
         inner=experiment.inner,
-        matcher=effective_matcher(experiment),
+        matcher=matcher,
         matching_augmentation=augmentation.matching,
         training_augmentation=augmentation.training if trains else NoAugmentationSpec(),
         cutmix=augmentation.cutmix if trains else 0.0,
@@ -117,13 +121,18 @@ def distill_work(experiment: Experiment, data: DataFacts, start: int, stop: int)
 
 
 def schedule_law(experiment: Experiment) -> Schedule:
-    """Return the law by which each outer loop picks a network and where a student starts."""
+    """Return the law by which each outer loop picks a network and where a student starts.
+
+    Under statistics matching each image index picks its networks.
+    """
     matcher = experiment.matcher
+    several = matcher.models_per_image if isinstance(matcher, StatisticsMatcherSpec) else 1
     return Schedule(
         seed=(experiment.seed, "schedule"),
         members=schedule_members(experiment),
         perturbation=experiment.perturbation,
         starts=matcher.max_start if isinstance(matcher, TrajectoryMatcherSpec) else None,
+        apart=several if several > 1 else None,
     )
 
 
@@ -204,16 +213,25 @@ def evaluate_work(
     repeat: int,
 ) -> EvaluateWork:
     """Return one training of a fresh network on a set, with epochs as a number."""
-    soft = soft_labels(experiment)
+    soft = soft_labels(experiment) if set_name != "random_hard" else None
     return EvaluateWork(
         network=network,
-        protocol=resolved(protocol, views_per_class(experiment, data, set_name), data),
+        protocol=resolved(
+            untaught(protocol) if set_name == "random_hard" else protocol,
+            views_per_class(experiment, data, set_name),
+            data,
+        ),
         on_real=set_name == "full",
         seed=(experiment.seed, "evaluate", set_name, network_name(network), repeat),
         precision=experiment.precision,
         teachers=teachers_of(experiment) if soft and asks_online(soft, set_name) else None,
         best_on_validation=experiment.evaluate.best_on_validation,
     )
+
+
+def untaught(protocol: ProtocolSpec) -> ProtocolSpec:
+    """Return a protocol that learns from hard labels and is otherwise the same."""
+    return protocol.model_copy(update={"teaching": None})
 
 
 def asks_online(soft: SoftLabelsSpec, set_name: SetName) -> bool:
@@ -238,7 +256,7 @@ def views_per_class(experiment: Experiment, data: DataFacts, set_name: SetName) 
     match set_name:
         case "distilled" | "init":
             return views_of(as_used(experiment.parameterization), budget)
-        case "random" | "herding" | "k_center" | "forgetting":
+        case "random" | "random_hard" | "herding" | "k_center" | "forgetting":
             return budget
         case "full":
             return (data.train or 0) // max(1, len(data.classes))

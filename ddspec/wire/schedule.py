@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ddspec.canon import Digest, Json, canonical, digest
 from ddspec.spec.method import (
@@ -30,9 +30,14 @@ NANO = 10**9
 
 @dataclass(frozen=True, slots=True)
 class ScheduleRow:
-    """One outer loop: the pool member, and for each direction its coefficient and seed."""
+    """One outer loop: the pool member, and for each direction its coefficient and seed.
+
+    Where images are learned on several networks each, rows are those networks instead: with n an
+    image, rows i * n to i * n + n - 1 are the networks of the i-th image of all classes.
+    """
 
     loop: int
+    """Number of the row."""
     member: int
     coefficients: tuple[int, ...]
     """Signed, in units of 1e-9 of a filter's norm."""
@@ -57,13 +62,21 @@ class Schedule(BaseModel):
     perturbation: PerturbationSpec
     starts: Annotated[int, Field(ge=1)] | None = None
     """Epochs of an expert, 0 to `starts` - 1, of which each row has one."""
+    apart: Annotated[int, Field(ge=2)] | None = None
+    """So many rows each, from the first, have different members: the networks of one image."""
+
+    @model_validator(mode="after")
+    def _enough(self) -> Self:
+        if self.apart is not None and self.apart > self.members:
+            raise ValueError(f"{self.apart} rows cannot have different ones of {self.members}")
+        return self
 
     def row(self, loop: int) -> ScheduleRow:
         """Draw the row of one outer loop, counted from 0."""
         coefficients = self._coefficients(loop)
         return ScheduleRow(
             loop=loop,
-            member=self._upto(self.members, loop, "member"),
+            member=self._member(loop),
             coefficients=coefficients,
             directions=tuple(
                 self._draw(loop, "direction", i) >> 1 for i in range(len(coefficients))
@@ -91,6 +104,15 @@ class Schedule(BaseModel):
             * (1 - 2 * (self._draw(loop, "sign", i) & 1))
             for i in range(count)
         )
+
+    def _member(self, loop: int) -> int:
+        """Return the member of a row: any, or one that no row before it in its group has."""
+        if self.apart is None:
+            return self._upto(self.members, loop, "member")
+        left = list(range(self.members))
+        for earlier in range(loop - loop % self.apart, loop):
+            del left[self._upto(len(left), earlier, "member")]
+        return left[self._upto(len(left), loop, "member")]
 
     def _upto(self, count: int, loop: int, role: str) -> int:
         """Return a number below `count`; of one there is nothing to draw."""

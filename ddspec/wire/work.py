@@ -24,6 +24,7 @@ from ddspec.spec.method import (
     MatcherSpec,
     OnlinePoolSpec,
     ParameterizationSpec,
+    StatisticsMatcherSpec,
 )
 from ddspec.spec.network import NetworkSpec
 from ddspec.wire.judging import EvaluateWork, RelabelWork, Teachers
@@ -99,7 +100,7 @@ class DistillWork(WorkModel):
     inner_steps: Count
     schedule: Schedule
     schedule_digest: Digest
-    """Of the rows start..stop-1; the runner draws them again and compares."""
+    """Of the rows that are read; the runner draws them again and compares."""
     inner: InnerSpec
     matcher: MatcherSpec
     matching_augmentation: AugmentationSpec
@@ -122,6 +123,21 @@ class DistillWork(WorkModel):
     """Labels that distillation makes; None are those of the classes."""
     loops: int | None = None
     """All outer loops of the chain, where the learning rate of the images depends on it."""
+
+    @property
+    def rows(self) -> range:
+        """Rows of the schedule that are read here."""
+        return rows_read(self.matcher, self.images_per_class, self.start, self.stop)
+
+
+def rows_read(matcher: MatcherSpec, images_per_class: int, start: int, stop: int) -> range:
+    """Return the rows of a schedule that outer loops start..stop-1 read: one each.
+
+    Under statistics matching one for each network of each image index, in every outer loop.
+    """
+    if isinstance(matcher, StatisticsMatcherSpec):
+        return range(images_per_class * matcher.models_per_image)
+    return range(start, stop)
 
 
 class RandomSelection(BaseModel):
@@ -235,4 +251,5 @@ __all__ = [
     "Teachers",
     "Work",
     "WorkModel",
+    "rows_read",
 ]

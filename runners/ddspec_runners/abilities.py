@@ -30,7 +30,7 @@ ABLE: Mapping[str, frozenset[str]] = {
     "schedule": frozenset({"steps", "cosine"}),
     "pool": frozenset({"recorded", "fresh", "snapshots", "events"}),
     "inner": frozenset({"frozen", "on_real", "warmup", "on_synthetic", "unrolled"}),
-    "matcher": frozenset({*MATCHERS, "trajectory"}),
+    "matcher": frozenset({*MATCHERS, "statistics", "trajectory"}),
     "trajectory gradient": frozenset(GRADIENTS),
     "features": frozenset(),
     "parameterization": frozenset({"pixels", "multi_formation"}),

@@ -11,9 +11,11 @@ import torch
 from pydantic import JsonValue
 from torch import Tensor
 
+from ddspec.spec.method import StatisticsMatcherSpec
 from ddspec.wire.work import DistillWork
 from ddspec_runners.artifacts import read_tensors
 from ddspec_runners.distillation.assemble import assemble, first_images
+from ddspec_runners.distillation.batchwise import recover
 from ddspec_runners.distillation.loop import Loops
 from ddspec_runners.distillation.publish import STATE, publish
 from ddspec_runners.distillation.state import State
@@ -46,6 +48,9 @@ def run(work: DistillWork, site: Site) -> Mapping[str, JsonValue]:
         Diverged: the loss or an image is no longer finite; the last checkpoint stays.
     """
     _check(work)
+    if isinstance(work.matcher, StatisticsMatcherSpec):
+        # its batches are learned one after the other, each through all outer loops
+        return recover(work, work.matcher, site)
     loops = assemble(work, site)
     state, series = _restored(work, site, loops)
     with (site.output / RECORD).open("w", encoding="utf-8") as record:
@@ -95,7 +100,8 @@ class _Checkpoint:
 def _check(work: DistillWork) -> None:
     if not 0 <= work.start < work.stop:
         raise BadJob(f"outer loops {work.start}..{work.stop - 1} are none")
-    if work.schedule.digest(work.start, work.stop) != work.schedule_digest:
+    rows = work.rows
+    if work.schedule.digest(rows.start, rows.stop) != work.schedule_digest:
         raise BadJob(
             f"the schedule drawn here for outer loops {work.start}..{work.stop - 1} is not the one "
             "of the plan: make the plan again with this version"
