@@ -199,9 +199,8 @@ def matcher_words(matcher: MatcherSpec, views: int) -> list[str]:
             ]
         case DistributionMatcherSpec():
             term = matcher.cross_entropy
-            features = "embedding" if matcher.features == "embedding" else _layers(matcher.last)
             return [
-                f"distribution, class means of {features}",
+                f"distribution, class means of {matcher.features}",
                 _sides(matcher.real_batch, views, matcher.max_views or views),
                 *([] if term is None else [f"cross-entropy x {brief(term.weight)}"]),
             ]
@@ -217,10 +216,6 @@ def matcher_words(matcher: MatcherSpec, views: int) -> list[str]:
             ]
         case _:
             assert_never(matcher)
-
-
-def _layers(last: int | None) -> str:
-    return "all layers" if last is None else f"the last {last} layers"
 
 
 def _sides(real: int, views: int, most: int) -> str:

@@ -169,9 +169,6 @@ def loose_settings(experiment: Experiment, data: DataFacts) -> Iterator[Finding]
         yield error(42, ("parameterization", "zca_eps"), message, "use `space: zca`, or drop it")
     if not isinstance(matcher, DistributionMatcherSpec):
         return
-    if matcher.last is not None and matcher.features != "layers":
-        message = "`last` counts modules, and the embedding is what the last of them puts out"
-        yield error(43, ("matcher", "last"), message, "use `features: layers`, or drop it")
     term = matcher.cross_entropy
     measured = isinstance(experiment.pool, OnlinePoolSpec)
     if term is not None and term.by_accuracy and not measured:

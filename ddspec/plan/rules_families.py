@@ -177,16 +177,6 @@ FAMILY_RULES: tuple[Rule, ...] = (
         right="parameterization: {kind: pixels, space: normalised}",
     ),
     Rule(
-        43,
-        "The last modules of an embedding",
-        "error",
-        says="`matcher.last` stands where `features` is `embedding`.",
-        why="The embedding is one vector, what enters the classifier; `last` counts modules.",
-        mend="Use `features: layers`, or leave `last` out.",
-        wrong="inner: {kind: frozen}\nmatcher: {kind: distribution, last: 2}",
-        right="inner: {kind: frozen}\nmatcher: {kind: distribution, features: layers, last: 2}",
-    ),
-    Rule(
         44,
         "A term weighted by an accuracy that nobody measures",
         "error",

@@ -29,8 +29,8 @@ def blocks_of(experiment: Experiment) -> Blocks:
         case GradientMatcherSpec():
             return "class"
         case DistributionMatcherSpec():
-            joint = matcher.batch_norm == "batch" and has_batch_norm(experiment.network)
-            return "whole" if joint else "class"
+            by_batch = matcher.features == "embedding" and matcher.batch_norm == "batch"
+            return "whole" if by_batch and has_batch_norm(experiment.network) else "class"
         case StatisticsMatcherSpec():
             return "batch"
         case TrajectoryMatcherSpec():

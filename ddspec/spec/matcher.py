@@ -60,10 +60,9 @@ class DistributionMatcherSpec(SpecModel):
     """Match, class by class, the mean features of real and of synthetic images (DM)."""
 
     kind: Literal["distribution"]
-    features: Literal["embedding", "layers"] = "embedding"
-    """`embedding`: what enters the classifier (DM); `layers`: what every module puts out (IDM)."""
-    last: Count | None = None
-    """Of `layers`, only so many last modules; by default all."""
+    features: Literal["embedding", "pixels"] = "embedding"
+    """`embedding`: what enters the classifier (DM, IDM); `pixels`: the augmented images themselves,
+    as they are normalised, without any network (the baseline of DM's Table T6)."""
     statistic: Literal["mean"] = "mean"
     """Squared distance of class means, summed over features."""
     batch_norm: Literal["batch", "running"] = "batch"

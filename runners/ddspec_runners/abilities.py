@@ -32,7 +32,7 @@ ABLE: Mapping[str, frozenset[str]] = {
     "inner": frozenset({"frozen", "on_real", "warmup", "on_synthetic", "unrolled"}),
     "matcher": frozenset({*MATCHERS, "statistics", "trajectory"}),
     "trajectory gradient": frozenset(GRADIENTS),
-    "features": frozenset(),
+    "features": frozenset({"embedding", "pixels"}),
     "parameterization": frozenset({"pixels", "multi_formation"}),
     "space": frozenset({"pixel", "normalised", "zca"}),
     "selection": frozenset({"random", "init", "herding", "k_center", "forgetting"}),

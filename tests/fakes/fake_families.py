@@ -93,7 +93,6 @@ FAMILIES: Mapping[str, Mapping[str, Any]] = {
         "inner": {"kind": "frozen"},
         "matcher": {
             "kind": "distribution",
-            "features": "layers",
             "batch_norm": "running",
             "cross_entropy": {"weight": 0.5},
         },

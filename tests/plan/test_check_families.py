@@ -237,7 +237,6 @@ def test_a_matcher_declares_what_does_not_see_each_other(name: str, blocks: str)
             "augmentation.training.fill",
             id="black of whitened images",
         ),
-        pytest.param("dm", {"matcher": {"last": 2}}, "DDS043", "matcher.last", id="last of one"),
         pytest.param(
             "idm",
             {"pool": {"kind": "fresh"}},

@@ -56,7 +56,7 @@ def group(label: str) -> str:
         ),
         pytest.param("ftd", {"pool": {"sharpness": {"alpha": 0.4}}}, {"pool", *SETS}, id="gsam"),
         pytest.param("ftd", {"update": {"averaging": 0.999}}, SETS, id="averaging"),
-        pytest.param("dm", {"matcher": {"features": "layers"}}, SETS, id="features"),
+        pytest.param("dm", {"matcher": {"features": "pixels"}}, SETS, id="features"),
         pytest.param("dm", {"perturbation": PERTURBED}, SETS, id="perturbed under dm"),
         pytest.param("idm", {"pool": {"every": 5}}, SETS, id="the queue"),
         pytest.param("idm", {"augmentation": {"cutmix": 0.5}}, SETS, id="cutmix in the queue"),

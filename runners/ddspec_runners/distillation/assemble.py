@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import assert_never
+from typing import Any, assert_never
 
+import torch
 from torch import Size, Tensor
 
 from ddspec.spec.method import (
@@ -31,6 +32,8 @@ from ddspec_runners.distillation.student import Curriculum
 from ddspec_runners.distillation.trajectory import TrajectoryLoops
 from ddspec_runners.faults import BadJob
 from ddspec_runners.functional.update import Rule
+from ddspec_runners.matchers.base import Matcher
+from ddspec_runners.matchers.distribution import DistributionMatcher
 from ddspec_runners.matchers.table import make_matcher
 from ddspec_runners.matchers.trajectory import TrajectoryMatcher
 from ddspec_runners.nets.base import Network
@@ -41,7 +44,7 @@ from ddspec_runners.parameterization.make import make_parameterization
 from ddspec_runners.parameterization.space import as_learned
 from ddspec_runners.pools.dependent import DependentNetworks
 from ddspec_runners.pools.experts import Experts
-from ddspec_runners.pools.fresh import FreshPool
+from ddspec_runners.pools.fresh import FreshPool, NoNetworks
 from ddspec_runners.pools.online import OnlinePool
 from ddspec_runners.pools.recorded import RecordedPool
 from ddspec_runners.pools.start import Pool, Starts
@@ -50,6 +53,10 @@ from ddspec_runners.pools.stream import NetworkStream
 from ddspec_runners.pools.training import RealTraining, Training, nearby
 from ddspec_runners.runtime import dtype_of
 from ddspec_runners.site import Site
+
+ONE_PASS_PIXELS = 3 * 2**20
+"""Of the images that distribution matching sends through a network in one pass: 12 classes of 256
+images of 32 px, whose maps take some 5 GB at width 128."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,33 +164,40 @@ def _queued(work: DistillWork, site: Site, setting: Setting) -> Loops:
 
 def _loops(work: DistillWork, site: Site, setting: Setting) -> Loops:
     match work.matcher:
-        case GradientMatcherSpec() as matcher:
-            return _gradient(work, site, setting, matcher)
+        case GradientMatcherSpec() | DistributionMatcherSpec() as matcher:
+            return _by_class(work, site, setting, matcher)
         case TrajectoryMatcherSpec() as matcher:
             return _trajectory(work, site, setting, matcher)
-        case DistributionMatcherSpec() | StatisticsMatcherSpec():
+        case StatisticsMatcherSpec():
             raise BadJob(f"this version has no matcher `{work.matcher.kind}`")
         case _:
             assert_never(work.matcher)
 
 
-def _gradient(
-    work: DistillWork, site: Site, setting: Setting, matcher: GradientMatcherSpec
+def _by_class(
+    work: DistillWork,
+    site: Site,
+    setting: Setting,
+    matcher: GradientMatcherSpec | DistributionMatcherSpec,
 ) -> Distillation:
-    split, network = setting.split, setting.network
+    split, made = setting.split, make_matcher(matcher, setting.network)
+    if made.blocks == "whole" and work.classes is not None:
+        raise BadJob("batch norm sees the images of all classes at once, so the set has no shards")
     policy = make_policy(work.matching_augmentation, mean=split.mean, std=split.std)
-    frozen = matcher.batch_norm == "frozen" and bool(network.buffers())
-    statistics = RealStatistics(network, split, work.seed) if frozen else None
-    starts = Starts(make_pool(work, site, setting), work.schedule, statistics)
+    views = setting.parameterization.count(work.images_per_class)
+    most = views if matcher.max_views is None else matcher.max_views
+    images = max(matcher.real_batch, min(views, most))
+    starts = _starts(work, site, setting, matcher)
     return Distillation(
         matching=Matching(
-            matcher=make_matcher(matcher, network),
+            matcher=made,
             parameterization=setting.parameterization,
             policy=policy,
             rule=image_rule(work, setting.parameterization),
             split=split,
             classes=setting.classes,
             of=setting.of,
+            together=_together(made, setting, images, site.device),
         ),
         draws=MatchingDraws(
             seed=work.seed,
@@ -192,13 +206,47 @@ def _gradient(
             classes=setting.classes,
             inner_steps=work.inner_steps,
             real_batch=matcher.real_batch,
-            views=setting.parameterization.count(work.images_per_class),
-            max_views=matcher.max_views,
+            views=views,
+            max_views=most,
         ),
         stream=stream_of(work, setting, starts),
         clamp=work.update.clamp == "outer_loop",
         shape=setting.shape,
     )
+
+
+def _starts(
+    work: DistillWork,
+    site: Site,
+    setting: Setting,
+    matcher: GradientMatcherSpec | DistributionMatcherSpec,
+) -> Starts:
+    """Return where outer loops start, with what batch norm goes by while matching."""
+    match matcher:
+        case GradientMatcherSpec():
+            frozen = matcher.batch_norm == "frozen" and bool(setting.network.buffers())
+            real = RealStatistics(setting.network, setting.split, work.seed) if frozen else None
+            return Starts(make_pool(work, site, setting), work.schedule, real)
+        case DistributionMatcherSpec(features="pixels"):
+            return Starts(NoNetworks(), work.schedule)
+        case DistributionMatcherSpec():
+            running = matcher.batch_norm == "running"
+            return Starts(make_pool(work, site, setting), work.schedule, running=running)
+        case _:
+            assert_never(matcher)
+
+
+def _together(matcher: Matcher[Any], setting: Setting, images: int, device: torch.device) -> int:
+    """Return how many classes go through a network in one pass, `images` a class at most.
+
+    Small passes leave an accelerator waiting for the next. On a CPU they are the faster ones, and
+    those of one class have the same bits in every shard.
+    """
+    if matcher.blocks == "whole":
+        return len(setting.classes)
+    if device.type == "cpu" or not isinstance(matcher, DistributionMatcher):
+        return 1
+    return max(1, ONE_PASS_PIXELS // (images * setting.split.card.size**2))
 
 
 def _trajectory(

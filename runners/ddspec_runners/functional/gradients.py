@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -52,12 +52,13 @@ def differentiable_gradient(
     )
 
 
-def image_gradient(loss: Callable[[Tensor], Tensor], images: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the values of `loss` at `images`, and the gradient of their sum, both detached."""
-    leaf = images.detach().requires_grad_()
-    values = loss(leaf)
-    (gradient,) = torch.autograd.grad(values.sum(), leaf)
-    return values.detach(), gradient
+def image_gradient(
+    loss: Callable[[Sequence[Tensor]], Tensor], images: Sequence[Tensor]
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """Return the values of `loss` at `images`, and the gradients of their sum, all detached."""
+    leaves = [learned.detach().requires_grad_() for learned in images]
+    values = loss(leaves)
+    return values.detach(), torch.autograd.grad(values.sum(), leaves)
 
 
 def _class_loss(

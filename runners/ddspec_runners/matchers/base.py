@@ -22,8 +22,8 @@ class Matcher(Protocol[TargetT]):
     """
 
     @property
-    def blocks(self) -> Literal["class"]:
-        """What separates: value k depends on the images of class k alone."""
+    def blocks(self) -> Literal["class", "whole"]:
+        """What separates: of a `class`, value k depends on the images of class k alone."""
         ...
 
     @property
@@ -37,10 +37,12 @@ class Matcher(Protocol[TargetT]):
         real: Sequence[Tensor],
         classes: Sequence[int],
         statistics: Params | None = None,
+        accuracy: Tensor | None = None,
     ) -> TargetT:
         """Return what synthetic images of `classes` shall reproduce; carries no gradient.
 
         Batch norm is frozen at the running `statistics`, for `loss` too; None leaves it to batches.
+        `accuracy` is that of the network in its training, a scalar in [0, 1]; None is not measured.
         """
         ...
 

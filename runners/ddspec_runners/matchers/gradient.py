@@ -52,8 +52,12 @@ class GradientMatcher:
         real: Sequence[Tensor],
         classes: Sequence[int],
         statistics: Params | None = None,
+        accuracy: Tensor | None = None,
     ) -> GradientTarget:
-        """Return the gradient of the mean cross-entropy of each class's real images."""
+        """Return the gradient of the mean cross-entropy of each class's real images.
+
+        It is the same, however well the network does (`accuracy`).
+        """
         names = selected(params, self.spec.parameters)
         leaves = watched(params, names)
         gradients = tuple(

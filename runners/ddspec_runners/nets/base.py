@@ -72,8 +72,12 @@ class Network(Protocol):
         """
         ...
 
-    def features(self, params: Params, buffers: Params, x: Tensor) -> Tensor:
-        """Return what enters the last linear layer, (N, D), in evaluation mode."""
+    def features(self, params: Params, buffers: Params | None, x: Tensor) -> Tensor:
+        """Return what enters the last linear layer, (N, D).
+
+        Batch norm uses running statistics, or without `buffers` those of the batch. Differentiable
+        twice in `params` and `x`.
+        """
         ...
 
     def observe(self, params: Params, buffers: Params | None, x: Tensor) -> Observed:

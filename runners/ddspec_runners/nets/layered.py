@@ -48,9 +48,9 @@ class LayeredNetwork(ABC):
         """Return logits (N, K) by running statistics where there are any."""
         return self._logits(params, x, Statistics(buffers, training=False))
 
-    def features(self, params: Params, buffers: Params, x: Tensor) -> Tensor:
-        """Return what enters the classifier, (N, D), by running statistics where there are any."""
-        return self.embed(params, x, Statistics(buffers, training=False))
+    def features(self, params: Params, buffers: Params | None, x: Tensor) -> Tensor:
+        """Return what enters the classifier, (N, D), by `buffers` or those of the batch."""
+        return self.embed(params, x, Statistics(buffers, training=buffers is None))
 
     def observe(self, params: Params, buffers: Params | None, x: Tensor) -> Observed:
         """Return logits, features and the moments of what enters each batch norm, in one pass."""

@@ -158,8 +158,10 @@ class TorchvisionNetwork:
         """Return logits (N, K) by running statistics."""
         return _call(self._running, {**params, **buffers}, x)
 
-    def features(self, params: Params, buffers: Params, x: Tensor) -> Tensor:
-        """Return what enters the last linear layer, (N, D), by running statistics."""
+    def features(self, params: Params, buffers: Params | None, x: Tensor) -> Tensor:
+        """Return what enters the last linear layer, (N, D), by `buffers` or those of the batch."""
+        if buffers is None:
+            return self.observe(params, None, x).features
         body = {n: p for n, p in params.items() if n.rpartition(".")[0] != self._classifier}
         return _call(self._headless, {**body, **buffers}, x)
 

@@ -29,3 +29,12 @@ class FreshPool:
             cast(params, dtype=self.dtype, device=self.device),
             cast(self.network.buffers(), dtype=self.dtype, device=self.device),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class NoNetworks:
+    """The pool of a matcher that looks at pixels: nothing is drawn."""
+
+    def start(self, row: ScheduleRow) -> Snapshot:
+        """Return a network without tensors."""
+        return Snapshot({}, {})

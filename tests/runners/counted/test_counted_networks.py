@@ -138,7 +138,7 @@ def matching(case: Case, count: int, compared: Compared) -> tuple[Counter, Count
     target = matcher.target(params, [images], [0])
     return (
         counted(lambda: matcher.target(params, [images], [0])),
-        counted(lambda: image_gradient(lambda x: matcher.loss([x], target), images)),
+        counted(lambda: image_gradient(lambda x: matcher.loss(x, target), [images])),
     )
 
 

@@ -104,7 +104,7 @@ def ours(
 ) -> tuple[Tensor, Tensor]:
     matcher = make_matcher(spec, network)
     target = matcher.target(params_of(network), [real], [LABEL])
-    values, slope = image_gradient(lambda x: matcher.loss([x], target), learned)
+    values, (slope,) = image_gradient(lambda x: matcher.loss(x, target), [learned])
     return values[0], slope
 
 

@@ -14,11 +14,12 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from ddspec.spec.method import GradientMatcherSpec
+from ddspec.spec.method import DistributionMatcherSpec, GradientMatcherSpec, MatcherSpec
 from ddspec_runners.functional.gradients import image_gradient
 from ddspec_runners.matchers.base import Matcher
 from ddspec_runners.matchers.gradient import GradientMatcher, GradientTarget
 from ddspec_runners.matchers.table import MATCHERS, make_matcher
+from ddspec_runners.nets.base import Observed
 
 CLASSES = (0, 2, 1)
 Check = Callable[[Matcher[Any]], None]
@@ -39,8 +40,7 @@ class TanhNetwork:
         return {}
 
     def apply(self, params: Mapping[str, Tensor], x: Tensor) -> Tensor:
-        x = F.conv2d(x, params["conv.weight"], params["conv.bias"], padding=1)
-        return torch.tanh(x).flatten(1) @ params["linear.weight"].T
+        return self.features(params, None, x) @ params["linear.weight"].T
 
     def train_step(
         self,
@@ -57,9 +57,15 @@ class TanhNetwork:
         return self.apply(params, x)
 
     def features(
-        self, params: Mapping[str, Tensor], buffers: Mapping[str, Tensor], x: Tensor
+        self, params: Mapping[str, Tensor], buffers: Mapping[str, Tensor] | None, x: Tensor
     ) -> Tensor:
-        raise AssertionError("gradients need no features")
+        x = F.conv2d(x, params["conv.weight"], params["conv.bias"], padding=1)
+        return torch.tanh(x).flatten(1)
+
+    def observe(
+        self, params: Mapping[str, Tensor], buffers: Mapping[str, Tensor] | None, x: Tensor
+    ) -> Observed:
+        return Observed(self.apply(params, x), self.features(params, buffers, x), {})
 
 
 def seeded(seed: int) -> Generator:
@@ -121,9 +127,17 @@ def check_gradient_agrees_with_finite_differences(matcher: Matcher[Any]) -> None
 def check_it_is_a_function_of_its_arguments_alone(matcher: Matcher[Any]) -> None:
     first = losses(matcher, synthetic())
 
+    losses(matcher, synthetic(), network=2)
+
     assert torch.equal(losses(matcher, synthetic()), first)
+
+
+def check_it_depends_on_the_network(matcher: Matcher[Any]) -> None:
+    if "it_depends_on_the_network" in matcher.exempt:
+        pytest.skip(matcher.exempt["it_depends_on_the_network"])
+    first = losses(matcher, synthetic())
+
     assert not torch.allclose(losses(matcher, synthetic(), network=2), first)
-    assert torch.equal(losses(matcher, synthetic()), first)
 
 
 def check_it_leaves_its_arguments_as_they_were(matcher: Matcher[Any]) -> None:
@@ -183,12 +197,19 @@ CHECKS: Mapping[str, Check] = {
     if name.startswith("check_")
 }
 
-SPECS = {
+SPECS: Mapping[str, MatcherSpec] = {
     f"{distance} over {parameters}": GradientMatcherSpec.model_validate(
         {"kind": "gradient", "distance": distance, "parameters": parameters}
     )
     for distance in ("squared", "l1", "channel_mean", "cosine")
     for parameters in ("kernels", "matrices", "all")
+} | {
+    name: DistributionMatcherSpec.model_validate({"kind": "distribution", **settings})
+    for name, settings in {
+        "means of embedding": {},
+        "means of embedding, classified": {"cross_entropy": {"weight": 0.5, "by_accuracy": False}},
+        "means of pixels": {"features": "pixels"},
+    }.items()
 }
 
 
@@ -206,7 +227,7 @@ def test_the_gradient_of_images_is_that_of_the_sum_of_losses() -> None:
     matcher = make_matcher(SPECS["squared over all"], TanhNetwork())
     images = synthetic()[0]
     target = matcher.target(params(), real()[:1], [0])
-    values, slope = image_gradient(lambda x: matcher.loss([x], target), images)
+    values, (slope,) = image_gradient(lambda x: matcher.loss(x, target), [images])
 
     assert torch.equal(slope, slopes(matcher, [images], against=real()[:1], classes=[0])[0])
     assert not values.requires_grad
