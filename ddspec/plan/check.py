@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from typing import TypeAlias
 
+from ddspec.plan.check_composition import COMPOSITION_RULES
 from ddspec.plan.check_fit import FIT_RULES
 from ddspec.plan.check_judging import JUDGING_RULES
 from ddspec.plan.check_networks import network_findings
@@ -285,6 +286,7 @@ def _judged_sets(experiment: Experiment) -> list[str]:
 
 RULES: tuple[Rule, ...] = (
     *FIT_RULES,
+    *COMPOSITION_RULES,
     *JUDGING_RULES,
     network_findings,
     _splits,
@@ -298,7 +300,7 @@ RULES: tuple[Rule, ...] = (
     _baselines,
     _expectations,
 )
-"""Numbers are never used again: the next is DDS061."""
+"""Numbers are never used again: the next is DDS073."""
 
 
 def _finder(rule: Rule) -> Callable[[Experiment, DataFacts], tuple[Finding, ...]]:

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 
 from ddspec.errors import DdspecError, Exit
 from ddspec.plan.rule import Rule
+from ddspec.plan.rules_composition import COMPOSITION_RULES
 from ddspec.plan.rules_data import DATA_RULES
 from ddspec.plan.rules_families import FAMILY_RULES
 from ddspec.plan.rules_judging import JUDGING_RULES
@@ -15,7 +16,14 @@ from ddspec.plan.rules_networks import NETWORK_RULES
 
 RULES: tuple[Rule, ...] = tuple(
     sorted(
-        (*NETWORK_RULES, *DATA_RULES, *METHOD_RULES, *FAMILY_RULES, *JUDGING_RULES),
+        (
+            *NETWORK_RULES,
+            *DATA_RULES,
+            *METHOD_RULES,
+            *FAMILY_RULES,
+            *COMPOSITION_RULES,
+            *JUDGING_RULES,
+        ),
         key=lambda rule: rule.number,
     )
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ddspec.plan.rule import Rule
 
 _DM = "inner: {kind: frozen}\nmatcher: {kind: distribution}\n"
+_JOINT = "update: {learning_rate: 0.1, clock: joint}\n"
 _EXPERTS = (
     "inner: {kind: unrolled, steps: 5, learning_rate: 0.01}\n"
     "matcher: {kind: trajectory, expert_epochs: 2, max_start: 3}\n"
@@ -32,15 +33,12 @@ FAMILY_RULES: tuple[Rule, ...] = (
         "error",
         says="`resources.shards` is above 1 where images of one class depend on those of another: "
         "under trajectory matching, under batch norm over all classes, where networks are trained "
-        "on the synthetic set, under a joint clock, or where a shard would cut a batch of "
-        "`statistics` matching.",
+        "on the synthetic set, or where a shard would cut a batch of `statistics` matching.",
         why="Shards exist to end with the very set that one job would have learned. Each learns "
         "its classes without seeing the others.",
-        mend="Leave `shards` at 1. A joint clock moves each class of `gradient` and `distribution` "
-        "matching as `per_class` does; shards of `statistics` matching may begin where a batch "
-        "does.",
-        wrong=_DM + "update: {learning_rate: 0.1, clock: joint}\nresources: {shards: 5}",
-        right=_DM + "update: {learning_rate: 0.1, clock: per_class}\nresources: {shards: 5}",
+        mend="Leave `shards` at 1. Shards of `statistics` matching may begin where a batch does.",
+        wrong=_DM + _JOINT + _BATCH_NORM + "resources: {shards: 5}",
+        right=_DM + _JOINT + "resources: {shards: 5}",
     ),
     Rule(
         25,

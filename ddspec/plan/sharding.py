@@ -59,11 +59,6 @@ def why_not(experiment: Experiment, classes: int) -> tuple[str, str]:
             "the networks are trained on the whole synthetic set, which no shard has",
             "with one inner step no network is ever trained on it",
         )
-    if experiment.update.clock == "joint":
-        return (
-            "the clock is joint",
-            "use `clock: per_class`: each class moves as it would under the joint one",
-        )
     return "", ""
 
 

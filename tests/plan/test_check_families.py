@@ -53,7 +53,6 @@ def test_the_families_have_nothing_to_note_but_a_rate_that_nobody_takes(name: st
             "dm", {"network": BATCH_NORM}, "batch norm sees the images of all classes", id="dm, bn"
         ),
         pytest.param("dc", {}, "trained on the whole synthetic set", id="dc"),
-        pytest.param("dm", {"update": {"clock": "joint"}}, "the clock is joint", id="joint"),
         pytest.param("sre2l", {}, "a batch holds 100 classes", id="within a batch"),
     ],
 )
@@ -72,6 +71,7 @@ def test_shards_that_are_not_exact_are_refused_with_the_reason(
     [
         pytest.param("idc", {}, id="a shared clock, whose steps are replayed"),
         pytest.param("dm", {}, id="means of classes"),
+        pytest.param("dm", {"update": {"clock": "joint"}}, id="one step of all is one of each"),
         pytest.param("idm", {}, id="a queue never sees the set"),
         pytest.param(
             "dm",

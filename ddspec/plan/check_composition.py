@@ -1,0 +1,42 @@
+"""Rules about pieces that a matcher would pass over: labels nobody learns, averages of nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ddspec.plan.findings import Finding, error
+from ddspec.plan.ir import DataFacts
+from ddspec.spec.experiment import Experiment
+from ddspec.spec.method import LearnedLabelsSpec, StatisticsMatcherSpec, TrajectoryMatcherSpec
+
+
+def learned_label_findings(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
+    """Yield labels that are to be learned where no loss depends on them."""
+    matcher = experiment.matcher
+    learned = isinstance(experiment.labels, LearnedLabelsSpec)
+    if not learned or isinstance(matcher, TrajectoryMatcherSpec):
+        return
+    yield error(
+        61,
+        ("labels", "kind"),
+        f"`{matcher.kind}` matching compares the images of a class, and nothing in it would move "
+        "a label",
+        "use `matcher: {kind: trajectory}`, whose student learns from the labels, or leave "
+        "`labels` out",
+    )
+
+
+def averaging_findings(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
+    """Yield averages of images where the matcher says itself which images are kept."""
+    matcher = experiment.matcher
+    if not isinstance(matcher, StatisticsMatcherSpec) or experiment.update.averaging is None:
+        return
+    yield error(
+        62,
+        ("update", "averaging"),
+        f"`statistics` matching keeps the {matcher.keep} images of each batch, not their average",
+        "leave `averaging` out; `matcher.keep` says which images are kept",
+    )
+
+
+COMPOSITION_RULES = (learned_label_findings, averaging_findings)
