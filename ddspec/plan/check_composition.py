@@ -27,15 +27,16 @@ def learned_label_findings(experiment: Experiment, data: DataFacts) -> Iterator[
 
 
 def averaging_findings(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
-    """Yield averages of images where the matcher says itself which images are kept."""
+    """Yield averages of images where the best ones are to be kept."""
     matcher = experiment.matcher
-    if not isinstance(matcher, StatisticsMatcherSpec) or experiment.update.averaging is None:
+    best = isinstance(matcher, StatisticsMatcherSpec) and matcher.keep == "best"
+    if not best or experiment.update.averaging is None:
         return
     yield error(
         62,
         ("update", "averaging"),
-        f"`statistics` matching keeps the {matcher.keep} images of each batch, not their average",
-        "leave `averaging` out; `matcher.keep` says which images are kept",
+        "the set cannot be the average of the images and those of the smallest loss",
+        "leave `averaging` out, or use `matcher.keep: last`",
     )
 
 

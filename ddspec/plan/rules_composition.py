@@ -6,7 +6,7 @@ from ddspec.plan.rule import Rule
 
 _DM = "inner: {kind: frozen}\nmatcher: {kind: distribution}\n"
 _STATISTICS = (
-    "inner: {kind: frozen}\nmatcher: {kind: statistics}\n"
+    "inner: {kind: frozen}\nmatcher: {kind: statistics, keep: best}\n"
     "network: {kind: convnet, depth: 2, width: 32, norm: batch}\n"
 )
 
@@ -24,12 +24,12 @@ COMPOSITION_RULES: tuple[Rule, ...] = (
     ),
     Rule(
         62,
-        "An average of images that are kept otherwise",
+        "The average of images, and the best of them",
         "error",
-        says="`update.averaging` stands under `statistics` matching.",
-        why="Each batch of it is learned by itself, and `matcher.keep` says whether its last "
-        "images are kept or those of the smallest loss.",
-        mend="Leave `averaging` out.",
+        says="`update.averaging` stands beside `matcher.keep: best`.",
+        why="The set is the moving average of the images, or the images of the smallest loss; it "
+        "cannot be both.",
+        mend="Leave `averaging` out, or `keep`.",
         wrong=_STATISTICS + "update: {learning_rate: 0.1, clock: joint, averaging: 0.999}",
         right=_STATISTICS + "update: {learning_rate: 0.1, clock: joint}",
     ),

@@ -28,7 +28,7 @@ ABLE: Mapping[str, frozenset[str]] = {
     "augmentation": frozenset({"none", "dsa", "idc", "imagenet", "dc", "pad_crop"}),
     "optimizer": frozenset({"sgd", "adam", "adamw"}),
     "schedule": frozenset({"steps", "cosine"}),
-    "pool": frozenset({"recorded", "fresh", "snapshots", "events"}),
+    "pool": frozenset({"recorded", "fresh", "online", "snapshots", "events"}),
     "inner": frozenset({"frozen", "on_real", "warmup", "on_synthetic", "unrolled"}),
     "matcher": frozenset({*MATCHERS, "statistics", "trajectory"}),
     "trajectory gradient": frozenset(GRADIENTS),
