@@ -41,7 +41,8 @@ class Opened:
             return self
         from ddspec.plan.restrict import restricted
 
-        return replace(self, plan=restricted(self.plan, variants))
+        plan = restricted(self.plan, variants)
+        return replace(self, plan=plan, loaded=_of_first(self.loaded, plan))
 
     def settings(self) -> tuple[Said, ...]:
         """Return every resolved setting with where it is written."""
@@ -50,6 +51,17 @@ class Opened:
         if self.loaded is None:
             return tuple(settings_in(self.plan, self.file))
         return tuple(settings_of(self.loaded))
+
+
+def _of_first(loaded: Loaded | None, plan: Plan) -> Loaded | None:
+    """Return a spec as the first variant of a plan sets it, where it is of another one."""
+    if loaded is None or loaded.combinations[0].name == plan.variants[0].name:
+        return loaded
+    from ddspec.spec.load import with_overrides
+
+    names = {one.name: one.overrides for one in loaded.combinations}
+    chosen = with_overrides(loaded, names[plan.variants[0].name])
+    return replace(chosen, combinations=loaded.combinations)
 
 
 def is_plan_file(path: Path) -> bool:

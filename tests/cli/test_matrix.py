@@ -191,6 +191,24 @@ def test_a_plan_is_shown_for_some_variants(matrix: Shell) -> None:
     assert NAMES[2] not in out
 
 
+@pytest.mark.parametrize("variants", [["dm"], ["idm"], ["dm", "idm"]], ids="-".join)
+def test_where_paper_and_code_disagree_is_told_of_the_first_variant_shown(
+    shell: Shell, variants: list[str]
+) -> None:
+    presets = "".join(f"    - {{name: {name}, preset: {name}}}\n" for name in ("dm", "idm"))
+    shell.write(
+        "x.yaml",
+        "name: x\ndataset: {kind: cifar10}\nbudget: {images_per_class: 1}\n"
+        f"matrix:\n  include:\n{presets}",
+    )
+    asked = [word for name in variants for word in ("--variant", name)]
+
+    found = shell("plan", "x.yaml", *asked, "--json").json
+
+    told = {one["where"].partition(".yaml")[0].rpartition("/")[2] for one in found["disagreements"]}
+    assert told == {variants[0]}
+
+
 def test_what_a_variant_breaks_of_its_preset_is_told_at_the_variant(shell: Shell) -> None:
     shell.write(
         "x.yaml",
