@@ -25,6 +25,7 @@ from ddspec.spec.dataset import BuiltinDatasetSpec
 from ddspec.spec.evaluate import REPORTED, Reported
 from ddspec.spec.facts_folders import FOLDERS
 from ddspec.spec.learned import MultiFormationSpec, as_used, views_of
+from ddspec.spec.method import DistributionMatcherSpec
 from ddspec.visible import visible
 from ddspec.wire.schedule import NANO, ScheduleRow
 from ddspec.wire.work import EvaluateWork
@@ -119,6 +120,9 @@ def _views(plan: Plan) -> list[str]:
 
 
 def _pool(plan: Plan) -> list[str]:
+    matcher = plan.experiment.matcher
+    if isinstance(matcher, DistributionMatcherSpec) and matcher.features == "pixels":
+        return ["no networks: pixels are matched as they are"]
     way = f" ({len(plan.data.classes)}-way)" if plan.data.classes else ""
     return pool_words(plan.experiment.pool, f"{network_words(plan.experiment.network)}{way}")
 

@@ -181,6 +181,26 @@ def loose_settings(experiment: Experiment, data: DataFacts) -> Iterator[Finding]
         )
 
 
+def pixel_findings(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
+    """Yield what is asked of networks where pixels are matched and nothing looks at any."""
+    matcher = experiment.matcher
+    if not isinstance(matcher, DistributionMatcherSpec) or matcher.features != "pixels":
+        return
+    idle = {
+        ("pool", "kind"): (experiment.pool.kind, "fresh"),
+        ("perturbation", "kind"): (experiment.perturbation.kind, "none"),
+        ("inner", "kind"): (experiment.inner.kind, "frozen"),
+    }
+    for path, (kind, costless) in idle.items():
+        if kind != costless:
+            message = f"`{kind}` networks are made for nothing: pixels are matched without any"
+            yield error(67, path, message, f"use `{costless}`, or `features: embedding`")
+    if matcher.cross_entropy is not None:
+        message = "the term is the loss of a network, and pixels are matched without any"
+        hint = "drop it, or use `features: embedding`"
+        yield error(68, ("matcher", "cross_entropy"), message, hint)
+
+
 def trained(experiment: Experiment) -> bool:
     """Tell whether every network of the pool was trained on the data before distillation."""
     pool = experiment.pool
@@ -217,4 +237,5 @@ FIT_RULES = (
     trajectory_findings,
     pool_findings,
     loose_settings,
+    pixel_findings,
 )

@@ -13,6 +13,7 @@ from ddspec.spec.method import (
     DistributionMatcherSpec,
     FrozenInnerSpec,
     GradientMatcherSpec,
+    MatcherSpec,
     OnlinePoolSpec,
     OnRealInnerSpec,
     OnSyntheticInnerSpec,
@@ -26,6 +27,8 @@ PARAMETER_COPIES = 6
 """The network that was picked, its perturbed copy, momentum, gradients and those of matching."""
 FROZEN_BY = 16
 """Real images a class that set the statistics of frozen batch norm, as in the runners."""
+PIXEL_COPIES = 3
+"""Images as they are read, decoded, and augmented."""
 STATE_COPIES = 4
 """Images, velocity, gradient, and what they become."""
 
@@ -113,6 +116,8 @@ class Distilling:
             case GradientMatcherSpec():
                 images = self._of_class(matcher.real_batch)
                 return targeted(self.network, images, matcher.parameters) * self.classes
+            case DistributionMatcherSpec(features="pixels"):
+                return Tally()
             case DistributionMatcherSpec():
                 images = self._of_class(matcher.real_batch)
                 seen = predicted(self.network, images, images)
@@ -128,6 +133,8 @@ class Distilling:
             case GradientMatcherSpec():
                 views = min(self.views, matcher.max_views)
                 return matched(self.network, views, matcher.parameters) * self.classes
+            case DistributionMatcherSpec(features="pixels"):
+                return Tally()
             case DistributionMatcherSpec():
                 views = min(self.views, matcher.max_views or self.views)
                 classified = matcher.cross_entropy is not None
@@ -164,7 +171,10 @@ class Distilling:
         """Return the numbers that are held at the peak."""
         net = self.network
         learned = self._images_at_once() * self.data.channels * self.data.size**2
-        held = STATE_COPIES * learned + (PARAMETER_COPIES + self._student_copies()) * net.parameters
+        held = STATE_COPIES * learned
+        if _is_of_pixels(self.work.matcher):
+            return held + self._matching_numbers()
+        held += (PARAMETER_COPIES + self._student_copies()) * net.parameters
         return held + max(self._matching_numbers(), self._moving_batch() * net.kept)
 
     def _images_at_once(self) -> int:
@@ -190,6 +200,10 @@ class Distilling:
                 real = self._of_class(matcher.real_batch) * net.kept
                 learned = min(self.views, matcher.max_views) * net.second_order
                 return max(real, learned, self._settling(matcher) * net.forward)
+            case DistributionMatcherSpec(features="pixels"):
+                views = min(self.views, matcher.max_views or self.views)
+                images = PIXEL_COPIES * (self._of_class(matcher.real_batch) + views)
+                return images * self.data.channels * self.data.size**2
             case DistributionMatcherSpec():
                 views = min(self.views, matcher.max_views or self.views)
                 together = matcher.batch_norm == "batch" and net.norm == "batch"
@@ -232,3 +246,8 @@ class Distilling:
 
     def _of_class(self, batch: int) -> int:
         return min(batch, self.data.smallest_class or batch)
+
+
+def _is_of_pixels(matcher: MatcherSpec) -> bool:
+    """Tell whether no network is made at all."""
+    return isinstance(matcher, DistributionMatcherSpec) and matcher.features == "pixels"

@@ -191,9 +191,10 @@ FAMILY_RULES: tuple[Rule, ...] = (
         48,
         "Colours of whitened images",
         "error",
-        says="`imagenet` augmentation acts while images are learned in ZCA space.",
-        why="It works out brightness, contrast, grey and lighting of pixel values. A whitened "
-        "value is a mixture of all pixels of an image.",
+        says="`imagenet` augmentation, or `pad_crop` with `fill: black`, acts while images are "
+        "learned in ZCA space.",
+        why="It works out brightness, contrast, grey and lighting of pixel values, or puts black "
+        "ones in. A whitened value is a mixture of all pixels of an image.",
         mend="Use `kind: dsa`, whose operations take any values, as MTT does, or `kind: idc`.",
         wrong=_PHOTOS + _WHITENED + "augmentation: {matching: {kind: imagenet}}",
         right=_PHOTOS + _WHITENED + "augmentation: {matching: {kind: dsa}}",
@@ -210,5 +211,36 @@ FAMILY_RULES: tuple[Rule, ...] = (
         wrong=_PHOTOS.replace("32", "64") + _WHITENED,
         right=_PHOTOS + _WHITENED,
         images={"cat": 40, "dog": 40},
+    ),
+    Rule(
+        67,
+        "Networks that nothing looks at",
+        "error",
+        says="A pool that is trained, a perturbation or an inner loop stands beside `features: "
+        "pixels`.",
+        why="Pixels are compared as they are. Whoever asks for networks expects something of them, "
+        "and training some takes hours.",
+        mend="Use a `fresh` pool, which is not even drawn then, `perturbation: {kind: none}` and "
+        "`inner: {kind: frozen}`; or `features: embedding`.",
+        wrong=_DM.replace("distribution", "distribution, features: pixels"),
+        right=_DM.replace("distribution", "distribution, features: pixels")
+        + "pool: {kind: fresh}\n",
+    ),
+    Rule(
+        68,
+        "The loss of a network on pixels that none sees",
+        "error",
+        says="`matcher.cross_entropy` stands beside `features: pixels`.",
+        why="The term is what a network loses on the synthetic images, and here there is none.",
+        mend="Leave the term out, or use `features: embedding`.",
+        wrong=_DM.replace(
+            "distribution",
+            "distribution, features: pixels, cross_entropy: {weight: 1.0, by_accuracy: false}",
+        )
+        + "pool: {kind: fresh}\n",
+        right=_DM.replace(
+            "distribution", "distribution, cross_entropy: {weight: 1.0, by_accuracy: false}"
+        )
+        + "pool: {kind: fresh}\n",
     ),
 )

@@ -16,6 +16,7 @@ from ddspec.plan.sharding import blocks_of
 BATCH_NORM = {"kind": "convnet", "depth": 3, "norm": "batch"}
 SHARDED = {"resources": {"shards": 5}}
 FROZEN = {"inner": {"kind": "frozen"}}
+PIXELS = {"matcher": {"features": "pixels"}}
 
 
 def place(*path: str | int) -> Place:
@@ -137,6 +138,13 @@ def test_a_matcher_declares_what_does_not_see_each_other(name: str, blocks: str)
             "evaluate.protocol",
             id="hard labels under soft ones",
         ),
+        pytest.param(
+            "tesla",
+            {"evaluate": {"protocol": SHORT}},
+            "DDS027",
+            "evaluate.protocol",
+            id="an expert's labels that nobody learns from",
+        ),
         pytest.param("mtt", FROZEN, "DDS028", "inner.kind", id="no student"),
         pytest.param(
             "dm",
@@ -244,6 +252,34 @@ def test_a_matcher_declares_what_does_not_see_each_other(name: str, blocks: str)
             "matcher.cross_entropy",
             id="an accuracy that nobody measures",
         ),
+        pytest.param(
+            "dm",
+            {**PIXELS, "pool": {"kind": "recorded"}},
+            "DDS067",
+            "pool.kind",
+            id="networks beside pixels",
+        ),
+        pytest.param(
+            "dm",
+            {**PIXELS, "perturbation": PERTURBED},
+            "DDS067",
+            "perturbation.kind",
+            id="perturbed beside pixels",
+        ),
+        pytest.param(
+            "dm",
+            {**PIXELS, "inner": {"kind": "on_real", "steps": 2}},
+            "DDS067",
+            "inner.kind",
+            id="training beside pixels",
+        ),
+        pytest.param(
+            "dm",
+            {"matcher": {"features": "pixels", "cross_entropy": {"weight": 1.0}}},
+            "DDS068",
+            "matcher.cross_entropy",
+            id="classified pixels",
+        ),
     ],
 )
 def test_what_does_not_fit_is_told_where_it_stands(
@@ -269,6 +305,7 @@ def test_what_does_not_fit_is_told_where_it_stands(
             id="idm without its queue",
         ),
         pytest.param("dm", {"network": {"kind": "classic", "model": "vgg11"}}, id="dm on vgg"),
+        pytest.param("dm", PIXELS, id="pixels"),
         pytest.param(
             "mtt", {"parameterization": {"kind": "multi_formation", "factor": 2}}, id="mtt, packed"
         ),
