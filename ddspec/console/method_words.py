@@ -108,6 +108,7 @@ def _recorded(pool: RecordedPoolSpec, network: str) -> list[str]:
     trained = f"{optimizer_words(pool.optimizer)}, batch {pool.batch}"
     if len(recorded) > 1:
         kept = f"kept after epochs {recorded[0]} to {recorded[-1]}"
+        kept += f" in {pool.record_precision}" if pool.record_precision else ""
         sharp = ["towards flat minima (GSAM)"] if pool.sharpness else []
         runs = "trajectory" if pool.models == 1 else "trajectories"
         return [f"{pool.models} {runs} of {network}, {kept}", trained, *sharp]

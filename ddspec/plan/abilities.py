@@ -11,9 +11,7 @@ from ddspec.plan.labels import folded
 from ddspec.wire.parts import Part, parts_of
 
 ABLE: Mapping[str, frozenset[str]] = {
-    "task": frozenset(
-        {"prepare", "pretrain", "distill", "select", "merge", "relabel", "evaluate"}
-    ),
+    "task": frozenset({"prepare", "pretrain", "distill", "select", "merge", "relabel", "evaluate"}),
     "dataset": frozenset(
         {
             "digits",
@@ -58,7 +56,7 @@ ABLE: Mapping[str, frozenset[str]] = {
         }
     ),
     "augmentation": frozenset({"none", "dsa", "idc", "imagenet", "dc", "pad_crop"}),
-    "optimizer": frozenset({"sgd", "adam", "adamw"}),
+    "optimizer": frozenset({"sgd", "adam", "adamw", "sharpness"}),
     "schedule": frozenset({"steps", "cosine"}),
     "pool": frozenset({"recorded", "fresh", "online", "snapshots", "events"}),
     "inner": frozenset({"frozen", "on_real", "warmup", "on_synthetic", "unrolled"}),

@@ -21,6 +21,7 @@ BEARING: Mapping[str, tuple[str, ...]] = {
     "decay": ("pool",),
     "augmentation": ("pool.vary", "augmentation.training"),
     "cutmix": ("augmentation.cutmix",),
+    "record_precision": ("pool.record_precision",),
     "seed": ("seed",),
     "precision": ("precision",),
     "images_per_class": ("budget",),

@@ -91,7 +91,8 @@ def _bearing(work: Work) -> tuple[object, ...]:
     match work:
         case PretrainWork():
             told = (work.network, work.record, work.sharpness, work.augmentation, work.optimizer)
-            return (work.kind, *map(id, told), work.epochs, work.batch, work.cutmix, work.events)
+            more = (work.cutmix, work.events, work.record_precision)
+            return (work.kind, *map(id, told), work.epochs, work.batch, *more)
         case DistillWork():
             told = (work.network, work.classes, work.inner, work.matcher, work.networks)
             aug, loops = work.training_augmentation, (work.start, work.stop, work.inner_steps)

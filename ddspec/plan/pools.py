@@ -80,6 +80,7 @@ def pretrain_work(experiment: Experiment, member: int) -> PretrainWork:
         precision=experiment.precision,
         record=epochs_recorded(experiment),
         sharpness=pool.sharpness,
+        record_precision=pool.record_precision,
         zca=zca_of(experiment),
     )
 
@@ -129,6 +130,7 @@ def prune_work(experiment: Experiment, member: int) -> PruneWork:
         cutmix=experiment.augmentation.cutmix,
         seed=(experiment.seed, "pool", member),
         precision=experiment.precision,
+        zca=zca_of(experiment),
     )
 
 

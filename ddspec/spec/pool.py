@@ -10,6 +10,7 @@ from ddspec.spec.augmentation import AugmentationSpec
 from ddspec.spec.base import Count, Fraction, Natural, NonNegative, Positive, SpecModel, Text
 from ddspec.spec.optimizer import DecaySpec, OptimizerSpec, SgdSpec
 
+RecordPrecision = Literal["float32", "bfloat16"]
 Models = Annotated[int, Field(strict=True, ge=1, le=1000)]
 
 
@@ -65,6 +66,9 @@ class RecordedPoolSpec(SpecModel):
     """Probability of CutMix; by default `augmentation.cutmix`."""
     sharpness: SharpnessSpec | None = None
     """By default plain steps."""
+    record_precision: RecordPrecision | None = None
+    """Of the files, by default that of training; `bfloat16` halves them and keeps 8 binary digits
+    of every number."""
 
     def epochs_recorded(self) -> tuple[int, ...]:
         """Return the epochs after which a run is recorded, in order."""

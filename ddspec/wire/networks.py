@@ -10,7 +10,7 @@ from ddspec.spec.augmentation import AugmentationSpec
 from ddspec.spec.base import Count, Natural
 from ddspec.spec.network import NetworkSpec
 from ddspec.spec.optimizer import DecaySpec, OptimizerSpec
-from ddspec.spec.pool import SharpnessSpec
+from ddspec.spec.pool import RecordPrecision, SharpnessSpec
 from ddspec.wire.model import Precision, WorkModel
 from ddspec.wire.schedule import Seed
 
@@ -38,6 +38,8 @@ class PretrainWork(WorkModel):
     sharpness: SharpnessSpec | None = None
     zca: float | None = None
     """Images are whitened with this eps."""
+    record_precision: RecordPrecision | None = None
+    """Of the numbers in the files; None is that of the training."""
     events: bool | None = None
     """Record of each image how often it was forgotten, and in which epoch it was first learned."""
 
@@ -76,3 +78,5 @@ class PruneWork(WorkModel):
     cutmix: float
     seed: Seed
     precision: Precision
+    zca: float | None = None
+    """Images are whitened with this eps."""

@@ -26,7 +26,7 @@ ABLE: Mapping[str, frozenset[str]] = {
         }
     ),
     "augmentation": frozenset({"none", "dsa", "idc", "imagenet", "dc", "pad_crop"}),
-    "optimizer": frozenset({"sgd", "adam", "adamw"}),
+    "optimizer": frozenset({"sgd", "adam", "adamw", "sharpness"}),
     "schedule": frozenset({"steps", "cosine"}),
     "pool": frozenset({"recorded", "fresh", "online", "snapshots", "events"}),
     "inner": frozenset({"frozen", "on_real", "warmup", "on_synthetic", "unrolled"}),

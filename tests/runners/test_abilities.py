@@ -14,6 +14,7 @@ from ddspec.spec.augmentation import AugmentationSpec
 from ddspec.spec.method import AdamUpdateSpec, UpdateSpec
 from ddspec.spec.network import ClassicSpec, NetworkSpec, TorchvisionSpec
 from ddspec.spec.optimizer import DecaySpec, OptimizerSpec, StepDecaySpec
+from ddspec.wire.parts import parts_of
 from ddspec.wire.work import EvaluateWork, PretrainWork, Work
 from ddspec_runners.abilities import ABLE, require_parts
 from ddspec_runners.augment.make import make_policy
@@ -146,14 +147,25 @@ TEACHERS = {"network": CONVNET, "average": "logits", "batch_norm": "running"}
 
 
 @pytest.mark.parametrize(
-    "work",
+    ("work", "part"),
     [
-        pytest.param(pretraining(sharpness={"rho": 0.01}), id="sharpness"),
+        pytest.param(
+            pretraining(sharpness={"rho": 0.01}), ("optimizer", "sharpness"), id="sharpness"
+        ),
+        pytest.param(
+            judging({"learned_rate": True}), ("protocol", "learned_rate"), id="a learned rate"
+        ),
+        pytest.param(
+            judging({"teaching": {"temperature": 20.0}}), ("protocol", "teaching"), id="teaching"
+        ),
+        pytest.param(judging({}, teachers=TEACHERS), ("labels", "soft"), id="teachers"),
     ],
 )
-def test_every_optional_field_is_refused_and_not_passed_over(work: Work) -> None:
-    with pytest.raises(BadJob, match="this version of the runners has no"):
-        require_parts(work)
+def test_every_optional_field_is_a_part_that_a_runner_has_or_refuses(
+    work: Work, part: tuple[str, str]
+) -> None:
+    assert part in parts_of(work)
+    assert part[1] in ABLE[part[0]]
 
 
 def test_what_needs_nothing_new_is_let_through() -> None:

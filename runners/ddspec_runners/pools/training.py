@@ -10,10 +10,12 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
+from ddspec.spec.pool import SharpnessSpec
 from ddspec_runners.augment import cutmix
 from ddspec_runners.augment.base import Policy
 from ddspec_runners.data.prepared import PreparedSplit
 from ddspec_runners.functional.placement import fits, placed
+from ddspec_runners.functional.sharpness import ascended, flattened
 from ddspec_runners.nets.base import Network, Params
 
 
@@ -43,6 +45,8 @@ class Training:
     policy: Policy
     cutmix: float
     """Probability that a batch is mixed."""
+    sharpness: SharpnessSpec | None = None
+    """Where given, gradients are those of GSAM."""
 
     def slope(
         self,
@@ -57,17 +61,24 @@ class Training:
         Labels (b,) may lie on another device. Augmentation is drawn per image, then CutMix for the
         batch, then what the network itself leaves out. Without `buffers` no running statistics are
         kept, and nothing is left out.
+
+        GSAM takes a second gradient on the same batch. It uses the batch's statistics as well, and
+        moves no running ones, as in FTD's code; loss and hits are those of the first.
         """
-        leaves = {name: value.detach().requires_grad_() for name, value in params.items()}
+        leaves = _leaves(params)
         labels, size = placed(labels, images.device), images.shape[-1]
         images = self.policy.apply(images, self.policy.draw(len(images), size, rng, shared=False))
         mix = cutmix.draw(len(images), size, rng, self.cutmix)
         images, targets = cutmix.apply(images, labels, mix)
         logits, moved = self._forward(leaves, buffers, images, rng)
         loss = targets.loss(logits)
-        grads = torch.autograd.grad(loss, list(leaves.values()))
+        gradient = _gradient(loss, leaves)
+        if self.sharpness is not None:
+            above = _leaves(ascended(params, gradient, self.sharpness))
+            second, _ = self._forward(above, buffers, images, rng)
+            gradient = flattened(gradient, _gradient(targets.loss(second), above), self.sharpness)
         return Slope(
-            gradient=dict(zip(leaves, grads, strict=True)),
+            gradient=gradient,
             buffers=moved,
             loss=loss.detach(),
             correct=logits.detach().argmax(1) == labels,
@@ -81,6 +92,15 @@ class Training:
         return self.network.train_step(leaves, buffers, images, rng)
 
 
+def _leaves(params: Params) -> dict[str, Tensor]:
+    return {name: value.detach().requires_grad_() for name, value in params.items()}
+
+
+def _gradient(loss: Tensor, leaves: Params) -> dict[str, Tensor]:
+    grads = torch.autograd.grad(loss, list(leaves.values()))
+    return dict(zip(leaves, grads, strict=True))
+
+
 @dataclass(frozen=True, slots=True)
 class RealTraining:
     """How networks are trained on real images of all classes."""
@@ -90,6 +110,8 @@ class RealTraining:
     policy: Policy
     cutmix: float
     """Probability that a batch is mixed."""
+    sharpness: SharpnessSpec | None = None
+    """Where given, gradients are those of GSAM."""
 
     def slope(
         self, params: Params, indices: Tensor, rng: Generator, buffers: Params | None = None
@@ -100,5 +122,5 @@ class RealTraining:
         """
         example = next(iter(params.values()))
         images = self.split.gather(indices, dtype=example.dtype, device=example.device)
-        training = Training(self.network, self.policy, self.cutmix)
+        training = Training(self.network, self.policy, self.cutmix, self.sharpness)
         return training.slope(params, images, self.split.labels[indices], rng, buffers)

@@ -145,12 +145,13 @@ def test_training_is_that_of_a_plain_loop(desk: Desk, norm: str) -> None:
 
 
 @pytest.mark.parametrize("norm", ["instance", "batch"])
+@pytest.mark.parametrize("sharpness", [None, {"rho": 0.05}], ids=["plain", "flat"])
 @pytest.mark.parametrize("epochs_before_kill", [1, 2])
 def test_a_killed_training_goes_on_bit_equal(
-    desk: Desk, norm: str, epochs_before_kill: int
+    desk: Desk, norm: str, sharpness: Any, epochs_before_kill: int
 ) -> None:
     network = {"kind": "convnet", "depth": 2, "width": 4, "norm": norm}
-    work = pretraining(network=network, precision="float32", **AUGMENTED)
+    work = pretraining(network=network, precision="float32", sharpness=sharpness, **AUGMENTED)
     whole, metrics = desk.run("whole", work)
     with pytest.raises(StopRequested):
         desk.run("torn", work, stop_at=epochs_before_kill)
@@ -205,3 +206,45 @@ def test_training_learns(desk: Desk) -> None:
 def test_diverging_training_is_named(desk: Desk) -> None:
     with pytest.raises(Diverged, match="training diverged in epoch 1: the loss is nan"):
         desk.run("a", pretraining(optimizer={"learning_rate": 1e300}))
+
+
+def test_flat_minima_are_flatter(desk: Desk) -> None:
+    plain = {"epochs": 30, "decay": None, "batch": 33, "optimizer": {"learning_rate": 0.05}}
+    steep, _ = desk.run("steep", pretraining(**plain))
+    flat, _ = desk.run("flat", pretraining(**plain, sharpness={"rho": 1.0, "alpha": 0.4}))
+
+    assert rise(desk, flat) < rise(desk, steep)
+
+
+def rise(desk: Desk, network: Mapping[str, Tensor]) -> float:
+    """Return how far the loss goes up along its gradient, by a step as long as 1."""
+    split = PreparedSplit.open(desk.train)
+    images, labels = split.gather(slice(0, len(split)), dtype=torch.float64), split.labels
+    plain = plain_network("instance", network)
+    low = nn.CrossEntropyLoss()(plain(images), labels)
+    grads = torch.autograd.grad(low, list(plain.parameters()))
+    length = torch.stack([grad.norm() for grad in grads]).norm()
+    with torch.no_grad():
+        for parameter, grad in zip(plain.parameters(), grads, strict=True):
+            parameter.add_(grad / length)
+        return float(nn.CrossEntropyLoss()(plain(images), labels) - low)
+
+
+def test_files_in_bfloat16_are_the_training_rounded(desk: Desk) -> None:
+    whole, metrics = desk.run("whole", pretraining(precision="float32"))
+    half, again = desk.run("half", pretraining(precision="float32", record_precision="bfloat16"))
+
+    assert again == metrics
+    assert equal(half, {name: value.to(torch.bfloat16) for name, value in whole.items()})
+
+
+def test_rounding_files_does_not_round_the_training_after_a_kill(desk: Desk) -> None:
+    work = pretraining(precision="float32", record_precision="bfloat16")
+    whole, metrics = desk.run("whole", work)
+    with pytest.raises(StopRequested):
+        desk.run("torn", work, stop_at=2)
+
+    resumed, again = desk.run("torn", work)
+
+    assert equal(resumed, whole)
+    assert again == metrics
