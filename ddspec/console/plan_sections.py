@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
 
 from ddspec.console.method_words import (
     inner_words,
@@ -25,7 +24,7 @@ from ddspec.spec.dataset import BuiltinDatasetSpec
 from ddspec.spec.evaluate import REPORTED, Reported
 from ddspec.spec.facts_folders import FOLDERS
 from ddspec.spec.learned import MultiFormationSpec, as_used, views_of
-from ddspec.spec.method import DistributionMatcherSpec
+from ddspec.spec.method import DistributionMatcherSpec, StatisticsMatcherSpec
 from ddspec.visible import visible
 from ddspec.wire.schedule import NANO, ScheduleRow
 from ddspec.wire.work import EvaluateWork
@@ -128,20 +127,27 @@ def _pool(plan: Plan) -> list[str]:
 
 
 def _schedule(plan: Plan) -> list[str]:
-    schedule = plan.distillation()[0].schedule
+    work = plan.distillation()[0]
+    schedule = work.schedule
     words = [_loops(plan), perturbation_words(plan.experiment.perturbation)]
-    rows = list(islice(schedule.rows(0, min(3, plan.experiment.loops.outer_loops)), 3))
+    several = schedule.apart or 1
+    rows = list(schedule.rows(0, min(3 * several, plan.distillation()[-1].rows.stop)))
     if schedule.members == 1 and not rows[0].coefficients:
         return words
     summary = schedule_of(plan)
     drawn = summary["rows_per_model"]
-    first = [_schedule_row(row) for row in rows[:2]]
+    of_image = "image " if isinstance(work.matcher, StatisticsMatcherSpec) else ""
+    lines = [
+        f"{of_image}{first // several}: "
+        + ", ".join(map(_schedule_row, rows[first : first + several]))
+        for first in range(0, len(rows), several)
+    ]
     return [
         *words,
         f"table {str(summary['digest'])[:8]}",
         f"draws per model {_draws(drawn if isinstance(drawn, list) else [])}",
-        *first[:-1],
-        f"{first[-1]} …" if len(rows) > len(first) else first[-1],
+        *lines[:1],
+        *([f"{lines[1]} …" if len(lines) > 2 else lines[1]] if len(lines) > 1 else []),
     ]
 
 
@@ -161,7 +167,7 @@ def _draws(drawn: list[int]) -> str:
 
 def _schedule_row(row: ScheduleRow) -> str:
     coefficients = (f"{value / NANO:+.4f}".replace("0.", ".", 1) for value in row.coefficients)
-    return " ".join([f"{row.loop}: m{row.member}", *coefficients])
+    return " ".join([f"m{row.member}", *coefficients])
 
 
 def _matcher(plan: Plan) -> list[str]:
