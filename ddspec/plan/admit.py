@@ -7,6 +7,8 @@ from collections.abc import Mapping
 
 CHOSEN = "herding|k_center|forgetting"
 """Sets that a trained network chooses."""
+JUDGED = f"random|random_hard|{CHOSEN}|init|full"
+"""Sets that a distilled one is compared with."""
 LABELS: Mapping[str, re.Pattern[str]] = {
     kind: re.compile(pattern, re.ASCII)
     for kind, pattern in {
@@ -18,7 +20,7 @@ LABELS: Mapping[str, re.Pattern[str]] = {
         "merge": r"merge(/to-\d+)?",
         "select": rf"select/(init|{CHOSEN}|random/\d+)",
         "relabel": rf"relabel(/(init|{CHOSEN})|/random/\d+|/to-\d+)?",
-        "evaluate": rf"evaluate/((random|{CHOSEN}|init|full|to-\d+)/)?[a-z0-9][a-z0-9_-]*/\d+",
+        "evaluate": rf"evaluate/(({JUDGED}|to-\d+)/)?[a-z0-9][a-z0-9_-]*/\d+",
     }.items()
 }
 """By kind of work."""

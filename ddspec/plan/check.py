@@ -189,7 +189,7 @@ def _budget(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
 
 def _compared_with_real(experiment: Experiment) -> bool:
     baselines = experiment.evaluate.baselines
-    return bool(baselines.random or baselines.selected)
+    return bool(baselines.random or baselines.random_hard or baselines.selected)
 
 
 def _parameterization(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:

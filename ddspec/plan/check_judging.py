@@ -62,14 +62,16 @@ def label_findings(experiment: Experiment, data: DataFacts) -> Iterator[Finding]
         )
     if protocol is None:
         return
-    if soft is not None and protocol.teaching is None:
+    hard = experiment.labels is None or experiment.labels.kind == "hard"
+    if not hard and protocol.teaching is None:
+        of = "soft" if soft is not None else "soft, as they are made with the images"
+        which = "sre2l-imagenet" if soft is not None else "tesla-soft"
         yield error(
             27,
             ("evaluate", "protocol"),
-            f"labels are soft, and protocol `{protocol.name}` learns from hard ones",
-            "take a protocol with `teaching`, such as `sre2l-imagenet`",
+            f"labels are {of}, and protocol `{protocol.name}` learns from hard ones",
+            f"take a protocol with `teaching`, such as `{which}`",
         )
-    hard = experiment.labels is None or experiment.labels.kind == "hard"
     if hard and protocol.teaching is not None:
         yield error(
             26,
@@ -77,6 +79,14 @@ def label_findings(experiment: Experiment, data: DataFacts) -> Iterator[Finding]
             f"protocol `{protocol.name}` learns from soft labels, and nobody gives any",
             "add `labels: {kind: soft}`, or take another protocol",
         )
+
+
+def hard_baseline_findings(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
+    """Yield a second random baseline that is the first once more."""
+    if experiment.evaluate.baselines.random_hard and soft_labels(experiment) is None:
+        message = "no teacher labels random images here: `random_hard` is `random` once more"
+        path = ("evaluate", "baselines", "random_hard")
+        yield note(71, path, message, "leave it out, or add `labels: {kind: soft}`")
 
 
 def _can_teach(experiment: Experiment, soft: SoftLabelsSpec) -> bool:
@@ -223,6 +233,7 @@ def order_findings(
 
 JUDGING_RULES = (
     label_findings,
+    hard_baseline_findings,
     space_findings,
     rate_findings,
     repeat_findings,

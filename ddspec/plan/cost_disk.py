@@ -6,6 +6,16 @@ from collections.abc import Sequence
 
 from ddspec.plan.cost_networks import NetworkCost
 from ddspec.plan.ir import DataFacts
+from ddspec.spec.augmentation import (
+    AugmentationSpec,
+    DcAugmentationSpec,
+    DsaSpec,
+    IdcAugmentationSpec,
+    ImageNetAugmentationSpec,
+    NoAugmentationSpec,
+    PadCropSpec,
+)
+from ddspec.wire.judging import RelabelWork
 
 RESULT = 700
 """Of the result and the manifest that come with every output."""
@@ -27,6 +37,12 @@ PER_CLASS = 35
 CURVE = 34
 """Of one point of a curve."""
 CURVE_POINTS = 200
+OPERATIONS = {"color": 3, "crop": 2, "cutout": 4, "flip": 1, "scale": 2, "rotate": 1}
+"""Numbers that are drawn for each operation on an image."""
+PART = 32 * 2**20
+"""Of the logits of one file of recorded labels."""
+ENTRIES = 13
+"""Tensors of such a file at most, by the entries of its header."""
 
 
 def split_bytes(data: DataFacts, images: int) -> int:
@@ -82,3 +98,30 @@ def figures_bytes(data: DataFacts, steps: int) -> int:
 def _named(classes: Sequence[str]) -> int:
     """Return what the names of all classes take, each on a line of its own."""
     return sum(len(name) + 12 for name in classes)
+
+
+def labels_bytes(data: DataFacts, work: RelabelWork, views: int, batches: int) -> int:
+    """Return what a relabelling takes: logits in half precision, and how each view is made.
+
+    That is the index of the image, its partner where batches are mixed, and what augmentation drew;
+    of each batch the share and the box.
+    """
+    mixed = work.mixup is not None or work.cutmix > 0
+    logits = 2 * len(data.classes) * views
+    places = 4 * views * (1 + mixed + _drawn(work.augmentation))
+    shares = batches * (24 if work.cutmix > 0 else 8 * mixed)
+    header = ENTRIES * HEADER * (1 + logits // PART)
+    return logits + places + shares + header + DESCRIBED + RESULT
+
+
+def _drawn(augmentation: AugmentationSpec) -> int:
+    """Return how many numbers are drawn for one image."""
+    match augmentation:
+        case NoAugmentationSpec():
+            return 0
+        case DsaSpec() | IdcAugmentationSpec() | DcAugmentationSpec():
+            return 1 + sum(OPERATIONS[name] for name in augmentation.operations)
+        case ImageNetAugmentationSpec():
+            return 11
+        case PadCropSpec():
+            return 3

@@ -108,7 +108,7 @@ class Counting:
             self.trainee_bytes(network, work.batch, work.precision)
             + self._whitening(work.zca is not None, work.precision),
             resident_bytes=self.resident_bytes(),
-            output_bytes=kept * disk.network_bytes(network, _width(work.precision))
+            output_bytes=kept * disk.network_bytes(network, _recorded_width(work))
             + (disk.events_bytes(self.data) if work.events else 0),
         )
 
@@ -183,6 +183,9 @@ class Counting:
             tally += predicted(network, self.data.validation or 0, TEST_BATCH) * looks
         if work.teachers is not None:
             tally += self._taught(work.teachers, passed, protocol.batch)
+            teacher = self.network(work.teachers.network)
+            memory += width * self._asked(work.teachers) * teacher.parameters
+            memory += width * min(protocol.batch, images) * teacher.forward
         examples = width * images * self.image_floats()
         held = 0 if work.on_real and examples > REAL_BYTES else examples
         written = disk.figures_bytes(self.data, batches)
@@ -193,25 +196,34 @@ class Counting:
         teacher = self.network(work.teachers.network)
         images = self._images_of(work)
         views, batches = _passed(work.epochs, work.steps, work.batch, images)
-        labels = 2 * views * len(self.data.classes)
+        labels = disk.labels_bytes(self.data, work, views, batches)
         known = bool(self.data.classes)
         taught = self._taught(work.teachers, views, max(1, views // max(1, batches)))
         return _cost(
             taught if known else None,
             teacher,
             work.precision,
-            _width(work.precision) * (teacher.parameters + work.batch * teacher.forward),
+            _width(work.precision)
+            * (
+                self._asked(work.teachers) * teacher.parameters
+                + min(work.batch, images or work.batch) * teacher.forward
+                + images * self.image_floats()
+            )
+            + self._whitening(work.zca is not None, work.precision),
             output_bytes=labels if known else None,
         )
 
     def _taught(self, teachers: Teachers, images: int, batch: int) -> Tally:
+        return predicted(self.network(teachers.network), images, batch) * self._asked(teachers)
+
+    def _asked(self, teachers: Teachers) -> int:
+        """Return how many networks say what an image shows."""
         labels, pool = self.plan.experiment.labels, self.plan.experiment.pool
         several = isinstance(labels, SoftLabelsSpec) and labels.teachers == "pool"
         inputs = 1
         if several and not isinstance(pool, FreshPoolSpec | OnlinePoolSpec):
             inputs = pool.models
-        asked = inputs * (1 if teachers.record is None else len(teachers.record))
-        return predicted(self.network(teachers.network), images, batch) * asked
+        return inputs * (1 if teachers.record is None else len(teachers.record))
 
     def split_images(self, split: str) -> int | None:
         """Return how many images a split has."""
@@ -320,6 +332,14 @@ WIDTHS: Mapping[Precision, int] = {"float32": 4, "tf32": 4, "float64": 8}
 
 def _width(precision: Precision) -> int:
     return WIDTHS[precision]
+
+
+def _recorded_width(work: PretrainWork) -> int:
+    return (
+        2
+        if work.record_precision == "bfloat16"
+        else _width(work.record_precision or work.precision)
+    )
 
 
 def _passed(epochs: int | None, steps: int | None, batch: int, images: int) -> tuple[int, int]:

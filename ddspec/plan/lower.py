@@ -151,13 +151,15 @@ def _shards(
 def _select(stages: Stages) -> dict[SetName, tuple[str, ...]]:
     """Add what baselines are trained on; return the label behind each repeat."""
     baselines = stages.experiment.evaluate.baselines
-    draws = tuple(f"select/random/{repeat}" for repeat in range(baselines.random))
+    hard = baselines.random_hard or 0
+    draws = tuple(f"select/random/{repeat}" for repeat in range(max(baselines.random, hard)))
     for repeat, label in enumerate(draws):
         stages.add(label, stages.made(random_work, repeat), TRAIN)
     if baselines.init:
         stages.add("select/init", stages.made(init_work), TRAIN)
     found: dict[SetName, tuple[str, ...]] = {
-        "random": draws,
+        "random": draws[: baselines.random],
+        "random_hard": draws[:hard],
         "init": ("select/init",) * baselines.init,
     }
     return found | _select_by_network(stages)

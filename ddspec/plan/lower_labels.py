@@ -26,10 +26,11 @@ def label_softly(
     """Return what evaluations of each source take besides, after adding the stages that make it.
 
     That is the recorded labels of a set or, online, the teachers; nothing where labels are hard.
+    Where students see whitened images, teachers do, so the training split is needed too.
     `suffix` is that of the segment whose set is labelled, where it is not the last.
     """
     soft = soft_labels(stages.experiment)
-    if soft is None:
+    if soft is None or set_name == "random_hard":
         return {}
     teachers = teacher_labels(stages.experiment)
     if asks_online(soft, set_name):
@@ -38,7 +39,8 @@ def label_softly(
     for index, source in enumerate(dict.fromkeys(sources)):
         label, seed = _named(set_name, index)
         work = stages.made(_recorded_views, data, protocol, set_name, *seed)
-        stages.add(label + suffix, work, {"set": source} | teachers)
+        train = {} if protocol.zca is None else {"train": "prepare/train"}
+        stages.add(label + suffix, work, {"set": source} | train | teachers)
         found[source] = {"labels": label + suffix}
     return found
 

@@ -31,8 +31,9 @@ JUDGING_RULES: tuple[Rule, ...] = (
         27,
         "Soft labels that nobody learns from",
         "error",
-        says="Labels are soft, and the protocol has no `teaching`.",
-        why="The networks that judge would be trained on hard labels, and the teachers asked for "
+        says="Labels are soft, of teachers, learned or an expert's, and the protocol has no "
+        "`teaching`.",
+        why="The networks that judge would be trained on hard labels, and the soft ones made for "
         "nothing.",
         mend="Take a protocol with `teaching`, or leave `labels` out.",
         wrong="labels: {kind: soft}",
@@ -121,5 +122,17 @@ JUDGING_RULES: tuple[Rule, ...] = (
         mend="Name some outer loops in `loops.snapshots`, or leave `evaluate.snapshots` out.",
         wrong="evaluate: {snapshots: true}",
         right="evaluate: {snapshots: true}\nloops: {snapshots: [10, 20]}",
+    ),
+    Rule(
+        71,
+        "Random images with hard labels, twice",
+        "note",
+        says="`evaluate.baselines.random_hard`, and no teacher labels images: `labels` are none of "
+        "`kind: soft`.",
+        why="Random images have their classes' labels unless teachers label them; then both "
+        "baselines are trained on the same images in the same way.",
+        mend="Leave `random_hard` out, or let teachers label: `labels: {kind: soft}`.",
+        wrong="evaluate:\n  baselines: {random: 10, random_hard: 10}",
+        right="evaluate:\n  baselines: {random: 10}",
     ),
 )

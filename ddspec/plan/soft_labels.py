@@ -61,4 +61,5 @@ def relabel_work(
         mixup=protocol.mixup,
         seed=(experiment.seed, "relabel", *set_seed),
         precision=experiment.precision,
+        zca=protocol.zca,
     )

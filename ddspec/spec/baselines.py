@@ -11,14 +11,14 @@ from ddspec.spec.base import Count, Natural, SpecModel
 from ddspec.spec.optimizer import DecaySpec, OptimizerSpec, SgdSpec, StepDecaySpec
 
 SetName: TypeAlias = Literal[
-    "distilled", "random", "herding", "k_center", "forgetting", "init", "full"
+    "distilled", "random", "random_hard", "herding", "k_center", "forgetting", "init", "full"
 ]
 Selected: TypeAlias = Literal["herding", "k_center", "forgetting"]
 """Sets that are chosen by a trained network."""
 
 SETS: tuple[SetName, ...] = get_args(SetName)
 """In the order of plans and tables: what was made, then what it is compared with."""
-REAL: frozenset[str] = frozenset({"random", *get_args(Selected)})
+REAL: frozenset[str] = frozenset({"random", "random_hard", *get_args(Selected)})
 """Sets of as many real images as the budget says."""
 
 
@@ -43,7 +43,11 @@ class BaselinesSpec(SpecModel):
     """How many networks are trained on each set that the distilled one is compared with."""
 
     random: Natural = 10
-    """Random real images of the same budget, redrawn for every repeat; 0 leaves it out."""
+    """Random real images of the same budget, redrawn for every repeat; 0 leaves it out. Where
+    labels are soft, teachers label them as they label the distilled set."""
+    random_hard: Natural | None = None
+    """The same random images with hard labels, by the protocol without its `teaching`: what soft
+    labels alone make of them is the difference. By default none."""
     init: Natural = 0
     """What the synthetic images were before learning."""
     full: Natural = 0
@@ -65,6 +69,7 @@ class BaselinesSpec(SpecModel):
         """Networks that are trained on each of these sets, in the order of tables."""
         return {
             "random": self.random,
+            "random_hard": self.random_hard or 0,
             "herding": self.herding or 0,
             "k_center": self.k_center or 0,
             "forgetting": self.forgetting or 0,

@@ -94,6 +94,8 @@ class BaselinesRule(RuleSpec):
     kind: Literal["baselines"]
     random: Natural = 0
     """On random real images of the same budget."""
+    random_hard: Natural | None = None
+    """On the same images with hard labels, where others learn from soft ones."""
     init: Natural = 0
     """On what the synthetic images were before learning."""
     full: Natural = 0

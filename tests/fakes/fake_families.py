@@ -70,6 +70,7 @@ FAMILIES: Mapping[str, Mapping[str, Any]] = {
         "parameterization": NORMALISED,
         "update": {"learning_rate": 100.0, "clock": "joint"},
         "loops": ONCE,
+        "evaluate": {"protocol": TAUGHT},
     },
     "ftd": {
         "pool": {**EXPERTS, "sharpness": {"rho": 0.01, "alpha": 0.3}},

@@ -26,7 +26,15 @@ from ddspec.wire.work import PretrainWork, RelabelWork
 Experiments = Callable[..., Experiment]
 Plans = Callable[..., Plan]
 
-ASKED = {"random": 2, "init": 1, "full": 1, "herding": 2, "k_center": 1, "forgetting": 1}
+ASKED = {
+    "random": 2,
+    "random_hard": 0,
+    "init": 1,
+    "full": 1,
+    "herding": 2,
+    "k_center": 1,
+    "forgetting": 1,
+}
 NETWORK = "convnet2-w32"
 CHOSEN = ("herding", "k_center", "forgetting")
 
@@ -222,13 +230,14 @@ def test_sets_of_real_images_are_no_larger_than_the_budget(chosen: Plans) -> Non
     factor = {"parameterization": {"kind": "multi_formation", "factor": 2}, "init__kind": "real"}
     costs = stage_costs(chosen(**factor, evaluate__protocol={"name": "long", "epochs": 50}))
 
-    sets = {name: costs[f"evaluate/{name}/{NETWORK}/0"].flops for name in SETS[1:]}
+    given = [name for name in SETS[1:] if name != "random_hard"]
+    sets = {name: costs[f"evaluate/{name}/{NETWORK}/0"].flops for name in given}
     assert sets["herding"] == sets["k_center"] == sets["forgetting"] == sets["random"]
     assert sets["random"] != sets["init"]
 
 
 def test_accuracies_are_told_in_the_order_of_sets(chosen: Plans) -> None:
-    plan = chosen()
+    plan = chosen(evaluate__baselines=asked(random_hard=1))
     metrics = {stage.key or "": {"accuracy": 0.5} for stage in plan}
 
     assert [score.set for score in scores(plan.stages, metrics)] == list(SETS)
@@ -244,6 +253,55 @@ def test_soft_labels_are_recorded_of_each_chosen_set(small: Experiments) -> None
     found = {stage.label for stage in plan if isinstance(stage.work, RelabelWork)}
     assert found >= {f"relabel/{name}" for name in CHOSEN}
     assert load_plan(dump_plan(plan), "x")[0] == plan
+
+
+def taught(small: Experiments, **changes: Any) -> Plan:
+    protocol = {"name": "taught", "epochs": 2, "cutmix": 1.0, "teaching": {"temperature": 20.0}}
+    plain = {"evaluate__protocol": protocol, "labels": {"kind": "soft"}}
+    return compile_plan(small(**{**plain, **changes}))
+
+
+@pytest.mark.parametrize("stored", ["per_view", "online"])
+def test_random_images_stand_beside_themselves_with_hard_labels(
+    small: Experiments, stored: str
+) -> None:
+    plan = taught(
+        small,
+        evaluate__baselines={"random": 2, "random_hard": 3},
+        labels={"kind": "soft", "stored": stored},
+    )
+
+    for repeat in range(3):
+        hard = plan.stage(f"evaluate/random_hard/{NETWORK}/{repeat}")
+        assert hard.upstream == {"set": f"select/random/{repeat}", "test": "prepare/test"}
+        assert hard.work.seed == (0, "evaluate", "random_hard", NETWORK, repeat)
+        assert (hard.work.protocol.teaching, hard.work.teachers) == (None, None)
+        assert hard.work.protocol.cutmix == 1.0
+    soft = plan.stage(f"evaluate/random/{NETWORK}/1")
+    assert soft.upstream["set"] == "select/random/1"
+    assert soft.work.protocol.teaching is not None
+    assert f"evaluate/random/{NETWORK}/2" not in keys(plan)
+    assert load_plan(dump_plan(plan), "x")[0] == plan
+
+
+def test_hard_labels_of_random_images_move_no_other_stage(small: Experiments) -> None:
+    without = taught(small, evaluate__baselines={"random": 2})
+    beside = taught(small, evaluate__baselines={"random": 2, "random_hard": 2})
+
+    new = keys(beside).keys() - keys(without).keys()
+    assert new == {f"evaluate/random_hard/{NETWORK}/{repeat}" for repeat in range(2)}
+    assert keys(beside).items() >= keys(without).items()
+    assert diff(without, beside).category == "evaluation only"
+
+
+def test_teachers_of_students_of_whitened_images_see_them_whitened(small: Experiments) -> None:
+    protocol = {"name": "taught", "epochs": 2, "zca": 0.1, "teaching": {"temperature": 20.0}}
+    zca = {"kind": "pixels", "space": "zca"}
+    plan = taught(small, evaluate__protocol=protocol, parameterization=zca)
+
+    assert plan.stage("relabel").upstream["train"] == "prepare/train"
+    assert plan.stage("relabel").work.zca == 0.1
+    assert taught(small).stage("relabel").work.zca is None
 
 
 def test_a_network_that_does_not_fit_is_told_by_its_own_setting(chosen: Plans) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import taught_sets as taught
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
@@ -26,7 +27,6 @@ from ddspec_runners.nets.make import make_network
 from ddspec_runners.rng import generator
 from ddspec_runners.site import StopRequested
 from ddspec_runners.tasks import relabel, table
-from tests.fakes import taught
 
 HALF = 2.0**-11
 """Relative rounding of float16: half of a unit in the last of its 11 digits."""

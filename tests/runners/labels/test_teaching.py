@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import taught_sets as taught
 import torch
 from torch import Tensor, nn
 
@@ -23,7 +24,6 @@ from ddspec_runners.rng import generator
 from ddspec_runners.site import StopRequested
 from ddspec_runners.tasks import evaluate, relabel
 from ddspec_runners.tasks.evaluate import Exam
-from tests.fakes import taught
 
 
 def odds(logits: Sequence[float], temperature: float) -> list[float]:
