@@ -53,7 +53,7 @@ MATCHERS: Mapping[str, Any] = {
     "trajectory": TRAJECTORY,
     "trajectory, recomputed": {**TRAJECTORY, "gradient": "recomputed"},
     "tesla": {**TRAJECTORY, "gradient": "tesla"},
-    "statistics": {"kind": "statistics", "classes_per_batch": 3},
+    "statistics": {"kind": "statistics", "classes_per_batch": 1},
 }
 LABELS: Mapping[str, Any] = {
     "hard": {"kind": "hard"},
@@ -108,7 +108,7 @@ def experiment(pieces: Pieces) -> Experiment:
         {
             "name": "composed",
             "dataset": {"kind": "digits"},
-            "budget": {"images_per_class": 1},
+            "budget": {"images_per_class": 2},
             "network": BATCH_NORM,
             "pool": POOLS[pieces.pool],
             "perturbation": PERTURBATIONS[pieces.perturbation],
