@@ -11,6 +11,7 @@ from ddspec.plan.sharding import blocks_of, has_batch_norm, why_not
 from ddspec.spec.experiment import Experiment
 from ddspec.spec.learned import WHITENED_NUMBERS
 from ddspec.spec.method import (
+    MAX_LOOPS,
     CheckpointsPoolSpec,
     DistributionMatcherSpec,
     ExpertLabelsSpec,
@@ -101,6 +102,14 @@ def statistics_findings(experiment: Experiment, data: DataFacts) -> Iterator[Fin
             ("matcher", "models_per_image"),
             f"{matcher.models_per_image} networks an image of a pool of {members}",
             f"use {members} or less",
+        )
+    if (rows := experiment.budget.images_per_class * matcher.models_per_image) > MAX_LOOPS:
+        yield error(
+            69,
+            ("budget", "images_per_class"),
+            f"{rows:,} networks are drawn, {matcher.models_per_image:,} for each image of a class: "
+            f"{MAX_LOOPS:,} are the most",
+            "take fewer images, or fewer `models_per_image`",
         )
 
 

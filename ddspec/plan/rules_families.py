@@ -243,4 +243,17 @@ FAMILY_RULES: tuple[Rule, ...] = (
         )
         + "pool: {kind: fresh}\n",
     ),
+    Rule(
+        69,
+        "More networks of images than a plan can list",
+        "error",
+        says="Under statistics matching `images_per_class` times `models_per_image` is above "
+        "100,000.",
+        why="Each of them is drawn when a plan is made, as a row of its schedule.",
+        mend="Take fewer images a class, or fewer networks an image.",
+        wrong=_STATISTICS + _BATCH_NORM + "pool: {kind: recorded, models: 3, epochs: 5}\n"
+        "budget: {images_per_class: 100001}",
+        right=_STATISTICS + _BATCH_NORM + "pool: {kind: recorded, models: 3, epochs: 5}\n"
+        "budget: {images_per_class: 10}",
+    ),
 )

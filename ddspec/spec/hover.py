@@ -74,8 +74,6 @@ WORDS: Mapping[str, str] = {
     "classes_per_batch": "Classes of a batch; it holds one image of each.",
     "batch_norm": "Weight of the distance to the statistics that the networks keep.",
     "cross_entropy": "Weight of the classification loss.",
-    "total_variation": "Weight of the differences of neighbouring pixels.",
-    "l2": "Weight of the norm of the images.",
     # perturbation
     "directions": "How many random directions are added.",
     "coefficient": "How far the network moves along a direction, in norms of each filter.",

@@ -99,18 +99,26 @@ class StatisticsMatcherSpec(SpecModel):
 
     kind: Literal["statistics"]
     models_per_image: Count = 1
-    """Networks of the pool, drawn once for the i-th image of all classes (Teddy: 3)."""
+    """Different networks of the pool, drawn once for the i-th image of all classes (Teddy: 3)."""
     classes_per_batch: Count = 100
     batch_norm: NonNegative = 0.01
     first_layer: Positive = 1.0
     """Weight of the first batch norm against the others (SRe2L on ImageNet: 10)."""
     cross_entropy: NonNegative = 1.0
     total_variation: NonNegative = 0.0
+    """Of the views, with SRe2L's definition: four norms over the whole batch."""
     l2: NonNegative = 0.0
+    """Weight of the mean Euclidean norm of a view."""
     roll: RollSpec | None = None
     """After `augmentation.matching`; by default none."""
     keep: Literal["last", "best"] = "last"
-    """The images after the last step, or those of the smallest loss."""
+    """The images after the last step, or those that had the smallest loss before one."""
+
+    @model_validator(mode="after")
+    def _compares(self) -> Self:
+        if not (self.batch_norm or self.cross_entropy):
+            raise ValueError("`batch_norm` and `cross_entropy` are both 0: nothing is matched")
+        return self
 
 
 MatcherSpec = Annotated[
