@@ -60,11 +60,15 @@ class Net(nn.Module):
                 part.weight.copy_(stored[f"{name}.weight"])
                 part.bias.copy_(stored[f"{name}.bias"])
 
-    def forward(self, x: Tensor) -> Tensor:
+    def features(self, x: Tensor) -> Tensor:
+        """Return what enters the classifier."""
         for i in range(self.depth):
             x = torch.relu(self.parts[f"block{i}-norm"](self.parts[f"block{i}-conv"](x)))
             x = F.avg_pool2d(x, 2)
-        return self.parts["classifier"](x.flatten(1))
+        return x.flatten(1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.parts["classifier"](self.features(x))
 
 
 class Plain:
