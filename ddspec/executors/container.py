@@ -19,7 +19,7 @@ from ddspec.executors.ends import megabytes
 from ddspec.executors.leases import GPUS_LABEL
 from ddspec.executors.local import THREAD_VARIABLES
 from ddspec.wire.job import Job
-from ddspec.wire.work import PrepareWork
+from ddspec.wire.work import CheckpointWork, PrepareWork
 
 STORE = "org.ddspec.store"
 HOME = "org.ddspec.home"
@@ -189,8 +189,8 @@ def name_of(attempt: str) -> str:
 
 
 def reads_data(job: Job) -> bool:
-    """Return whether a job reads datasets, and not only the outputs of others."""
-    return any(isinstance(stage.work, PrepareWork) for stage in job.stages)
+    """Return whether a job reads datasets or given weights, and not only outputs of others."""
+    return any(isinstance(stage.work, PrepareWork | CheckpointWork) for stage in job.stages)
 
 
 def _body(

@@ -9,7 +9,7 @@ from pathlib import Path
 from ddspec.errors import DdspecError, Exit
 from ddspec.spec.facts import FACTS
 from ddspec.wire.job import JobStage
-from ddspec.wire.work import PrepareWork
+from ddspec.wire.work import CheckpointWork, PrepareWork
 
 
 def data_root(data: Path, *, home: Path, socket: Path | None) -> Path:
@@ -39,18 +39,20 @@ def data_root(data: Path, *, home: Path, socket: Path | None) -> Path:
 
 
 def refuse_escapes(root: Path, stages: Iterable[JobStage]) -> None:
-    """Refuse datasets that lead elsewhere: by their place (DdspecError, exit 5), or by links.
+    """Refuse datasets and weights that lead elsewhere: by their place (exit 5), or by links.
 
     Symbolic links are refused (exit 6) that lead out of the data directory, or name their target
     by an absolute path, which is another one in a container.
     """
     for stage in stages:
-        if isinstance(stage.work, PrepareWork):
+        if isinstance(stage.work, PrepareWork | CheckpointWork):
             for link in _links(root, stage.work, stage.location):
                 _check(root, link)
 
 
-def _links(root: Path, work: PrepareWork, location: Mapping[str, str]) -> Iterator[Path]:
+def _links(
+    root: Path, work: PrepareWork | CheckpointWork, location: Mapping[str, str]
+) -> Iterator[Path]:
     """Yield the symbolic links at and below what a stage reads."""
     if "path" in location:
         place = root / location["path"]
@@ -63,7 +65,7 @@ def _links(root: Path, work: PrepareWork, location: Mapping[str, str]) -> Iterat
             )
         yield from _on_the_way(root, place)
         yield from _below(place)
-    elif work.source.name in FACTS:
+    elif isinstance(work, PrepareWork) and work.source.name in FACTS:
         for file in FACTS[work.source.name].files:
             yield from _on_the_way(root, root / file.path)
 

@@ -11,7 +11,9 @@ from ddspec.plan.labels import folded
 from ddspec.wire.parts import Part, parts_of
 
 ABLE: Mapping[str, frozenset[str]] = {
-    "task": frozenset({"prepare", "pretrain", "distill", "select", "merge", "relabel", "evaluate"}),
+    "task": frozenset(
+        {"prepare", "pretrain", "checkpoint", "distill", "select", "merge", "relabel", "evaluate"}
+    ),
     "dataset": frozenset(
         {
             "digits",

@@ -91,6 +91,8 @@ def checkpoint_work(
     """Return how weights from elsewhere are taken over; `path` is no part of it."""
     return CheckpointWork(
         network=experiment.network,
+        channels=data.channels,
+        size=data.size,
         classes=len(data.classes),
         content=_content(experiment.network, weights),
         precision=experiment.precision,

@@ -53,6 +53,10 @@ class CheckpointWork(WorkModel):
     kind: Literal["checkpoint"] = "checkpoint"
     revision: Literal[1] = 1
     network: NetworkSpec
+    channels: Count
+    """Of the images that it takes."""
+    size: Count
+    """Their side, pixels."""
     classes: int
     content: Annotated[str, Field(pattern=r"^[0-9a-f]{8,64}$")]
     """SHA-256 of the file, or as many of its first digits as its publisher gives."""

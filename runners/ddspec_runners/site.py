@@ -57,7 +57,7 @@ class Site:
     output: Path
     scratch: Path
     data: Path | None = None
-    """Root of the datasets (`--data`, DDSPEC_DATA), for `prepare` only."""
+    """Root of the datasets (`--data`, DDSPEC_DATA), for `prepare` and `checkpoint`."""
     location: Mapping[str, str] = field(default_factory=dict)
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     threads: int = 1

@@ -48,7 +48,7 @@ def test_no_kind_of_work_is_forgotten() -> None:
     }
 
     assert set(TASKS) <= kinds
-    assert kinds - set(TASKS) == {"checkpoint", "prune"}
+    assert kinds - set(TASKS) == {"prune"}
 
 
 @pytest.mark.parametrize("kind", sorted(kinds_of(AugmentationSpec)))

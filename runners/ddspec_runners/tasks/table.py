@@ -10,7 +10,16 @@ from pydantic import JsonValue
 
 from ddspec.canon import Digest
 from ddspec_runners.site import Site
-from ddspec_runners.tasks import distill, evaluate, merge, prepare, pretrain, relabel, select
+from ddspec_runners.tasks import (
+    checkpoint,
+    distill,
+    evaluate,
+    merge,
+    prepare,
+    pretrain,
+    relabel,
+    select,
+)
 
 Task: TypeAlias = Callable[[Any, Site], Mapping[str, JsonValue]]
 """Do one work at its site: write files to `site.output`, return the metrics for the result."""
@@ -18,6 +27,7 @@ Task: TypeAlias = Callable[[Any, Site], Mapping[str, JsonValue]]
 TASKS: Mapping[str, Task] = {
     "prepare": prepare.run,
     "pretrain": pretrain.run,
+    "checkpoint": checkpoint.run,
     "distill": distill.run,
     "select": select.run,
     "merge": merge.run,
