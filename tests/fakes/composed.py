@@ -50,6 +50,7 @@ MATCHERS: Mapping[str, Any] = {
     "means": DISTRIBUTION,
     "means, running": RUNNING,
     "means and accuracy": {**RUNNING, "cross_entropy": {"weight": 0.5}},
+    "pixels": {**DISTRIBUTION, "features": "pixels"},
     "trajectory": TRAJECTORY,
     "trajectory, recomputed": {**TRAJECTORY, "gradient": "recomputed"},
     "tesla": {**TRAJECTORY, "gradient": "tesla"},
@@ -142,6 +143,9 @@ def refused(pieces: Pieces) -> set[str]:
         codes.add("DDS034")
     if pieces.matcher == "means and accuracy" and pieces.pool != "online":
         codes.add("DDS044")
+    networks = (pieces.pool, pieces.perturbation, pieces.inner) != ("fresh", "none", "frozen")
+    if pieces.matcher == "pixels" and networks:
+        codes.add("DDS067")  # networks that nothing looks at
     one_batch = pieces.matcher == "means" or follows or family == "statistics"
     if pieces.update == "shared" and one_batch:
         codes.add("DDS037")

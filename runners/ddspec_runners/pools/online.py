@@ -7,7 +7,7 @@ The queue never sees the synthetic set, so every shard of a set keeps the same o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import torch
@@ -59,6 +59,12 @@ class OnlinePool:
     seed: Seed
     dtype: torch.dtype
     device: torch.device
+    _order: tuple[str, ...] = field(init=False)
+    """Of the parameters, which a file does not keep."""
+
+    def __post_init__(self) -> None:
+        """Note the order of the network's parameters once, for drawing them takes long."""
+        object.__setattr__(self, "_order", tuple(self.training.network.init(generator("shapes"))))
 
     def fresh(self) -> dict[str, Tensor]:
         """Return the queue before the first outer loop: `start` random networks."""
@@ -152,11 +158,9 @@ class OnlinePool:
 
         memory = {slot: part(slot) for slot in slots(self.spec.optimizer, {})}
         counts = {name: queue[_name(serial, name)] for name in COUNTS}
-        return Member(self._ordered(part(PARAMETERS)), part(BUFFERS), memory, counts)
-
-    def _ordered(self, params: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return parameters in the network's own order, which a file does not keep."""
-        return {name: params[name] for name in self.training.network.init(generator("shapes"))}
+        named = part(PARAMETERS)
+        params = {name: named[name] for name in self._order}
+        return Member(params, part(BUFFERS), memory, counts)
 
     def _trained(self, queue: Queue, serial: int, outer: int) -> dict[str, Tensor]:
         held = self._member(queue, serial)

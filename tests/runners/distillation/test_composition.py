@@ -42,7 +42,9 @@ def different() -> list[Pieces]:
     for forms in kept.values():
         run.append(forms[turns[forms[0].matcher] % len(forms)])
         turns[forms[0].matcher] += 1
-    return run
+    seen = {(pieces.matcher, pieces.update) for pieces in run}
+    rest = {(one.matcher, one.update): one for forms in kept.values() for one in forms}
+    return run + [pieces for pair, pieces in rest.items() if pair not in seen]
 
 
 def name_of(pieces: Pieces) -> str:

@@ -12,6 +12,15 @@ AUGMENTED = {
     "training_augmentation": {"kind": "dsa"},
     "matcher": {"kind": "gradient", "distance": "squared", "real_batch": 4, "max_views": 5},
 }
+FRESH = {
+    "networks": {"kind": "fresh"},
+    "perturbation": {"kind": "none"},
+    "inner": {"kind": "frozen"},
+    "parameterization": {"kind": "pixels", "space": "normalised"},
+    "init": {"kind": "real"},
+}
+BATCH_NORM = {"kind": "convnet", "depth": 2, "width": 4, "norm": "batch"}
+TERM = {"cross_entropy": {"weight": 50.0}}
 WORKS: dict[str, dict[str, Any]] = {
     "IDC": AUGMENTED,
     "DSA with frozen batch norm": {
@@ -24,6 +33,45 @@ WORKS: dict[str, dict[str, Any]] = {
     "IDC warmed up": {
         **AUGMENTED,
         "inner": {"kind": "on_real", "steps": 2, "batch": 5, "warmup": {"epochs": 1}},
+    },
+    "DM": {**AUGMENTED, **FRESH, "matcher": {"kind": "distribution", "real_batch": 6}},
+    "DM with batch norm": {
+        **AUGMENTED,
+        **FRESH,
+        "network": BATCH_NORM,
+        "matcher": {"kind": "distribution", "real_batch": 6},
+    },
+    "IDM": {
+        **AUGMENTED,
+        "inner": {"kind": "frozen"},
+        "networks": {"kind": "online", "start": 1, "trained": 1, "steps": 2, "batch": 5},
+        "perturbation": {"kind": "none"},
+        "matcher": {"kind": "distribution", "batch_norm": "running", "real_batch": 6, **TERM},
+    },
+    "pixels": {**FRESH, "matcher": {"kind": "distribution", "features": "pixels"}},
+    "a queue of networks": {
+        **AUGMENTED,
+        "network": {"kind": "convnet", "depth": 2, "width": 4, "norm": "batch"},
+        "networks": {"kind": "online", "start": 1, "every": 1, "most": 2, "trained": 2, "steps": 2},
+        "inner": {"kind": "frozen"},
+        "matcher": {
+            "kind": "distribution",
+            "batch_norm": "running",
+            "real_batch": 4,
+            "cross_entropy": {"weight": 0.5},
+        },
+        "perturbation": {"kind": "none"},
+    },
+    "Adam that decays, averaged": {
+        **AUGMENTED,
+        "update": {
+            "kind": "adam",
+            "learning_rate": 0.01,
+            "decay": {"kind": "cosine"},
+            "averaging": 0.5,
+            "clamp": "every_step",
+        },
+        "loops": 2,
     },
 }
 
