@@ -264,6 +264,7 @@ TABLES = {
     "mtt_table4_imageyellow": "imageyellow mtt 1x 1 45.2 10 60.0 \n imageyellow full 1x 10 84.4",
     "teddy_table1_tiny_imagenet": """
         tiny_imagenet  random       1x  50 15.1  100 24.3
+        tiny_imagenet  random_hard  1x  50 18.2  100 25.0
         tiny_imagenet  dc           1x  50 11.2
         tiny_imagenet  dsa          1x  50 25.3
         tiny_imagenet  dm           1x  50 24.1  100 29.4
@@ -276,6 +277,7 @@ TABLES = {
         tiny_imagenet  teddy_prior  1x  50 45.2  100 52.0
     """,
     "teddy_table1_imagenet1k": """
+        imagenet1k  random_hard  1x  10 6.8   50 32.0  100 45.7
         imagenet1k  sre2l        1x  10 21.3  50 46.8  100 52.8
         imagenet1k  teddy_post   1x  10 32.7  50 52.5  100 56.2
         imagenet1k  teddy_prior  1x  10 34.1  50 52.5  100 56.5
