@@ -185,7 +185,10 @@ def _distilled(plan: Plan) -> Digest | None:
 
 
 def _differences(found: Sequence[Score]) -> list[Json]:
-    """Return how far the distilled set is ahead of each other set, as fractions."""
+    """Return how far the distilled set is ahead of each other set, as fractions.
+
+    With the labels that both were learned from: of two kinds, it is no difference of methods alone.
+    """
     rows: list[Json] = []
     for learned in (score for score in found if score.set == SETS[0]):
         for other in found:
@@ -197,6 +200,7 @@ def _differences(found: Sequence[Score]) -> list[Json]:
                         "of": other.set,
                         "network": other.network,
                         "protocol": other.protocol,
+                        "labels": [learned.labels, other.labels],
                         "difference": ahead.difference,
                         "standard_error": ahead.standard_error,
                     }

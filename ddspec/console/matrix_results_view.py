@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ddspec.console.results_view import StageLine, page
+from ddspec.console.layout import wrapped
+from ddspec.console.results_view import WIDTH, StageLine, page
 from ddspec.run.curves import Curve
-from ddspec.run.scores import SETS, Score
+from ddspec.run.scores import HARD, SETS, Score
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,29 @@ def _block(
         for name, row in found.items()
     ]
     about = f" {network} by protocol {protocol}, on the {on} split{which}; networks in brackets"
-    return [about, f" {'variant':<{width}}{head}", *(row.rstrip() for row in rows)]
+    table = [about, f" {'variant':<{width}}{head}", *(row.rstrip() for row in rows)]
+    return [*table, *_labels(found), *_rates(found)]
+
+
+def _labels(found: Mapping[str, Mapping[str, Score]]) -> list[str]:
+    """Return which cells are of labels that are not hard; nothing where all are."""
+    kinds: dict[str, list[str]] = {}
+    for name, row in found.items():
+        for column, score in row.items():
+            if score.labels != HARD:
+                kinds.setdefault(score.labels, []).append(f"{name} ({column})")
+    return [line for kind in kinds for line in wrapped(f"{kind} labels", kinds[kind], WIDTH)]
+
+
+def _rates(found: Mapping[str, Mapping[str, Score]]) -> list[str]:
+    """Return at which rates networks were trained where the protocol takes learned ones."""
+    told = [
+        f"{name} ({column}) {score.rate.value:.3g}{'' if score.rate.learned else ', not learned'}"
+        for name, row in found.items()
+        for column, score in row.items()
+        if score.rate is not None
+    ]
+    return wrapped("rates", told, WIDTH) if told else []
 
 
 def _cell(score: Score | None) -> str:

@@ -11,10 +11,12 @@ from typing import Protocol
 
 from ddspec.console.curves_view import curve_blocks
 from ddspec.console.durations import duration
+from ddspec.console.layout import wrapped
 from ddspec.plan.labels import folded
 from ddspec.run.curves import Curve
-from ddspec.run.scores import Score, gain
+from ddspec.run.scores import HARD, Score, gain
 
+WIDTH = 100
 LINES_SHOWN = 6
 """Of what a runner said last; all that is kept of it was shown when it failed."""
 
@@ -53,8 +55,10 @@ def render_results(
     """Return the final table; `files` names paths by what lies there. At most 100 columns.
 
     Accuracies are printed in percent with their standard deviation, differences in points with
-    their standard error. Networks that were best on validation images stand in blocks of their own,
-    behind those of the last step; accuracies over outer loops come last.
+    their standard error. Where sets are learned from labels of several kinds, the kinds stand
+    beside them, and differences between two kinds are marked as not alike. Networks that were best
+    on validation images stand in blocks of their own, behind those of the last step; accuracies
+    over outer loops come last.
     """
     best = [one for score in scores if (one := score.on_validation)]
     blocks = [
@@ -88,28 +92,46 @@ def _accuracy_blocks(scores: Sequence[Score], which: str = "") -> list[list[str]
 def _accuracy_block(place: tuple[str, str, str], scores: Sequence[Score], which: str) -> list[str]:
     network, protocol, on = place
     learned = next((score for score in scores if score.set == "distilled"), None)
+    several = any(score.labels != HARD for score in scores)
+    labels = f"{'labels':>8}" if several else ""
     return [
         f" {network} by protocol {protocol}, on the {on} split{which}",
-        f" {'set':<12}{'accuracy':>9} {'std':>9} {'networks':>10}   distilled is ahead by",
-        *(_accuracy_row(score, learned) for score in scores),
+        f" {'set':<12}{'accuracy':>9} {'std':>9} {'networks':>10}{labels}   distilled is ahead by",
+        *(_accuracy_row(score, learned, labelled=several) for score in scores),
+        *rate_lines(scores),
     ]
 
 
-def _accuracy_row(score: Score, learned: Score | None) -> str:
+def rate_lines(scores: Iterable[Score]) -> list[str]:
+    """Return which sets were trained on at a learned rate, and which at the protocol's.
+
+    Nothing where the protocol takes no learned rate.
+    """
+    rates = {score.set: score.rate for score in scores if score.rate is not None}
+    if not rates:
+        return []
+    whose = {True: "learned with it", False: "the protocol's"}
+    told = [f"{name} {rate.value:.3g} ({whose[rate.learned]})" for name, rate in rates.items()]
+    return wrapped("rates", told, WIDTH)
+
+
+def _accuracy_row(score: Score, learned: Score | None, *, labelled: bool) -> str:
     spread = "-" if score.std is None else f"± {100 * score.std:.1f}"
     count = str(len(score.accuracies))
     if len(score.accuracies) < score.planned:
         count += f" of {score.planned}"
     ahead = "" if learned is None or learned is score else _ahead(learned, score)
-    return f" {score.set:<12}{100 * score.mean:>7.1f} % {spread:>9} {count:>10}   {ahead}".rstrip()
+    labels = f"{score.labels:>8}" if labelled else ""
+    figures = f"{100 * score.mean:>7.1f} % {spread:>9} {count:>10}"
+    return f" {score.set:<12}{figures}{labels}   {ahead}".rstrip()
 
 
 def _ahead(learned: Score, other: Score) -> str:
     found = gain(learned, other)
-    points = f"{100 * found.difference:+.1f}"
-    if found.standard_error is None:
-        return f"{points} points"
-    return f"{points} points, standard error {100 * found.standard_error:.1f}"
+    points = f"{100 * found.difference:+.1f} points"
+    if found.standard_error is not None:
+        points += f", standard error {100 * found.standard_error:.1f}"
+    return points if learned.labels == other.labels else f"{points}, not alike"
 
 
 def stage_block(stages: Sequence[StageLine]) -> list[str]:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ddspec.canon import Digest
 from ddspec.errors import DdspecError, Diagnostic, Exit, Place
-from ddspec.run.scores import Score
+from ddspec.run.scores import HARD, Score
 
 FORMATS = ("ddspec.run/1", "ddspec.results/1")
 MAX_BYTES = 2**26
@@ -43,6 +43,7 @@ class _Row(BaseModel):
     accuracies: Annotated[list[Fraction], Field(min_length=1)]
     repeats_planned: int
     keys: list[Digest] = []
+    labels: str = HARD
 
 
 class _Document(BaseModel):
@@ -87,6 +88,7 @@ def _score(row: _Row) -> Score:
         accuracies=tuple(row.accuracies),
         planned=row.repeats_planned,
         keys=tuple(row.keys),
+        labels=row.labels,
     )
 
 

@@ -21,6 +21,22 @@ SETS: tuple[str, ...] = get_args(SetName)
 """In the order of tables: what was made, then what it is compared with."""
 
 
+HARD = "hard"
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """The learning rate of networks under a protocol that takes the one learned with the set."""
+
+    value: float
+    learned: bool
+    """False for sets without one, as baselines: then it is the optimiser's."""
+
+    def plain(self) -> dict[str, Json]:
+        """Return it as it is printed with `--json`."""
+        return {"learning_rate": self.value, "learned_rate": self.learned}
+
+
 @dataclass(frozen=True, slots=True)
 class Score:
     """Test accuracies, as fractions, of the networks trained on one set under one protocol."""
@@ -39,6 +55,11 @@ class Score:
     best: tuple[float, ...] = ()
     """The same of the networks that were best on validation images while they were trained; empty
     where nobody looked."""
+    labels: str = HARD
+    """What networks learn from: `hard` labels of classes, `soft` ones of teachers, `learned` with
+    the images, or of an `expert`."""
+    rate: Rate | None = None
+    """Where the protocol takes a learned rate, the one that was used; None elsewhere."""
 
     @property
     def place(self) -> tuple[str, str, str]:
@@ -47,8 +68,12 @@ class Score:
 
     @property
     def judged(self) -> str:
-        """Return protocol and split in words: under one of each, accuracies may be compared."""
-        return f"{self.protocol} on {self.on}"
+        """Return protocol, split and labels in words: under the same, accuracies may be compared.
+
+        Hard labels go without saying.
+        """
+        labels = "" if self.labels == HARD else f" with {self.labels} labels"
+        return f"{self.protocol} on {self.on}{labels}"
 
     @property
     def mean(self) -> float:
@@ -81,8 +106,10 @@ class Score:
             "network": self.network,
             "protocol": self.protocol,
             "on": self.on,
+            "labels": self.labels,
             **self._spread(),
             "keys": list(self.keys),
+            **({} if self.rate is None else self.rate.plain()),
         }
 
     def _spread(self) -> dict[str, Json]:
@@ -134,15 +161,20 @@ def gathered(
     stages: Iterable[Stage], metrics: Mapping[Digest, Mapping[str, JsonValue]]
 ) -> Iterator[Score]:
     """Yield the scores of all sets, those of snapshots under names of their own."""
-    groups: dict[tuple[str, str, str, str], list[Stage]] = {}
+    groups: dict[tuple[str, str, str, str], list[Judged]] = {}
     for one in judged(stages):
-        groups.setdefault(one.group, []).append(one.stage)
+        groups.setdefault(one.group, []).append(one)
     for group, members in groups.items():
-        known = _accuracies(members, metrics)
+        known = _accuracies([one.stage for one in members], metrics)
         if known:
-            best = tuple(value for key in known for value in _best_of(metrics[key]))
             yield Score(
-                *group, tuple(known.values()), planned=len(members), keys=tuple(known), best=best
+                *group,
+                tuple(known.values()),
+                planned=len(members),
+                keys=tuple(known),
+                best=tuple(value for key in known for value in _best_of(metrics[key])),
+                labels=members[0].labels,
+                rate=_rate_of(metrics[next(iter(known))]),
             )
 
 
@@ -161,6 +193,8 @@ class Judged:
     """After which the set was taken, where the stages tell it."""
     reported: Reported | None
     """What publications report under the protocol."""
+    labels: str = HARD
+    """What the network learns from, as in a `Score`."""
 
     @property
     def group(self) -> tuple[str, str, str, str]:
@@ -186,7 +220,10 @@ def judged(stages: Iterable[Stage]) -> Iterator[Judged]:
             network = network_name(stage.work.network)
             snapshot = name == SETS[0] and number != last
             shown = f"to-{number}" if snapshot else name
-            yield Judged(stage, shown, network, protocol.name, on, number, protocol.reported)
+            labels = _labels(stage, stage.work, by_label)
+            yield Judged(
+                stage, shown, network, protocol.name, on, number, protocol.reported, labels
+            )
 
 
 def set_of(work: EvaluateWork) -> str:
@@ -196,12 +233,34 @@ def set_of(work: EvaluateWork) -> str:
 
 def _loops(label: str, stages: Mapping[str, Stage]) -> int | None:
     """Return after how many loops a set was taken; None where it was not distilled."""
+    made = _distillation(label, stages)
+    return None if made is None else made.stop
+
+
+def _labels(stage: Stage, work: EvaluateWork, stages: Mapping[str, Stage]) -> str:
+    """Return what a network learns from: whoever labels views, or the set's own labels."""
+    if work.protocol.teaching is None:
+        return HARD
+    if "labels" in stage.upstream or work.teachers is not None:
+        return "soft"
+    made = _distillation(stage.upstream["set"], stages)
+    return HARD if made is None or made.labels is None else made.labels.kind
+
+
+def _distillation(label: str, stages: Mapping[str, Stage]) -> DistillWork | None:
+    """Return the work that learned a set; None where none did."""
     made = stages.get(label)
-    if made is None:
+    if made is not None and isinstance(made.work, MergeWork):
+        return _distillation(made.upstream["shard/0"], stages)
+    return made.work if made is not None and isinstance(made.work, DistillWork) else None
+
+
+def _rate_of(metrics: Mapping[str, object]) -> Rate | None:
+    """Return the learning rate among a stage's figures; None where it goes without saying."""
+    value, learned = metrics.get("learning_rate"), metrics.get("learned_rate")
+    if not isinstance(value, int | float) or not isinstance(learned, bool):
         return None
-    if isinstance(made.work, MergeWork):
-        return _loops(made.upstream["shard/0"], stages)
-    return made.work.stop if isinstance(made.work, DistillWork) else None
+    return Rate(value, learned)
 
 
 def _best_of(metrics: Mapping[str, object]) -> tuple[float, ...]:

@@ -11,7 +11,7 @@ from ddspec.canon import Digest, Json
 from ddspec.errors import DdspecError, Exit
 from ddspec.plan.ir import Plan
 from ddspec.run.judgement import Judgement, Verdict, verdict_on, why_not
-from ddspec.run.scores import SETS, Score, gathered, judged
+from ddspec.run.scores import HARD, SETS, Score, gathered, judged
 from ddspec.spec.evaluate import REPORTED, Reported
 from ddspec.spec.experiment import ExpectSpec
 from ddspec.spec.network import network_name
@@ -43,6 +43,8 @@ class Claim:
     other: Score | None
     """What it is to be above, where that is expected."""
     judgement: Judgement
+    labels: str = HARD
+    """What networks learn from."""
 
     @property
     def verdict(self) -> Verdict:
@@ -51,9 +53,18 @@ class Claim:
 
     @property
     def note(self) -> str | None:
-        """Return how what is published was taken otherwise than what is measured, or None."""
+        """Return how what is published was taken otherwise than what is measured, and labels.
+
+        Hard labels on both sides go without saying; None where all does.
+        """
         words = REPORTED.get(self.reported) if self.reported is not None else None
-        return None if words is None else f"the paper reports {words}, ours is the last"
+        told = [] if words is None else [f"the paper reports {words}, ours is the last"]
+        other = self.other.labels if self.other is not None else self.labels
+        if other != self.labels:
+            told.append(f"with {self.labels} labels, what it is to be above with {other} ones")
+        elif self.labels != HARD:
+            told.append(f"with {self.labels} labels")
+        return "; ".join(told) or None
 
     @property
     def is_left(self) -> bool:
@@ -72,6 +83,7 @@ class Claim:
             "protocol": self.protocol,
             "on": self.on,
             "reported": self.reported,
+            "labels": self.labels,
             "note": self.note,
             "expected": self.expected.model_dump(mode="json", exclude_none=True),
             "measured": None if self.measured is None else self.measured.plain(),
@@ -89,6 +101,7 @@ class _Bench:
     on: str
     planned: int
     reported: Reported | None
+    labels: str
 
 
 def claims_of(plan: Plan, metrics: Metrics) -> tuple[Claim, ...]:
@@ -133,6 +146,7 @@ def _claim(
         measured=measured,
         other=other,
         judgement=_judgement(expected, bench, measured, other),
+        labels=HARD if bench is None else bench.labels,
     )
 
 
@@ -157,7 +171,7 @@ def _benches(plan: Plan) -> dict[tuple[str, str], _Bench]:
     for one in judged(plan):
         place = (one.set, one.network)
         before = found[place].planned if place in found else 0
-        found[place] = _Bench(one.protocol, one.on, before + 1, one.reported)
+        found[place] = _Bench(one.protocol, one.on, before + 1, one.reported, one.labels)
     return found
 
 

@@ -8,11 +8,12 @@ import pytest
 
 from ddspec.console.durations import duration
 from ddspec.console.errors_view import render_errors
+from ddspec.console.matrix_results_view import VariantScores, render_matrix
 from ddspec.console.results_view import render_results
 from ddspec.errors import Diagnostic, Place
 from ddspec.run.curves import Curve, Point
 from ddspec.run.outcome import StageOutcome, StageState
-from ddspec.run.scores import Score
+from ddspec.run.scores import Rate, Score
 
 
 def score(set: str, *accuracies: float, planned: int | None = None) -> Score:
@@ -120,3 +121,48 @@ def test_an_error_keeps_its_words_without_colour() -> None:
     for code in ("\x1b[31m", "\x1b[1m", "\x1b[0m"):
         coloured = coloured.replace(code, "")
     assert coloured == plain
+
+
+def test_sets_of_other_labels_say_so_and_are_not_alike() -> None:
+    scores = [
+        replace(score("distilled", 0.89, 0.91), labels="soft"),
+        replace(score("random", 0.87, 0.89), labels="soft"),
+        score("random_hard", 0.6, 0.8),
+    ]
+
+    lines = render_results("title", scores, [], {}).split("\n")[2:6]
+
+    assert lines == [
+        " convnet2-w32 by protocol digits-1000, on the test split",
+        " set          accuracy       std   networks  labels   distilled is ahead by",
+        " distilled      90.0 %     ± 1.4          2    soft",
+        " random         88.0 %     ± 1.4          2    soft   +2.0 points, standard error 1.4",
+    ]
+    hard = render_results("title", scores, [], {}).split("\n")[6]
+    assert hard.endswith("2    hard   +20.0 points, standard error 10.0, not alike")
+    assert len(hard) <= 100
+
+
+def test_rates_that_were_learned_or_not_are_told() -> None:
+    scores = [
+        replace(score("distilled", 0.9), rate=Rate(0.01843, learned=True)),
+        replace(score("random", 0.6), rate=Rate(0.01, learned=False)),
+    ]
+
+    text = render_results("title", scores, [], {})
+
+    told = "distilled 0.0184 (learned with it) · random 0.01 (the protocol's)"
+    assert f" rates      {told}" in text.split("\n")
+
+
+def test_the_table_of_a_matrix_names_cells_of_other_labels() -> None:
+    soft = replace(score("distilled", 0.9), labels="soft")
+    variants = [
+        VariantScores("sre2l", (soft, score("random_hard", 0.5))),
+        VariantScores("dm", (replace(score("distilled", 0.8), rate=Rate(0.02, learned=False)),)),
+    ]
+
+    lines = render_matrix("title", variants, [], {}).split("\n")
+
+    assert " soft labels sre2l (distilled)" in lines
+    assert " rates      dm (distilled) 0.02, not learned" in lines

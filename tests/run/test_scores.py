@@ -12,11 +12,11 @@ import pytest
 from ddspec.plan.compile import compile_plan
 from ddspec.plan.ir import Stage
 from ddspec.run.curves import curves
-from ddspec.run.scores import Score, accuracy_of, gain, scores
+from ddspec.run.scores import Rate, Score, accuracy_of, gain, scores
 from ddspec.spec.evaluate import ProtocolSpec
 from ddspec.spec.load import load_spec
 from ddspec.spec.network import ConvNetSpec
-from ddspec.wire.work import EvaluateWork, MergeWork
+from ddspec.wire.work import DistillWork, EvaluateWork, MergeWork, Teachers
 
 SPECS = Path(__file__).parents[2] / "specs"
 
@@ -199,3 +199,64 @@ def test_without_snapshots_there_is_no_curve() -> None:
     stages = [evaluation("evaluate/convnet3/0"), SNAPSHOTS[0], SNAPSHOTS[4]]
 
     assert curves(stages, {stage.label: {"accuracy": 0.5} for stage in stages}) == ()
+
+
+TAUGHT = ProtocolSpec(name="brief", steps=1, teaching={"temperature": 2.0})
+
+
+def taught(label: str, **changes: Any) -> Stage:
+    plain = evaluation(label)
+    inputs = changes.pop("upstream", {})
+    work = plain.work.model_copy(update={"protocol": TAUGHT, **changes})
+    return replace(plain, work=work, upstream={**plain.upstream, **inputs})
+
+
+def learned(kind: str) -> Stage:
+    made = distillation("distill", 5)
+    labels = {"kind": kind, "learning_rate": 1.0} if kind == "learned" else {"kind": kind}
+    plain = made.work.model_dump() | {"labels": labels}
+    return replace(made, work=DistillWork.model_validate(plain))
+
+
+TEACHERS = {"network": {"kind": "convnet"}, "average": "logits", "batch_norm": "running"}
+
+
+@pytest.mark.parametrize(
+    ("stages", "labels"),
+    [
+        pytest.param([evaluation("evaluate/convnet3/0")], "hard", id="hard"),
+        pytest.param(
+            [taught("evaluate/convnet3/0", upstream={"labels": "relabel"})], "soft", id="recorded"
+        ),
+        pytest.param(
+            [taught("evaluate/convnet3/0", teachers=Teachers.model_validate(TEACHERS))],
+            "soft",
+            id="online",
+        ),
+        pytest.param([learned("learned"), taught("evaluate/convnet3/0")], "learned", id="learned"),
+        pytest.param([learned("expert"), taught("evaluate/convnet3/0")], "expert", id="expert"),
+        pytest.param(
+            [learned("learned"), taught("evaluate/random/convnet3/0", upstream={"set": "select"})],
+            "hard",
+            id="beside-learned",
+        ),
+    ],
+)
+def test_scores_say_from_which_labels_networks_learned(stages: list[Stage], labels: str) -> None:
+    (found,) = scores(stages, {stages[-1].key or "": {"accuracy": 0.5}})
+
+    assert found.labels == labels
+    assert found.plain()["labels"] == labels
+    assert found.judged == "brief on test" + ("" if labels == "hard" else f" with {labels} labels")
+
+
+def test_a_learned_rate_stands_with_the_accuracies() -> None:
+    figures = {"accuracy": 0.5, "learning_rate": 0.02, "learned_rate": True}
+
+    (found,) = scores([evaluation("evaluate/convnet3/0")], {"evaluate/convnet3/0": figures})
+
+    assert found.rate == Rate(0.02, learned=True)
+    assert found.plain()["learning_rate"] == 0.02
+    (plain,) = scores([evaluation("a/convnet3/0")], {"a/convnet3/0": {"accuracy": 0.5}})
+    assert plain.rate is None
+    assert "learning_rate" not in plain.plain()
