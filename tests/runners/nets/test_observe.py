@@ -83,12 +83,15 @@ def observe(name: str, plain: nn.Module, x: Tensor, *, training: bool) -> Observ
 def test_what_is_observed_is_what_hooks_on_plain_modules_catch(name: str, training: bool) -> None:
     plain = moved_away(PLAIN[name]())
     seen = observe(name, plain, images(), training=training)
+    params, buffers = given(name, plain)
+    alone = network(name).features(params, None if training else buffers, images())
     # last: in training it moves the running statistics that `observe` is given
     logits, entered, features = hooked(plain.train(training), images())
 
     # float64 sums of some thousand terms of order one: 1e-13 a layer, through 20 layers
     torch.testing.assert_close(seen.logits, logits, rtol=1e-10, atol=1e-10)
     torch.testing.assert_close(seen.features, features, rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(alone, features, rtol=1e-10, atol=1e-10)
     assert len(seen.norms) == len(entered)
     for moments, maps in zip(seen.norms.values(), entered, strict=True):
         mean = maps.mean((0, 2, 3))
