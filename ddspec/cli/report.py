@@ -14,7 +14,7 @@ from ddspec.canon import Digest, Json
 from ddspec.console.results_view import StageLine, render_results
 from ddspec.plan.ir import Plan, Stage
 from ddspec.run.curves import Curve, curves
-from ddspec.run.deliver import CARD, GRID, TENSORS, deliver
+from ddspec.run.deliver import CARD, FACTS, GRID, LABELS, TENSORS, Taught, deliver
 from ddspec.run.outcome import Outcome
 from ddspec.run.scores import SETS, Score, gain, judged, scores
 from ddspec.store.store import Store, StoredResult
@@ -126,7 +126,7 @@ def _deliver(plan: Plan, folder: str, metrics: Metrics, store: Store) -> None:
             "plan": plan.digest,
             "results": [score.plain() for score in found],
         }
-        deliver(store, folder, key, plan.protocol, measured)
+        deliver(store, folder, key, plan.protocol, measured, _taught(plan))
 
 
 def report_of_store(plan: Plan, store: Store | None) -> Report | MatrixReport:
@@ -158,7 +158,14 @@ def _files(plan: Plan, name: str, store: Store) -> dict[str, str]:
     folder = store.layout.results / name
     if _delivered(folder) != _distilled(plan):
         return {}
-    return {name: _near(folder / file) for name, file in SET_FILES.items()}
+    files = {name: _near(folder / file) for name, file in SET_FILES.items()}
+    if (folder / LABELS / FACTS).is_file():
+        return files | {LABELS: _near(folder / LABELS)}
+    taught = _taught(plan)
+    recorded = None if taught is None else taught.recorded
+    if recorded is None or not store.objects.has(recorded):
+        return files
+    return files | {LABELS: _near(store.layout.object(recorded))}
 
 
 def _delivered(folder: Path) -> Digest | None:
@@ -181,6 +188,15 @@ def _distilled(plan: Plan) -> Digest | None:
     for one in judged(plan):
         if one.set == SETS[0]:
             return plan.stage(one.stage.upstream["set"]).key
+    return None
+
+
+def _taught(plan: Plan) -> Taught | None:
+    """Return how teachers label the set that evaluations of the distilled set are trained on."""
+    for one in judged(plan):
+        if one.set == SETS[0] and one.labels == "soft":
+            label = one.stage.upstream.get("labels")
+            return Taught(None if label is None else plan.stage(label).key)
     return None
 
 

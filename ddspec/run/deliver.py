@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from ddspec.canon import Digest, Json
@@ -20,22 +22,44 @@ from ddspec.store.store import Store
 TENSORS, CARD, GRID, MEASURED = "synthetic.safetensors", "card.json", "grid.png", "results.json"
 WHITENING = "whitening.safetensors"
 """Beside sets in ZCA space alone."""
+LABELS, FACTS, PARTS = "labels", "labels.json", "part-*.safetensors"
+"""The folder of recorded labels beside a set, and what it holds."""
+MOST_LABELS = 1 << 30
+"""Bytes of recorded labels that are copied; more stay in the store alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taught:
+    """That teachers label what students see of a set."""
+
+    recorded: Digest | None = None
+    """Key of what was recorded of that; None where they are asked on the way, or it is not there
+    yet."""
 
 
 def deliver(
-    store: Store, name: str, key: Digest, protocol: ProtocolSpec, measured: Mapping[str, Json]
+    store: Store,
+    name: str,
+    key: Digest,
+    protocol: ProtocolSpec,
+    measured: Mapping[str, Json],
+    taught: Taught | None = None,
 ) -> Path:
     """Copy the set of a key to `results/NAME/`, each file whole, and return that folder.
 
     Of a matrix the name is `NAME/VARIANT`. The copies share nothing with the store, so that what a
     person does to them harms nobody. A folder that holds this set already is not written again.
-    Raises DdspecError (exit 6) where the
-    disk is full, (exit 1) where the stored output is no set.
+    Where teachers label the set, its card says so, and what they said lies in `labels/`, unless it
+    takes more than `MOST_LABELS`. Raises DdspecError (exit 6) where the disk is full, (exit 1)
+    where the stored output is no set.
     """
     source, target = store.layout.object(key), store.layout.results / name
     card = _card_of(source) | {"protocol": protocol.model_dump(mode="json", exclude_none=True)}
+    if taught is not None:
+        card["labels"] = "soft"
     texts = {CARD: _text(card), MEASURED: _text(measured)}
-    if _there(target, texts):
+    labels = _recorded(store, taught)
+    if _there(target, texts) and _labels_there(target, labels):
         return target
     from ddspec.store.locks import locked  # filelock is 60 ms, and idle runs need no lock
 
@@ -49,6 +73,8 @@ def deliver(
             for file in (TENSORS, GRID, WHITENING):
                 if file != WHITENING or (source / file).is_file():
                     _copy(source / file, target / file)
+        if not _labels_there(target, labels):
+            _put_labels(target / LABELS, labels)
         for file, text in texts.items():
             if not _holds(target / file, text):
                 write_whole(target / file, text)
@@ -74,6 +100,37 @@ def _card_of(source: Path) -> dict[str, Json]:
             hint=f"remove {source} and run again: it is made anew",
         )
     return card
+
+
+def _recorded(store: Store, taught: Taught | None) -> Path | None:
+    """Return the folder of recorded labels that are to be copied; None where there are none."""
+    if taught is None or taught.recorded is None or not store.objects.has(taught.recorded):
+        return None
+    folder = store.layout.object(taught.recorded)
+    size = sum(path.stat().st_size for path in folder.glob(PARTS))
+    return folder if size <= MOST_LABELS else None
+
+
+def _labels_there(target: Path, source: Path | None) -> bool:
+    """Tell whether `labels/` is what it is to be: every recording says which one it is."""
+    there = target / LABELS / FACTS
+    if source is None:
+        return not there.exists()
+    return _holds(there, (source / FACTS).read_bytes())
+
+
+def _put_labels(folder: Path, source: Path | None) -> None:
+    """Put recorded labels in a folder, or take those away that are there."""
+    (folder / FACTS).unlink(missing_ok=True)
+    for part in folder.glob(PARTS):
+        part.unlink()
+    if source is None:
+        with suppress(OSError):  # a person has put something of their own there
+            folder.rmdir()
+        return
+    _make_folder(folder)
+    for part in (*source.glob(PARTS), source / FACTS):  # what says that all is there comes last
+        _copy(part, folder / part.name)
 
 
 def _there(target: Path, texts: Mapping[str, bytes]) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ddspec.errors import DdspecError, Exit
-from ddspec.run.deliver import deliver
+from ddspec.run.deliver import Taught, deliver
 from ddspec.spec.evaluate import ProtocolSpec
 from ddspec.store.store import Store, open_store
 
@@ -132,3 +132,70 @@ def test_an_output_that_is_no_set_is_not_delivered(
         deliver(store, "digits", "a" * 64, PROTOCOL, {})
 
     assert caught.value.exit is Exit.FAILED
+
+
+def record(store: Store, tmp_path: Path, key: str, *parts: bytes) -> str:
+    source = tmp_path / f"labels-{key}"
+    source.mkdir()
+    for number, part in enumerate(parts):
+        (source / f"part-{number}.safetensors").write_bytes(part)
+    (source / "labels.json").write_text(json.dumps({"key": key}))
+    digest = (key * 64)[:64]
+    store.objects.publish(source, digest)
+    return digest
+
+
+def there(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (folder / "labels").iterdir()}
+
+
+def test_what_teachers_said_lies_beside_the_set_and_its_card_says_so(
+    store: Store, tmp_path: Path
+) -> None:
+    key = publish(store, tmp_path, "a", b"1")
+    said = record(store, tmp_path, "b", b"x", b"y")
+
+    folder = deliver(store, "digits", key, PROTOCOL, {}, Taught(said))
+
+    assert json.loads((folder / "card.json").read_bytes())["labels"] == "soft"
+    assert there(folder) == {
+        "part-0.safetensors": b"x",
+        "part-1.safetensors": b"y",
+        "labels.json": b'{"key": "b"}',
+    }
+
+
+def test_labels_of_other_teachers_take_their_place(store: Store, tmp_path: Path) -> None:
+    key = publish(store, tmp_path, "a", b"1")
+    many, few = record(store, tmp_path, "b", b"x", b"y"), record(store, tmp_path, "c", b"z")
+    deliver(store, "digits", key, PROTOCOL, {}, Taught(many))
+
+    folder = deliver(store, "digits", key, PROTOCOL, {}, Taught(few))
+
+    assert there(folder) == {"part-0.safetensors": b"z", "labels.json": b'{"key": "c"}'}
+
+
+@pytest.mark.parametrize("taught", [None, Taught(), Taught("f" * 64)], ids=["hard", "online", "?"])
+def test_labels_leave_with_the_set_that_they_were_of(
+    store: Store, tmp_path: Path, taught: Taught | None
+) -> None:
+    key, other = publish(store, tmp_path, "a", b"1"), publish(store, tmp_path, "d", b"2")
+    deliver(store, "digits", key, PROTOCOL, {}, Taught(record(store, tmp_path, "b", b"x")))
+
+    folder = deliver(store, "digits", other, PROTOCOL, {}, taught)
+
+    assert not (folder / "labels").exists()
+    card = json.loads((folder / "card.json").read_bytes())
+    assert card.get("labels") == (None if taught is None else "soft")
+
+
+def test_labels_that_are_too_many_stay_in_the_store(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ddspec.run.deliver.MOST_LABELS", 1)
+    key, said = publish(store, tmp_path, "a", b"1"), record(store, tmp_path, "b", b"x", b"y")
+
+    folder = deliver(store, "digits", key, PROTOCOL, {}, Taught(said))
+
+    assert not (folder / "labels").exists()
+    assert json.loads((folder / "card.json").read_bytes())["labels"] == "soft"

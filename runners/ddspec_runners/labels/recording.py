@@ -43,6 +43,8 @@ class Facts(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: Literal["ddspec.labels/1"] = "ddspec.labels/1"
+    key: Digest
+    """The stage that recorded it."""
     set: Digest
     """The stage that made the set, as its card says."""
     images: Count

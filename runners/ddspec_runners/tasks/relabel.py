@@ -16,6 +16,7 @@ import torch
 from pydantic import JsonValue
 from torch import Tensor
 
+from ddspec.canon import Digest
 from ddspec.wire.judging import RelabelWork
 from ddspec_runners.artifacts import SyntheticSet, read_synthetic_set, write_json, write_tensors
 from ddspec_runners.augment.make import make_policy
@@ -103,7 +104,7 @@ def run(work: RelabelWork, site: Site) -> Mapping[str, JsonValue]:
     panel = _panel(work, site, stored)
     policy = make_policy(work.augmentation, mean=stored.card.mean, std=stored.card.std)
     views = Views(work, policy, len(examples), examples.size)
-    facts = _facts(work, views, len(panel), stored)
+    facts = _facts(work, site.key, views, len(panel), stored)
     recorder = Recorder(views, facts, site.scratch)
     for t in range(_resumed(recorder, site), facts.steps):
         draw = views.draw(t)
@@ -134,10 +135,13 @@ def _panel(work: RelabelWork, site: Site, stored: SyntheticSet) -> Panel:
     return Panel.open(work.teachers, site.inputs, network, dtype=dtype, device=site.device)
 
 
-def _facts(work: RelabelWork, views: Views, teachers: int, stored: SyntheticSet) -> Facts:
+def _facts(
+    work: RelabelWork, key: Digest, views: Views, teachers: int, stored: SyntheticSet
+) -> Facts:
     classes = len(stored.card.classes)
     size = views.queue.size
     return Facts(
+        key=key,
         set=stored.card.provenance.key,
         images=views.images,
         classes=classes,
