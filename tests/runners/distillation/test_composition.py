@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from ddspec_runners.distillation.assemble import first_images
 from ddspec_runners.nets.make import make_network
 from ddspec_runners.pools.recorded import CUT, files_of
 from ddspec_runners.rng import generator
+from ddspec_runners.site import StopRequested
 
 CHANNELS, SIZE, CLASSES = 3, 8, 3
 SAME = {"random": "early", "checkpoints": "early"}
@@ -82,9 +83,16 @@ def cut(tensors: dict[str, Tensor], left: int) -> dict[str, Tensor]:
     return {**tensors, **block, "classifier.weight": weight}
 
 
-def run(bench: Any, pieces: Pieces, name: str, **changes: Any) -> dict[str, Tensor]:
+def run(
+    bench: Any,
+    pieces: Pieces,
+    name: str,
+    stopping: Callable[[], bool] = lambda: False,
+    **changes: Any,
+) -> dict[str, Tensor]:
     work = work_of(pieces, **changes)
     site = bench.site(name)
+    site.stopping = stopping
     site.inputs = {"train": bench.inputs["train"], **write_pool(bench.root, work, pieces.pool)}
     outcome = bench.run_at(site, work)
     assert all(torch.tensor(outcome.losses).isfinite())
@@ -115,6 +123,51 @@ def before_learning(bench: Any, pieces: Pieces) -> Tensor:
     work = work_of(pieces)
     split = PreparedSplit.open(bench.inputs["train"])
     return first_images(work, bench.site("before"), split, range(CLASSES))
+
+
+ALL_IN_ONE = "adam, per class, all"
+SHAPES: dict[str, dict[str, Any]] = {
+    "formation of pixels": {"kind": "multi_formation", "factor": 2},
+    "formation, normalised": {"kind": "multi_formation", "factor": 2, "space": "normalised"},
+    "whitened": {"kind": "pixels", "space": "zca", "zca_eps": 0.1},
+}
+
+
+def one_a_matcher() -> list[Pieces]:
+    """Return for each matcher pieces that carry on as much as they can."""
+    last = {
+        pieces.matcher: pieces
+        for pieces in everything()
+        if not refused(pieces) and pieces.labels != "soft" and pieces.update == ALL_IN_ONE
+    }
+    return list(last.values())
+
+
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+@pytest.mark.parametrize("pieces", one_a_matcher(), ids=name_of)
+def test_every_matcher_learns_in_every_shape_and_space(
+    bench: Any, pieces: Pieces, shape: dict[str, Any]
+) -> None:
+    update = UPDATES[ALL_IN_ONE] | {"clamp": "none"}
+    work = work_of(pieces)
+    asked = {**work.model_dump(), "parameterization": shape, "update": update}
+    site = bench.site("shaped")
+    site.inputs = {"train": bench.inputs["train"], **write_pool(bench.root, work, pieces.pool)}
+    outcome = bench.run_at(site, DistillWork.model_validate(asked))
+
+    assert outcome.images.isfinite().all()
+    assert len(outcome.losses) == 2
+
+
+@pytest.mark.parametrize("pieces", one_a_matcher(), ids=name_of)
+def test_every_matcher_goes_on_where_it_was_stopped(bench: Any, pieces: Pieces) -> None:
+    whole = run(bench, pieces, "whole")
+    with pytest.raises(StopRequested):
+        run(bench, pieces, "torn", stopping=lambda: True)
+
+    resumed = run(bench, pieces, "torn")
+
+    assert all(tensor.equal(whole[name]) for name, tensor in resumed.items())
 
 
 def sharded() -> Iterator[Pieces]:
