@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import taught_sets
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -13,10 +14,12 @@ import ddspec_runners
 from ddspec.spec.evaluate import ProtocolSpec
 from ddspec.spec.method import MultiFormationSpec, ParameterizationSpec, PixelsSpec
 from ddspec.wire.work import ClassRange
-from ddspec_runners.artifacts import labels_of, write_synthetic_set
+from ddspec_runners.artifacts import labels_of, read_synthetic_set, write_synthetic_set
 from ddspec_runners.card import Card, DatasetOfCard, Provenance
 from ddspec_runners.faults import BadData
 from ddspec_runners.load import load_synthetic
+from ddspec_runners.tasks import relabel
+from ddspec_runners.tasks.evaluate import Exam
 
 
 def write(
@@ -134,3 +137,92 @@ def test_the_package_is_light_until_it_is_used() -> None:
 def test_other_names_are_not_made_up() -> None:
     with pytest.raises(AttributeError, match="load_anything"):
         _ = ddspec_runners.load_anything
+
+
+def labelled(folder: Path, by: ProtocolSpec) -> Path:
+    """Write a set with what two teachers say of its views; return the folder of that."""
+    inputs = taught_sets.inputs_of(folder)
+    at = taught_sets.site(folder, "set/labels", inputs)
+    relabel.run(taught_sets.relabel_work(by), at)
+    return at.output
+
+
+@pytest.mark.parametrize("kind", ["learned", "expert"])
+def test_labels_of_the_images_themselves_are_probabilities_that_cross_entropy_takes(
+    tmp_path: Path, kind: str
+) -> None:
+    taught_sets.inputs_of(tmp_path, labels=kind, rate=0.05)
+
+    found = load_synthetic(tmp_path / "set")
+
+    assert found.learning_rate == 0.05
+    assert found.soft is not None
+    stored = read_synthetic_set(tmp_path / "set").soft_labels
+    assert stored is not None
+    expected = stored if kind == "expert" else stored.softmax(-1)
+    # float32 rounds a logarithm and its inverse by some 1e-7 each
+    assert torch.allclose(found.soft, expected.flatten(0, 1), rtol=0, atol=1e-6)
+    network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(16, 3))
+    for images, labels in DataLoader(found, 4):
+        assert labels.shape == (len(images), 3)
+        torch.nn.functional.cross_entropy(network(images), labels).backward()
+
+
+def test_a_plain_loop_over_recorded_views_is_the_evaluation_itself(tmp_path: Path) -> None:
+    by = taught_sets.protocol(augmentation={"kind": "dsa"}, cutmix=0.7)
+    labels = labelled(tmp_path, by)
+    dataset = load_synthetic(tmp_path / "set")
+    inputs = {"set": tmp_path / "set", "test": tmp_path / "test", "labels": labels}
+    exam = Exam.of(taught_sets.evaluate_work(by), taught_sets.site(tmp_path, "exam", inputs))
+
+    assert dataset.epochs == 3
+    batches = [batch for e in range(3) for batch in dataset.epoch(e, temperature=4.0)]
+
+    assert len(batches) == exam.training.steps
+    for t, (views, said) in enumerate(batches):
+        images, lesson = exam.training.lesson(exam.training.draw(t))
+        assert views.equal(images)
+        assert said.equal(lesson.soft)
+
+
+def test_views_are_at_the_temperature_of_the_recipe_or_at_one(tmp_path: Path) -> None:
+    by = taught_sets.protocol()
+    labelled(tmp_path, by)
+    (_, plain), *_ = load_synthetic(tmp_path / "set").epoch(0)
+    card = read_synthetic_set(tmp_path / "set").card
+    told = card.model_copy(update={"protocol": by, "labels": "soft"})
+    (tmp_path / "set" / "card.json").write_text(told.model_dump_json())
+
+    dataset = load_synthetic(tmp_path / "set")
+
+    (_, warm), *_ = dataset.epoch(0)
+    assert dataset.card.labels == "soft"
+    assert torch.allclose((plain.log() / 4).softmax(1), warm, rtol=0, atol=1e-6)
+    image, label = dataset[4]
+    assert (image.shape, label) == ((1, 4, 4), 1)
+
+
+@pytest.mark.parametrize("number", [-1, 3])
+def test_an_epoch_that_was_not_recorded_is_named(tmp_path: Path, number: int) -> None:
+    labelled(tmp_path, taught_sets.protocol())
+
+    with pytest.raises(BadData, match=rf"no epoch {number}: 3 were recorded"):
+        load_synthetic(tmp_path / "set").epoch(number)
+
+
+def test_a_set_without_recorded_views_says_so(tmp_path: Path) -> None:
+    taught_sets.inputs_of(tmp_path)
+
+    dataset = load_synthetic(tmp_path / "set")
+
+    assert dataset.epochs == 0
+    with pytest.raises(BadData, match="no labels of views lie beside the set"):
+        dataset.epoch(0)
+
+
+def test_labels_of_another_set_are_no_labels_of_this_one(tmp_path: Path) -> None:
+    labels = labelled(tmp_path / "one", taught_sets.protocol())
+    taught_sets.inputs_of(tmp_path / "other", per_class=2)
+
+    with pytest.raises(BadData, match="recorded of another set"):
+        load_synthetic(tmp_path / "other" / "set", labels)

@@ -191,7 +191,13 @@ class Recording:
         }
         indices = part["indices"][rows].long()
         mix = _mix(facts, part, rows, t - first)
-        return BatchDraw(indices, augmentation, mix, part["logits"][rows])
+        return BatchDraw(indices, augmentation, mix, self.logits(t))
+
+    def logits(self, t: int) -> Tensor:
+        """Return what teachers said of batch t, float16 (b, K)."""
+        facts, number = self.facts, t // self.facts.steps_per_part
+        base = facts.row(facts.steps_of(number).start)
+        return self._part(number)["logits"][facts.row(t) - base : facts.row(t + 1) - base]
 
     def _part(self, part: int) -> Mapping[str, Tensor]:
         if part not in self._held:
