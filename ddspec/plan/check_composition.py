@@ -7,7 +7,13 @@ from collections.abc import Iterator
 from ddspec.plan.findings import Finding, error
 from ddspec.plan.ir import DataFacts
 from ddspec.spec.experiment import Experiment
-from ddspec.spec.method import LearnedLabelsSpec, StatisticsMatcherSpec, TrajectoryMatcherSpec
+from ddspec.spec.method import (
+    ExpertLabelsSpec,
+    LearnedLabelsSpec,
+    MultiFormationSpec,
+    StatisticsMatcherSpec,
+    TrajectoryMatcherSpec,
+)
 
 
 def learned_label_findings(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
@@ -40,4 +46,37 @@ def averaging_findings(experiment: Experiment, data: DataFacts) -> Iterator[Find
     )
 
 
-COMPOSITION_RULES = (learned_label_findings, averaging_findings)
+def expert_label_findings(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
+    """Yield labels of an expert for images that nobody is shown whole."""
+    shape = experiment.parameterization
+    several = isinstance(shape, MultiFormationSpec) and shape.factor > 1
+    if not several or not isinstance(experiment.labels, ExpertLabelsSpec):
+        return
+    yield error(
+        63,
+        ("labels", "kind"),
+        "an expert gives each stored image one label, and a stored image is several views here, "
+        "which need not look alike",
+        "use `parameterization: {kind: pixels}`, or `labels: {kind: learned, …}`",
+    )
+
+
+def student_findings(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
+    """Yield augmentation that would go past the student of trajectory matching."""
+    policy = experiment.augmentation.matching
+    if not isinstance(experiment.matcher, TrajectoryMatcherSpec) or policy.kind == "none":
+        return
+    yield error(
+        64,
+        ("augmentation", "matching"),
+        f"`trajectory` matching compares parameters, so no images would go through `{policy.kind}`",
+        "set `augmentation.training`, which is what its student sees, and leave `matching` out",
+    )
+
+
+COMPOSITION_RULES = (
+    learned_label_findings,
+    averaging_findings,
+    expert_label_findings,
+    student_findings,
+)
