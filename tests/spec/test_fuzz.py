@@ -92,8 +92,72 @@ evaluate:
 expect:
   - {accuracy: 0.5, set: to-1, protocol: odd, source: ours}
 """
+EXPERTS = """\
+name: experts
+dataset: {kind: folder, path: x, size: 16, classes: [a, b, c]}
+budget: {images_per_class: 2}
+network: {kind: convnet, depth: 2, width: 8}
+pool: {kind: recorded, models: 2, epochs: 5, record: every_epoch, sharpness: {rho: 0.1, alpha: 0.3}}
+perturbation: {kind: filter_gaussian, coefficient: {law: fixed, value: 0.1}}
+inner:
+  kind: unrolled
+  steps: 4
+  batch: 3
+  learning_rate: 0.01
+  learned: {learning_rate: 1e-5, law: log}
+matcher: {kind: trajectory, expert_epochs: 2, max_start: 3, gradient: recomputed}
+labels: {kind: learned, learning_rate: 0.1}
+parameterization: {kind: pixels, space: zca}
+update: {learning_rate: 100.0, clock: joint, averaging: 0.99, decay: {factor: 0.5, at: [0.5]}}
+loops: {outer_loops: 4, inner_steps: 1, snapshots: [2]}
+evaluate:
+  protocol: {name: own, steps: 9, zca: 0.1, learned_rate: true, teaching: {temperature: 1.0}}
+  repeats: 2
+"""
+QUEUED = """\
+name: queued
+dataset: {kind: folder, path: x, size: 16, classes: [a, b, c]}
+budget: {images_per_class: 2}
+network: {kind: convnet, depth: 2, width: 8, norm: batch}
+pool: {kind: online, start: 1, every: 2, most: 3, trained: 1, steps: 2, batch: 8}
+perturbation: {kind: none}
+inner: {kind: frozen}
+matcher:
+  kind: distribution
+  batch_norm: running
+  cross_entropy: {weight: 0.5, by_accuracy: true}
+  max_views: 9
+update: {learning_rate: 0.2, clock: shared}
+loops: {outer_loops: 4, inner_steps: 1}
+evaluate: {protocol: {name: own, steps: 9}, repeats: 2}
+resources: {shards: 3}
+"""
+TAUGHT = """\
+name: taught
+dataset: {kind: folder, path: x, size: 16, classes: [a, b, c]}
+budget: {images_per_class: 2}
+network: {kind: torchvision, model: resnet18, stem: cifar}
+pool:
+  kind: pruned
+  models: 3
+  converged: {kind: trained, epochs: 2}
+  parameters: 1000000
+  flops: 1e8
+  epochs: [0, 1]
+perturbation: {kind: none}
+inner: {kind: frozen}
+matcher: {kind: statistics, models_per_image: 2, classes_per_batch: 2, roll: {high: 2}, keep: best}
+labels: {kind: soft, teachers: pool, average: probabilities, stored: per_view}
+update: {kind: adam, learning_rate: 0.25, betas: [0.5, 0.9], clamp: every_step, decay: {kind: cosine}}
+parameterization: {kind: pixels, space: normalised}
+loops: {outer_loops: 4, inner_steps: 1}
+evaluate: {protocol: {name: own, steps: 9, teaching: {temperature: 20.0}}, repeats: 2}
+"""
 TEMPLATES: tuple[Mapping[str, str], ...] = (
     {"child.yaml": FAMILY},
+    {"child.yaml": EXPERTS},
+    {"child.yaml": QUEUED},
+    {"child.yaml": TAUGHT},
     {"child.yaml": CHILD, "middle.yaml": MIDDLE, "base.yaml": BASE},
     {"child.yaml": CHILD + MATRIX, "middle.yaml": MIDDLE, "base.yaml": BASE},
     {
@@ -140,6 +204,17 @@ PIECES = (
     "pool.epochs",
     "resources: {shards: 2}\n",
     "{kind: distribution}",
+    "{kind: statistics, classes_per_batch: 1}",
+    "{kind: trajectory, expert_epochs: 1, max_start: 1}",
+    "{kind: unrolled, steps: 1, learning_rate: 0.1}",
+    "{kind: checkpoints, weights: [{kind: torchvision}]}",
+    "{kind: online}",
+    "{kind: expert}",
+    "{kind: soft}",
+    "{kind: adam, learning_rate: 0.1}",
+    "averaging: 0.5, ",
+    "keep: best, ",
+    "matrix: {labels.kind: [hard, soft, expert]}\n",
     "{kind: resnet_ap}",
     "{kind: classic, model: lenet}",
     "zca_eps: 1e-300, ",
