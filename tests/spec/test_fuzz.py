@@ -134,7 +134,7 @@ resources: {shards: 3}
 """
 TAUGHT = """\
 name: taught
-dataset: {kind: folder, path: x, size: 16, classes: [a, b, c]}
+dataset: {kind: folder, path: x, size: 32, classes: [a, b, c]}
 budget: {images_per_class: 2}
 network: {kind: torchvision, model: resnet18, stem: cifar}
 pool:
@@ -148,7 +148,7 @@ perturbation: {kind: none}
 inner: {kind: frozen}
 matcher: {kind: statistics, models_per_image: 2, classes_per_batch: 2, roll: {high: 2}, keep: best}
 labels: {kind: soft, teachers: pool, average: probabilities, stored: per_view}
-update: {kind: adam, learning_rate: 0.25, betas: [0.5, 0.9], clamp: every_step, decay: {kind: cosine}}
+update: {kind: adam, learning_rate: 0.25, clamp: every_step, decay: {kind: cosine}}
 parameterization: {kind: pixels, space: normalised}
 loops: {outer_loops: 4, inner_steps: 1}
 evaluate: {protocol: {name: own, steps: 9, teaching: {temperature: 20.0}}, repeats: 2}
