@@ -1,7 +1,8 @@
 """Trajectory matching as a task: against MTT written out plainly, torn, continued, and gone wrong.
 
 The oracle is one `nn.Module`, one `torch.optim.SGD` for each thing that is learned, and autograd,
-in float64; of the runners it takes the laws of draws alone.
+in float64; of the runners it takes the laws of draws, views and perturbed starts, which have
+oracles of their own.
 """
 
 from __future__ import annotations
@@ -524,3 +525,24 @@ def test_works_that_make_no_sense_are_refused(
 
     with pytest.raises(BadJob, match=message):
         assemble(DistillWork.model_validate(told), mtt.site("odd"))
+
+
+# --- accelerators ---------------------------------------------------------------------------------
+
+ON_DEVICES = {**CASES, "everything": {**EVERYTHING, "precision": "float64"}}
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("gradient", ["unrolled", "recomputed", "tesla"])
+@pytest.mark.parametrize("name", ON_DEVICES)
+def test_a_gpu_gives_the_images_of_the_cpu_in_float64(mtt: Any, name: str, gradient: str) -> None:
+    told = work(gradient=gradient, **ON_DEVICES[name])
+    expected = mtt.run("cpu", told)
+    site = mtt.site("gpu")
+    site.device = torch.device("cuda")
+
+    found = mtt.run_at(site, told)
+
+    # as for the oracle: only the order of float64 sums differs
+    assert torch.allclose(found.images, expected.images, rtol=0, atol=1e-8)
+    assert found.losses == pytest.approx(expected.losses, rel=1e-8)
