@@ -12,7 +12,7 @@ from pydantic import JsonValue
 
 from ddspec.canon import Digest, Json
 from ddspec.console.results_view import StageLine, render_results
-from ddspec.plan.ir import Plan, Stage
+from ddspec.plan.ir import Plan, Stage, Variant
 from ddspec.run.curves import Curve, curves
 from ddspec.run.deliver import CARD, FACTS, GRID, LABELS, TENSORS, Taught, deliver
 from ddspec.run.outcome import Outcome
@@ -88,7 +88,8 @@ def report_of_run(plan: Plan, outcome: Outcome, store: Store) -> Report | Matrix
     """Return what a run has led to, and deliver its distilled sets."""
     metrics = {stage.key: stage.metrics for stage in outcome.stages}
     for variant in plan.variants:
-        _deliver(plan.of(variant.name), _folder(plan, variant.name), metrics, store)
+        alone, folder = plan.of(variant.name), _folder(plan, variant.name)
+        _deliver(alone, folder, metrics, store, unpublished_of(plan, variant))
     return _report(plan, metrics, outcome.stages, store)
 
 
@@ -115,7 +116,25 @@ def _report(
     return MatrixReport(plan, tuple(found), stages, folder)
 
 
-def _deliver(plan: Plan, folder: str, metrics: Metrics, store: Store) -> None:
+def unpublished_of(plan: Plan, variant: Variant) -> Json:
+    """Return what publications of a variant's preset leave open; None where there is nothing."""
+    from ddspec.presets.left_open import left_open
+    from ddspec.spec.presets import Subject
+
+    chosen = variant.settings.get("preset") or next(iter(plan.presets), None)
+    preset = chosen.get("name") if isinstance(chosen, Mapping) else chosen
+    data, experiment = variant.data, variant.experiment
+    subject = Subject(
+        dataset=experiment.dataset.kind,
+        size=data.size,
+        channels=data.channels,
+        classes=len(data.classes),
+        images_per_class=experiment.budget.images_per_class,
+    )
+    return left_open(preset, experiment, subject) if isinstance(preset, str) else None
+
+
+def _deliver(plan: Plan, folder: str, metrics: Metrics, store: Store, unpublished: Json) -> None:
     """Put the distilled set of one experiment where a person finds it, with what it scored."""
     found = scores(plan, metrics)
     key = _distilled(plan)
@@ -126,7 +145,7 @@ def _deliver(plan: Plan, folder: str, metrics: Metrics, store: Store) -> None:
             "plan": plan.digest,
             "results": [score.plain() for score in found],
         }
-        deliver(store, folder, key, plan.protocol, measured, _taught(plan))
+        deliver(store, folder, key, plan.protocol, measured, _taught(plan), unpublished)
 
 
 def report_of_store(plan: Plan, store: Store | None) -> Report | MatrixReport:

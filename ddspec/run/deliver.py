@@ -44,19 +44,22 @@ def deliver(
     protocol: ProtocolSpec,
     measured: Mapping[str, Json],
     taught: Taught | None = None,
+    unpublished: Json = None,
 ) -> Path:
     """Copy the set of a key to `results/NAME/`, each file whole, and return that folder.
 
     Of a matrix the name is `NAME/VARIANT`. The copies share nothing with the store, so that what a
     person does to them harms nobody. A folder that holds this set already is not written again.
     Where teachers label the set, its card says so, and what they said lies in `labels/`, unless it
-    takes more than `MOST_LABELS`. Raises DdspecError (exit 6) where the disk is full, (exit 1)
-    where the stored output is no set.
+    takes more than `MOST_LABELS`. What publications of the method leave open is told in the card.
+    Raises DdspecError (exit 6) where the disk is full, (exit 1) where the stored output is no set.
     """
     source, target = store.layout.object(key), store.layout.results / name
     card = _card_of(source) | {"protocol": protocol.model_dump(mode="json", exclude_none=True)}
     if taught is not None:
         card["labels"] = "soft"
+    if unpublished is not None:
+        card["unpublished"] = unpublished
     texts = {CARD: _text(card), MEASURED: _text(measured)}
     labels = _recorded(store, taught)
     if _there(target, texts) and _labels_there(target, labels):

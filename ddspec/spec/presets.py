@@ -107,6 +107,9 @@ class PresetFile(SpecModel):
     published: tuple[Published, ...] = ()
     results: tuple[Result, ...] = ()
     """What a spec that changes nothing of the method is expected to reach."""
+    unpublished: Text | None = None
+    """What the card of every set says, where publications leave settings of the method open; the
+    settings are those of blocks that are `ours`."""
 
     @property
     def variants(self) -> tuple[str, ...]:

@@ -188,7 +188,7 @@ def _card(text: str | bytes, name: str) -> Card:
 
 def _with_recipe(inner: Card, path: Path) -> Card:
     outer = _card(path.read_bytes(), str(path))
-    told = {"protocol": inner.protocol}
+    told = {"protocol": inner.protocol, "unpublished": inner.unpublished}
     taught = {"labels": inner.labels} if (inner.labels, outer.labels) == ("hard", "soft") else {}
     if outer.model_copy(update=told | taught) != inner:
         raise BadData(f"{path} contradicts the card inside {TENSORS}: one of them was changed")

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self, TypeAlias
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from ddspec.canon import Digest
 from ddspec.spec.evaluate import ProtocolSpec
@@ -46,6 +54,14 @@ class Provenance(CardModel):
     seed: Seed
 
 
+class LeftOpen(CardModel):
+    """What publications of a method do not say, and what was taken."""
+
+    note: str
+    settings: Mapping[str, str]
+    """By path in a spec: where the value is from."""
+
+
 class Card(CardModel):
     """What a synthetic set needs to be used; the images are `images` [K', n, C, H, W]."""
 
@@ -71,6 +87,16 @@ class Card(CardModel):
     """How to train on the set, where it is known."""
     dataset: DatasetOfCard
     provenance: Provenance
+    unpublished: LeftOpen | None = None
+    """Of delivered sets alone: which settings the method's publications leave open (Teddy)."""
+
+    @model_serializer(mode="wrap")
+    def _as_ever(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what only some cards say: stored sets keep their bytes."""
+        shown: dict[str, Any] = whole(self)
+        if self.unpublished is None:
+            del shown["unpublished"]
+        return shown
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

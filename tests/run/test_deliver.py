@@ -44,6 +44,19 @@ def test_the_card_of_a_delivered_set_names_the_protocol(store: Store, tmp_path: 
     assert (folder / "synthetic.safetensors").read_bytes() == b"1"
 
 
+def test_the_card_says_what_publications_leave_open_where_they_do(
+    store: Store, tmp_path: Path
+) -> None:
+    key = publish(store, tmp_path, "a", b"1")
+    told = {"note": "its values are another method's", "settings": {"update.learning_rate": "x"}}
+
+    marked = deliver(store, "marked", key, PROTOCOL, {}, unpublished=told)
+    plain = deliver(store, "plain", key, PROTOCOL, {})
+
+    assert json.loads((marked / "card.json").read_bytes())["unpublished"] == told
+    assert "unpublished" not in json.loads((plain / "card.json").read_bytes())
+
+
 def test_editing_a_delivered_file_leaves_the_store_whole(store: Store, tmp_path: Path) -> None:
     key = publish(store, tmp_path, "a", b"1")
     folder = deliver(store, "digits", key, PROTOCOL, {})

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -109,6 +110,19 @@ def test_the_recipe_is_the_protocol_of_the_card(tmp_path: Path) -> None:
 
     assert load_synthetic(tmp_path).recipe is None
     assert load_synthetic(tmp_path / "known").recipe == protocol
+
+
+def test_what_publications_leave_open_is_read_from_the_card_beside_the_set(tmp_path: Path) -> None:
+    write(tmp_path, PixelsSpec())
+    plain = json.loads((tmp_path / "card.json").read_bytes())
+    told = {"note": "taken from another method", "settings": {"init.kind": "its code"}}
+    (tmp_path / "card.json").write_text(json.dumps(plain | {"unpublished": told}))
+
+    found = load_synthetic(tmp_path).card.unpublished
+
+    assert "unpublished" not in plain  # sets of other methods keep their bytes
+    assert found is not None
+    assert (found.note, dict(found.settings)) == (told["note"], told["settings"])
 
 
 def test_a_loader_makes_batches(tmp_path: Path) -> None:
