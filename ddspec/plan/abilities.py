@@ -12,7 +12,17 @@ from ddspec.wire.parts import Part, parts_of
 
 ABLE: Mapping[str, frozenset[str]] = {
     "task": frozenset(
-        {"prepare", "pretrain", "checkpoint", "distill", "select", "merge", "relabel", "evaluate"}
+        {
+            "prepare",
+            "pretrain",
+            "checkpoint",
+            "prune",
+            "distill",
+            "select",
+            "merge",
+            "relabel",
+            "evaluate",
+        }
     ),
     "dataset": frozenset(
         {

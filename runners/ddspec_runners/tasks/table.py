@@ -17,6 +17,7 @@ from ddspec_runners.tasks import (
     merge,
     prepare,
     pretrain,
+    prune,
     relabel,
     select,
 )
@@ -28,6 +29,7 @@ TASKS: Mapping[str, Task] = {
     "prepare": prepare.run,
     "pretrain": pretrain.run,
     "checkpoint": checkpoint.run,
+    "prune": prune.run,
     "distill": distill.run,
     "select": select.run,
     "merge": merge.run,
