@@ -159,7 +159,7 @@ def setting(case: Case) -> Setting:
 
 def module_of(case: Case, stored: Snapshot) -> nn.Module:
     """Return the same network as a module."""
-    module = resnet18(num_classes=case.classes)
+    module: nn.Module = resnet18(num_classes=case.classes)
     module.conv1 = nn.Conv2d(3, 64, kernel_size=3, stride=1, padding=1, bias=False)
     module.maxpool = nn.Identity()
     module.load_state_dict({**stored.params, **stored.buffers}, strict=False)
