@@ -31,7 +31,7 @@ seen = []
 
 def die(done, total, unit, metrics):
     seen.append(done)
-    if len(seen) == MOMENT + 1:  # what was done before it is in the checkpoint
+    if len(seen) == moment + 1:  # what was done before it is in the checkpoint
         os.kill(os.getpid(), signal.SIGKILL)
 
 at.emit = die
