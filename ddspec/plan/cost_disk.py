@@ -29,6 +29,8 @@ ENLARGED = 1.2
 """The same where images of less than 24 pixels are drawn several times as large."""
 GRID_SIDE = 8192
 """Pictures of a set are no higher and no wider than so many pixels."""
+QUEUE_COUNTS = 3
+"""Numbers that a queue keeps of a network's training."""
 FIGURES = 320
 """Of what an evaluation says in JSON, without what grows."""
 CONFUSION = 9
@@ -51,8 +53,9 @@ def split_bytes(data: DataFacts, images: int) -> int:
 
 
 def network_bytes(network: NetworkCost, width: int) -> int:
-    """Return what one recorded network takes."""
-    return width * network.parameters + 4 * HEADER * network.layers + 2 * HEADER
+    """Return what one recorded network takes, with the statistics that it keeps."""
+    tensors = (4 + 2 * (network.statistics > 0)) * network.layers + 2
+    return width * (network.parameters + network.statistics) + HEADER * tensors
 
 
 def events_bytes(data: DataFacts) -> int:
@@ -69,9 +72,21 @@ def set_bytes(data: DataFacts, classes: int, images_per_class: int, width: int) 
     return width * values + labels + described + grid_bytes(data, classes, images_per_class)
 
 
-def state_bytes(data: DataFacts, classes: int, images_per_class: int, width: int) -> int:
-    """Return what the next segment goes on from: images and how they move."""
-    return 2 * (width * classes * images_per_class * data.channels * data.size**2 + HEADER)
+def state_bytes(data: DataFacts, images: int, copies: int, width: int) -> int:
+    """Return what the next segment goes on from: images, and copies in which they move."""
+    return copies * (width * images * data.channels * data.size**2 + HEADER)
+
+
+def soft_bytes(classes: int, images: int, width: int) -> int:
+    """Return what soft labels take that lie with a set."""
+    return width * images * classes + HEADER
+
+
+def queue_bytes(network: NetworkCost, members: int, copies: int, width: int) -> int:
+    """Return what a queue takes of networks, and of copies in which their parameters move."""
+    held = (1 + copies) * network.parameters + network.statistics
+    tensors = (1 + copies) * 4 * network.layers + 2 * network.layers * (network.statistics > 0)
+    return members * (width * held + HEADER * (tensors + QUEUE_COUNTS))
 
 
 def whitening_bytes(data: DataFacts, width: int) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from ddspec.plan.cost_networks import NetworkCost
-from ddspec.plan.cost_tally import Tally, matched, predicted, pushed, targeted, trained
+from ddspec.plan.cost_tally import AUGMENTED, Tally, matched, predicted, pushed, targeted, trained
 from ddspec.plan.ir import DataFacts
 from ddspec.spec.learned import views_of
 from ddspec.spec.method import (
@@ -27,8 +27,12 @@ PARAMETER_COPIES = 6
 """The network that was picked, its perturbed copy, momentum, gradients and those of matching."""
 FROZEN_BY = 16
 """Real images a class that set the statistics of frozen batch norm, as in the runners."""
-PIXEL_COPIES = 3
+PIXEL_COPIES = 6
 """Images as they are read, decoded, and augmented."""
+PASSED_ON = 12
+"""Kernels for each tensor of parameters that a gradient passes through on its way to the start."""
+PIXEL_PASSED = 20
+"""Numbers that are read and written for each of augmented images, there and back."""
 STATE_COPIES = 4
 """Images, velocity, gradient, and what they become."""
 
@@ -117,7 +121,7 @@ class Distilling:
                 images = self._of_class(matcher.real_batch)
                 return targeted(self.network, images, matcher.parameters) * self.classes
             case DistributionMatcherSpec(features="pixels"):
-                return Tally()
+                return self._pixels(self._of_class(matcher.real_batch))
             case DistributionMatcherSpec():
                 images = self._of_class(matcher.real_batch)
                 seen = predicted(self.network, images, images)
@@ -134,13 +138,18 @@ class Distilling:
                 views = min(self.views, matcher.max_views)
                 return matched(self.network, views, matcher.parameters) * self.classes
             case DistributionMatcherSpec(features="pixels"):
-                return Tally()
+                return self._pixels(min(self.views, matcher.max_views or self.views))
             case DistributionMatcherSpec():
                 views = min(self.views, matcher.max_views or self.views)
                 classified = matcher.cross_entropy is not None
                 return pushed(self.network, views, classified=classified) * self.classes
             case _:
                 return self.matching()
+
+    def _pixels(self, images: int) -> Tally:
+        """Return what is done to so many images of each class without a network: augmented."""
+        numbers = PIXEL_PASSED * images * self.data.channels * self.data.size**2
+        return Tally(0, numbers, AUGMENTED) * self.classes
 
     def _trajectory(self, matcher: TrajectoryMatcherSpec) -> Tally:
         """Return a student's steps and the gradient through them.
@@ -155,7 +164,9 @@ class Distilling:
         images, steps = min(whole, inner.batch or whole), inner.steps
         first = matched(net, images, "all")
         more = images * (net.flops + net.head_flops)
-        later = Tally(first.flops + more, first.numbers, first.kernels)
+        tensors = 4 * net.layers + 2
+        passed_on = AUGMENTED + PASSED_ON * tensors
+        later = Tally(first.flops + more, first.numbers, first.kernels + passed_on)
         once = trained(net, images, 1)
         match matcher.gradient:
             case "unrolled":

@@ -77,8 +77,9 @@ STARTED: Mapping[Norm, tuple[int, int, int]] = {
 """Kernels of a layer with its norm, ReLU and pooling, for the same three."""
 
 RESIDUAL = 3.5
-"""Largest maps that a forward pass of blocks with shortcuts holds at once; a chain holds 2.25."""
-CHAIN = 2.25
+"""Largest maps that a forward pass of blocks with shortcuts holds at once."""
+CHAIN, RUNNING_CHAIN = 2.25, 2.0
+"""The same of a chain; under batch norm that goes by running statistics a little less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,8 @@ class NetworkCost:
     activation: Activation = "relu"
     maxima: bool = False
     """Whether it pools by maxima."""
+    statistics: int = 0
+    """Running means and variances that it keeps besides its parameters."""
 
     @property
     def training_flops(self) -> int:
@@ -174,14 +177,21 @@ def network_cost(network: NetworkSpec, *, channels: int, size: int, classes: int
         head_flops=2 * layers[-1].multiplications,
         linear_flops=2 * sum(each.multiplications for each in layers[1:] if each.linear),
         kept=_kept(layers),
-        forward=round((CHAIN if chain else RESIDUAL) * widest),
+        forward=round((_held(network) if chain else RESIDUAL) * widest),
         normed=sum(layer.normed for layer in layers),
         widest=widest,
         layers=sum(layer.normed > 0 for layer in layers),
         norm=norm_of(network),
         activation=_activation(network),
         maxima=_has_maxima(network),
+        statistics=sum(layer.parameters for layer in layers if layer.norm)
+        if norm_of(network) == "batch"
+        else 0,
     )
+
+
+def _held(network: NetworkSpec) -> float:
+    return RUNNING_CHAIN if norm_of(network) == "batch" else CHAIN
 
 
 def _has_maxima(network: NetworkSpec) -> bool:

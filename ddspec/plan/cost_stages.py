@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from ddspec.plan import cost_disk as disk
 from ddspec.plan.cost_distill import Distilling
 from ddspec.plan.cost_networks import NetworkCost, network_cost
-from ddspec.plan.cost_tally import Tally, predicted, trained
+from ddspec.plan.cost_sets import learned_bytes, queue_bytes
+from ddspec.plan.cost_tally import WIDTHS, Tally, predicted, trained
 from ddspec.plan.ir import DataFacts, Plan
 from ddspec.spec.baselines import REAL
 from ddspec.spec.learned import as_used, views_of
@@ -42,8 +42,6 @@ CHOSEN = 8
 """Kernels for each image that herding or k-center chooses: distances and the least of them."""
 REAL_BYTES = 512 * 2**20
 """Real images that an evaluation trains on lie there as numbers up to this size."""
-RECORDED = 46
-"""Bytes that distillation notes down of an outer loop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +154,7 @@ class Counting:
             _width(work.precision) * count.memory()
             + self._whitening(work.parameterization.space == "zca", work.precision),
             resident_bytes=self.resident_bytes(),
-            output_bytes=self.learned_bytes(count.classes, work.stop - work.start),
+            output_bytes=self.learned_bytes(work.network, count.classes, work.start, work.stop),
         )
 
     def evaluate(self, work: EvaluateWork) -> Cost:
@@ -281,23 +279,23 @@ class Counting:
 
     def merge(self) -> Cost:
         """Count the joining of shards."""
-        loops = self.plan.experiment.loops.outer_loops
-        return Cost(output_bytes=self.learned_bytes(len(self.data.classes), loops))
+        experiment = self.plan.experiment
+        classes, loops = len(self.data.classes), experiment.loops.outer_loops
+        written = self.learned_bytes(experiment.network, classes, 0, loops)
+        return Cost(output_bytes=written)
 
-    def learned_bytes(self, classes: int, loops: int) -> int | None:
-        """Return what distillation publishes: the set, where it goes on, what it noted down.
-
-        None where only a lock can tell the classes.
-        """
+    def learned_bytes(
+        self, network: NetworkSpec, classes: int, start: int, stop: int
+    ) -> int | None:
+        """Return what distillation publishes; None where only a lock can tell the classes."""
         if not classes:
             return None
-        experiment, data = self.plan.experiment, self.data
-        images, width = experiment.budget.images_per_class, _width(experiment.precision)
-        tensors = disk.set_bytes(data, classes, images, width)
-        state = disk.state_bytes(data, classes, images, width)
-        if experiment.parameterization.space == "zca":
-            tensors += disk.whitening_bytes(data, width)
-        return tensors + state + RECORDED * loops + disk.RESULT
+        written = learned_bytes(self.plan.experiment, self.data, classes, start, stop)
+        pool = self.plan.experiment.pool
+        if isinstance(pool, OnlinePoolSpec):
+            width = _width(self.plan.experiment.precision)
+            written += queue_bytes(pool, self.network(network), stop, width)
+        return written + disk.RESULT
 
 
 def _cost(
@@ -325,9 +323,6 @@ def _cost(
         traffic_bytes=_width(precision) * tally.numbers,
         kernels=tally.kernels,
     )
-
-
-WIDTHS: Mapping[Precision, int] = {"float32": 4, "tf32": 4, "float64": 8}
 
 
 def _width(precision: Precision) -> int:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ddspec.plan.cost_networks import Compared, NetworkCost
+from ddspec.wire.work import Precision
 
 AUGMENTED = 60
 """Kernels of one call of an augmentation policy, CutMix included."""
@@ -12,6 +14,10 @@ STEPPED = 20
 """Kernels of one step of an optimiser over all parameters, by lists of tensors."""
 PARAMETERS_MOVED = 9
 """Numbers read and written for each parameter in such a step: gradient, decay, momentum, itself."""
+
+
+WIDTHS: Mapping[Precision, int] = {"float32": 4, "tf32": 4, "float64": 8}
+"""Bytes of a number."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from ddspec.plan.cost_stages import WIDTHS, Cost, Counting
+from ddspec.plan.cost_stages import Cost, Counting
+from ddspec.plan.cost_tally import WIDTHS
 from ddspec.plan.ir import Plan, Variant
 from ddspec.spec.baselines import REAL
 from ddspec.wire.work import (
@@ -96,7 +97,7 @@ def _bearing(work: Work) -> tuple[object, ...]:
         case DistillWork():
             told = (work.network, work.classes, work.inner, work.matcher, work.networks)
             aug, loops = work.training_augmentation, (work.start, work.stop, work.inner_steps)
-            return (work.kind, *map(id, told), id(aug), *loops, work.cutmix)
+            return (work.kind, *map(id, told), id(aug), id(work.update), *loops, work.cutmix)
         case EvaluateWork():
             told = (work.network, work.protocol, work.teachers)
             real = not REAL.isdisjoint(map(str, work.seed))

@@ -51,6 +51,78 @@ SMALL: dict[str, Any] = {
 }
 
 ALONE = {"protocol": {"name": "short", "steps": 2}, "repeats": 1, "baselines": {"random": 0}}
+EARLY = {"kind": "recorded", "models": 1, "epochs": 2, "record": {"first": 1}}
+
+
+def trajectory(gradient: str, *, batch: int | None = None, **pool: Any) -> dict[str, Any]:
+    """A student of four steps after an expert of two epochs, its rate learned."""
+    experts = {"kind": "recorded", "models": 1, "epochs": 2, "record": "every_epoch", **pool}
+    learned = {"learning_rate": 1e-6, "law": "linear"}
+    student = {"kind": "unrolled", "steps": 4, "learning_rate": 0.01, "learned": learned}
+    return {
+        "pool": experts,
+        "inner": {**student, "batch": batch},
+        "matcher": {
+            "kind": "trajectory",
+            "expert_epochs": 1,
+            "max_start": 2,
+            "gradient": gradient,
+        },
+        "augmentation": {"matching": {"kind": "none"}, "training": {"kind": "dsa"}, "cutmix": 0.0},
+        "update": {"learning_rate": 1.0, "clock": "joint"},
+        "loops": {"outer_loops": 2, "inner_steps": 1},
+        "evaluate": {**ALONE, "protocol": {"name": "short", "steps": 2, "learned_rate": True}},
+    }
+
+
+def distribution(matcher: dict[str, Any], norm: str = "instance") -> dict[str, Any]:
+    return {
+        "network": {"kind": "convnet", "depth": 2, "width": 32, "norm": norm},
+        "pool": {"kind": "fresh"},
+        "inner": {"kind": "frozen"},
+        "matcher": {"kind": "distribution", "real_batch": 60, **matcher},
+        "augmentation": {"matching": {"kind": "dsa"}, "cutmix": 0.0},
+        "update": {"learning_rate": 1.0, "clock": "joint"},
+        "loops": {"outer_loops": 3, "inner_steps": 1},
+        "evaluate": ALONE,
+    }
+
+
+def statistics(pool: dict[str, Any], stored: str) -> dict[str, Any]:
+    """Two networks an image, and their labels of all views."""
+    return {
+        "network": {"kind": "convnet", "depth": 2, "width": 32, "norm": "batch"},
+        "budget": {"images_per_class": 3},
+        "pool": pool,
+        "inner": {"kind": "frozen"},
+        "matcher": {"kind": "statistics", "models_per_image": 2, "roll": {"high": 2}},
+        "augmentation": {
+            "matching": {"kind": "none"},
+            "training": {"kind": "dsa"},
+            "cutmix": 0.0,
+        },
+        "parameterization": {"kind": "pixels", "space": "normalised"},
+        "update": {
+            "kind": "adam",
+            "learning_rate": 1e-3,
+            "clamp": "every_step",
+            "decay": {"kind": "cosine", "every": "step"},
+        },
+        "loops": {"outer_loops": 4, "inner_steps": 1},
+        "labels": {"kind": "soft", "teachers": "pool", "stored": stored},
+        "evaluate": {
+            **ALONE,
+            "protocol": {
+                "name": "short",
+                "epochs": 3,
+                "batch": 16,
+                "augmentation": {"kind": "pad_crop", "padding": 1, "flip": False},
+                "teaching": {"temperature": 20.0},
+            },
+        },
+    }
+
+
 VARIANTS: dict[str, dict[str, Any]] = {
     "ConvNet-2, all labels hard": {},
     "ConvNet-3, two formations": {
@@ -82,6 +154,19 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "matcher": {"kind": "gradient", "distance": "l1", "batch_norm": "frozen"},
         "evaluate": ALONE,
     },
+    "trajectories, unrolled, of flat experts": trajectory("unrolled", sharpness={"rho": 0.1}),
+    "trajectories, recomputed, in batches": trajectory("recomputed", batch=50),
+    "trajectories, TESLA": trajectory("tesla"),
+    "embeddings": distribution({}),
+    "embeddings under batch norm": distribution({}, norm="batch"),
+    "pixels": distribution({"features": "pixels"}),
+    "a queue of networks": {
+        **distribution({"batch_norm": "running", "cross_entropy": {"weight": 1.0}}, norm="batch"),
+        "pool": {"kind": "online", "start": 2, "every": 1, "trained": 2, "steps": 3, "batch": 64},
+        "parameterization": {"kind": "multi_formation", "factor": 2},
+    },
+    "statistics of early networks, labels asked": statistics(EARLY, "online"),
+    "statistics of early networks, labels stored": statistics(EARLY, "per_view"),
 }
 
 
