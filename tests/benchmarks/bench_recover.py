@@ -98,9 +98,8 @@ class Setting:
         optimizer = torch.optim.Adam([inputs], lr=UPDATE.learning_rate, betas=UPDATE.betas)
         labels = torch.arange(self.case.classes)
         for _ in range(self.case.steps):
-            optimizer.zero_grad()
             loss = torch.stack([self._of(module, inputs, labels) for module in self.modules]).sum()
-            loss.backward()
+            (inputs.grad,) = torch.autograd.grad(loss, inputs)
             optimizer.step()
             for channel, (mean, std) in enumerate(zip(MEAN, STD, strict=True)):
                 inputs.data[:, channel].clamp_(-mean / std, (1 - mean) / std)

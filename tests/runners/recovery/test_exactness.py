@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 import torch
 
+from ddspec.wire.work import MergeWork
 from ddspec_runners.faults import BadJob
 from ddspec_runners.site import StopRequested
+from ddspec_runners.tasks import merge
 
 FAST: dict[str, Any] = {"precision": "float32", "stop": 4, "loops": 4}
 STEADY = {"kind": "adam", "learning_rate": 0.1}
@@ -33,6 +35,24 @@ def test_class_shards_are_bit_equal_to_the_whole(bench: Any, keep: str) -> None:
         assert torch.cat([shard.state[name] for shard in shards]).equal(tensor)
     weighed = [(3 * a + 2 * b) / 5 for a, b in zip(*(s.losses for s in shards), strict=True)]
     assert whole.losses == pytest.approx(weighed, rel=1e-12)
+
+
+def test_merged_shards_are_the_files_of_the_whole(bench: Any) -> None:
+    whole = bench.run("whole", bench.work(**FAST))
+    shards = {
+        f"shard/{start}": bench.run(
+            f"shard{start}", bench.work(**FAST, classes={"start": start, "stop": stop, "of": 5})
+        ).folder
+        for start, stop in ((0, 3), (3, 5))
+    }
+    site = bench.site("merged")
+    site.inputs = {f"shard/{i}": folder for i, folder in enumerate(shards.values())}
+    metrics = merge.run(MergeWork(shards=2), site)
+
+    for name in ("synthetic.safetensors", "card.json", "grid.png", "state.safetensors"):
+        assert (site.output / name).read_bytes() == (whole.folder / name).read_bytes()
+    # a mean of means rounds otherwise than the mean
+    assert metrics == {**whole.metrics, "loss": pytest.approx(whole.losses[-1], rel=1e-12)}
 
 
 @pytest.mark.parametrize("classes", [(1, 5), (0, 2)], ids=["begins within", "ends within"])
