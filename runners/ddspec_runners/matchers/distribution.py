@@ -75,13 +75,13 @@ class DistributionMatcher:
         Raises BadJob where the term is weighed by an `accuracy` that nobody has measured.
         """
         with torch.no_grad():
-            features, _ = self._seen(params, statistics, torch.cat(list(real)), classified=False)
+            features, _ = self._seen(params, statistics, _joined(real), classified=False)
             means = class_means(features, [len(images) for images in real])
         return DistributionTarget(params, statistics, tuple(classes), means, self._weight(accuracy))
 
     def loss(self, synthetic: Sequence[Tensor], target: DistributionTarget) -> Tensor:
         """Return the squared distances summed over features, (K,), and the weighted term."""
-        sizes, x = [len(images) for images in synthetic], torch.cat(list(synthetic))
+        sizes, x = [len(images) for images in synthetic], _joined(synthetic)
         classified = self.spec.cross_entropy is not None
         features, logits = self._seen(target.params, target.statistics, x, classified=classified)
         distances = (class_means(features, sizes) - target.means).square().sum(1)
@@ -105,9 +105,9 @@ class DistributionMatcher:
         parts = x.split(self._slice(x))
         if not classified:
             features = [self.network.features(params, statistics, part) for part in parts]
-            return torch.cat(features), None
+            return _joined(features), None
         seen = [self.network.observe(params, statistics, part) for part in parts]
-        return torch.cat([s.features for s in seen]), torch.cat([s.logits for s in seen])
+        return _joined([s.features for s in seen]), _joined([s.logits for s in seen])
 
     def _slice(self, x: Tensor) -> int:
         """Return how many images go through the network at once."""
@@ -134,3 +134,8 @@ def class_means(values: Tensor, sizes: Sequence[int]) -> Tensor:
     if len(set(sizes)) == 1:
         return values.unflatten(0, (len(sizes), sizes[0])).mean(1)
     return torch.stack([part.mean(0) for part in values.split(list(sizes))])
+
+
+def _joined(parts: Sequence[Tensor]) -> Tensor:
+    """Return parts (n, ...) after each other; one part is not copied."""
+    return parts[0] if len(parts) == 1 else torch.cat(list(parts))
