@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ddspec.plan.cost_networks import STEMS, convnet_sides
+from ddspec.plan.cost_networks import STEMS, convnet_sides, network_cost
 from ddspec.plan.findings import Finding, Path, error, note
 from ddspec.plan.ir import DataFacts
 from ddspec.plan.works import networks_of
 from ddspec.spec.experiment import Experiment
-from ddspec.spec.method import GradientMatcherSpec, MatcherSpec, TrajectoryMatcherSpec
+from ddspec.spec.method import (
+    GradientMatcherSpec,
+    MatcherSpec,
+    PrunedPoolSpec,
+    TrajectoryMatcherSpec,
+)
 from ddspec.spec.network import (
     CLASSIC_LEAST,
     ClassicSpec,
@@ -22,6 +27,8 @@ from ddspec.spec.network import (
     padded_side,
 )
 
+GROUPED = ("mobilenet_v2", "shufflenet_v2_x1_0", "efficientnet_b0")
+"""Networks of torchvision that convolve channels in groups."""
 SMALLEST_TORCHVISION = 32
 """Most of them halve the image five times."""
 
@@ -30,6 +37,7 @@ def network_findings(experiment: Experiment, data: DataFacts) -> Iterator[Findin
     """Yield what is wrong with the network that is matched and with those that judge."""
     yield from _takes_images(experiment.network, ("network",), data)
     yield from _may_be_matched(experiment.network, experiment.matcher)
+    yield from _can_be_cut(experiment, data)
     if experiment.evaluate.networks is None:
         return
     seen: set[str] = set()
@@ -78,6 +86,37 @@ def _may_be_matched(network: NetworkSpec, matcher: MatcherSpec) -> Iterator[Find
             ("matcher", "parameters"),
             "an MLP has linear layers only, no kernels whose gradients could be matched",
             "use `matrices` or `all`",
+        )
+
+
+def _can_be_cut(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
+    """Yield what keeps a pruned pool from having networks with fewer channels."""
+    network, pool = experiment.network, experiment.pool
+    if not isinstance(pool, PrunedPoolSpec) or any(_takes_images(network, ("network",), data)):
+        return
+    groups = isinstance(network, TorchvisionSpec) and network.model in GROUPED
+    norm = norm_of(network)
+    if groups or norm in ("group", "layer"):
+        why = "convolves them in groups" if groups else f"has `{norm}` norm over several of them"
+        yield error(
+            65,
+            ("pool", "kind"),
+            f"single channels of `{network_name(network)}` cannot be cut: it {why}",
+            "use a ResNet, or a ConvNet with `norm: batch`",
+        )
+        return
+    cost = network_cost(
+        network, channels=data.channels, size=data.size, classes=max(1, len(data.classes))
+    )
+    operations, numbers = cost.flops // 2, cost.parameters
+    few = pool.flops is None or operations <= pool.flops
+    if few and (pool.parameters is None or numbers <= pool.parameters):
+        yield note(
+            66,
+            ("pool", "parameters" if pool.flops is None else "flops"),
+            f"nothing is cut: `{network_name(network)}` has {operations:,} operations and "
+            f"{numbers:,} parameters as it is",
+            "lower the targets, so that the networks of the pool differ",
         )
 
 

@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from ddspec.plan.rule import Rule
 
+_CUT = (
+    "inner: {kind: frozen}\n"
+    "matcher: {kind: statistics}\n"
+    "update: {learning_rate: 0.1, clock: joint}\n"
+    "loops: {outer_loops: 40, inner_steps: 1}\n"
+    "pool: {kind: pruned, converged: {kind: trained, epochs: 2}, "
+)
+_SMALL = "network: {kind: convnet, depth: 2, width: 32, norm: batch}"
+
 NETWORK_RULES: tuple[Rule, ...] = (
     Rule(
         3,
@@ -99,5 +108,27 @@ NETWORK_RULES: tuple[Rule, ...] = (
         mend="Match `matrices` or `all`, or take another network.",
         wrong="network: {kind: classic, model: mlp}\nmatcher: {parameters: kernels}",
         right="network: {kind: classic, model: mlp}\nmatcher: {parameters: matrices}",
+    ),
+    Rule(
+        65,
+        "Channels that cannot be cut one by one",
+        "error",
+        says="A `pruned` pool, of a network that convolves channels in groups (MobileNetV2, "
+        "ShuffleNetV2, EfficientNet) or has `group` or `layer` norm.",
+        why="Its layers take several channels at once, in numbers that they were built for.",
+        mend="Cut a ResNet, a VGG or a ConvNet with batch norm.",
+        wrong=_CUT + "parameters: 9000}\n" + _SMALL.replace("batch", "layer"),
+        right=_CUT + "parameters: 9000}\n" + _SMALL,
+    ),
+    Rule(
+        66,
+        "Targets that a whole network meets",
+        "note",
+        says="A `pruned` pool, and the network has no more operations and parameters than the "
+        "targets leave.",
+        why="Nothing is cut then, and networks that are not trained on are copies of one.",
+        mend="Lower `pool.flops` or `pool.parameters`. Teddy leaves two thirds of a ResNet-18.",
+        wrong=_CUT + "parameters: 9000000}\n" + _SMALL,
+        right=_CUT + "parameters: 9000}\n" + _SMALL,
     ),
 )

@@ -226,6 +226,20 @@ def test_a_matcher_declares_what_does_not_see_each_other(name: str, blocks: str)
             id="weights of other classes",
         ),
         pytest.param(
+            "teddy_post",
+            {"network": {"model": "mobilenet_v2", "stem": "imagenet"}},
+            "DDS065",
+            "pool.kind",
+            id="channels in groups",
+        ),
+        pytest.param(
+            "teddy_post",
+            {"network": {"kind": "convnet", "depth": 3, "norm": "layer"}},
+            "DDS065",
+            "pool.kind",
+            id="channels under layer norm",
+        ),
+        pytest.param(
             "dm", {"labels": {"kind": "expert"}}, "DDS040", "labels.kind", id="labels of nobody"
         ),
         pytest.param(
