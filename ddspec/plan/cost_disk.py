@@ -43,7 +43,7 @@ OPERATIONS = {"color": 3, "crop": 2, "cutout": 4, "flip": 1, "scale": 2, "rotate
 """Numbers that are drawn for each operation on an image."""
 PART = 32 * 2**20
 """Of the logits of one file of recorded labels."""
-ENTRIES = 13
+ENTRIES = 16
 """Tensors of such a file at most, by the entries of its header."""
 
 

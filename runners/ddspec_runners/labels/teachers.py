@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import log
 from pathlib import Path
 from typing import Literal
 
@@ -65,7 +66,7 @@ class Panel:
         total = total.log_softmax(1)
         for member in self.members[1:]:
             total = torch.logaddexp(total, self._opinion(member, images).log_softmax(1))
-        return total - torch.tensor(len(self.members), dtype=total.dtype).log().item()
+        return total - log(len(self.members))
 
     def _opinion(self, member: Snapshot, images: Tensor) -> Tensor:
         if self.batch_norm == "batch":

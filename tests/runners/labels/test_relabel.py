@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from ddspec_runners.artifacts import read_synthetic_set
+from ddspec_runners.artifacts import read_synthetic_set, write_tensors
 from ddspec_runners.augment.make import make_policy
 from ddspec_runners.evaluation.batches import mixed
 from ddspec_runners.evaluation.examples import Resident
@@ -24,6 +24,7 @@ from ddspec_runners.faults import BadData, BadJob, Diverged
 from ddspec_runners.labels import recording as stored_form
 from ddspec_runners.labels.recording import Recording
 from ddspec_runners.nets.make import make_network
+from ddspec_runners.pools.recorded import CUT
 from ddspec_runners.rng import generator
 from ddspec_runners.site import StopRequested
 from ddspec_runners.tasks import relabel, table
@@ -361,3 +362,23 @@ def test_a_device_says_what_the_cpu_says(tmp_path: Path) -> None:
         assert theirs is not None
         # float32 sums of 36 products differ by some 1e-6, and float16 rounds once more
         assert torch.allclose(mine.float(), theirs.float(), rtol=2 * HALF, atol=1e-3)
+
+
+def test_a_teacher_that_was_cut_down_says_what_is_left_of_it(tmp_path: Path) -> None:
+    inputs = taught.inputs_of(tmp_path)
+    file = tmp_path / "teacher-1" / "network.safetensors"
+    whole = load_file(file)
+    cut = {name: value[:2] if value.shape[:1] == (4,) else value for name, value in whole.items()}
+    cut = {name: value[:, :8] if value.shape == (3, 16) else value for name, value in cut.items()}
+    write_tensors(file, cut, CUT)
+    at = taught.site(tmp_path, "labels", inputs)
+
+    relabel.run(taught.relabel_work(taught.protocol(), precision="float64"), at)
+
+    draw = Recording.open(at.output).draw(0)
+    assert draw.logits is not None
+    images = read_synthetic_set(tmp_path / "set").images.double().flatten(0, 1).numpy()
+    seen = (images[draw.indices.numpy()] - 0.5) / 0.25
+    files = [tmp_path / f"teacher-{i}" / "network.safetensors" for i in range(2)]
+    expected = sum(opinion(file, seen, batch=False) for file in files) / 2
+    np.testing.assert_allclose(draw.logits.double().numpy(), expected, rtol=HALF, atol=1e-6)
