@@ -106,7 +106,11 @@ class OnlinePool:
         return members[int(torch.randint(len(members), (1,), generator=rng))]
 
     def snapshot(self, queue: Queue, serial: int) -> Snapshot:
-        """Return a network of the queue; its accuracy is 0 before it is trained."""
+        """Return a network of the queue; its accuracy is 0 before it is trained.
+
+        It is that of all its batches since it entered; IDM's code forgets it at each evaluation of
+        the set, which no key of ours can depend on.
+        """
         member = self._member(queue, serial)
         seen, right = member.counts[SEEN], member.counts[CORRECT]
         accuracy = right.to(self.dtype) / seen.clamp(min=1)
