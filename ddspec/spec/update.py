@@ -28,7 +28,7 @@ class UpdateSpec(SpecModel):
     """`outer_loop` clamps to [0, 1] at the start of each outer loop (IDC), `every_step` after each
     update; other spaces are clamped to what [0, 1] becomes in them."""
     decay: DecaySpec | None = None
-    """Of the learning rate, over all outer loops, which are its epochs; by default there is none."""
+    """Of the learning rate, over all outer loops, which are its epochs; by default none."""
     averaging: Decay | None = None
     """The set is an exponential moving average of the images with this decay per outer loop (FTD);
     by default it is the last images."""
