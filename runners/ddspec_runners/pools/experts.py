@@ -85,19 +85,20 @@ class Experts:
     def _snapshot(self, path: Path) -> Snapshot:
         try:
             with safe_open(path, framework="pt") as stored:
+                tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
                 return Snapshot(
-                    self._read(path, stored, self.shapes), self._read(path, stored, self.buffers)
+                    self._taken(path, tensors, self.shapes),
+                    self._taken(path, tensors, self.buffers),
                 )
         except (OSError, SafetensorError) as error:
             raise BadJob(f"{path} cannot be read: {error}") from error
 
-    def _read(
-        self, path: Path, stored: safe_open, shapes: Mapping[str, torch.Size]
+    def _taken(
+        self, path: Path, stored: Mapping[str, Tensor], shapes: Mapping[str, torch.Size]
     ) -> dict[str, Tensor]:
-        names = set(stored.keys())
         tensors: dict[str, Tensor] = {}
         for name, shape in shapes.items():
-            tensor = stored.get_tensor(name) if name in names else None
+            tensor = stored.get(name)
             if tensor is None or tensor.shape != shape:
                 raise BadJob(f"{path} holds another network: {name} is missing or of another shape")
             # copied: the file is closed before the network is used
