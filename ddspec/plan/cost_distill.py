@@ -9,6 +9,7 @@ from ddspec.plan.cost_networks import NetworkCost
 from ddspec.plan.cost_tally import AUGMENTED, Tally, matched, predicted, pushed, targeted, trained
 from ddspec.plan.ir import DataFacts
 from ddspec.spec.learned import views_of
+from ddspec.spec.matcher import classes_together
 from ddspec.spec.method import (
     DistributionMatcherSpec,
     FrozenInnerSpec,
@@ -187,6 +188,18 @@ class Distilling:
             return held + self._matching_numbers()
         held += (PARAMETER_COPIES + self._student_copies()) * net.parameters
         return held + max(self._matching_numbers(), self._moving_batch() * net.kept)
+
+    def shared_numbers(self) -> int:
+        """Return the numbers that an accelerator holds more, where classes share a pass."""
+        matcher = self.work.matcher
+        if not isinstance(matcher, DistributionMatcherSpec) or _is_of_pixels(matcher):
+            return 0
+        if matcher.batch_norm == "batch" and self.network.norm == "batch":
+            return 0  # they do everywhere
+        views = min(self.views, matcher.max_views or self.views)
+        images = max(self._of_class(matcher.real_batch), views)
+        together = min(self.classes, classes_together(images, self.data.size))
+        return max(0, together - 1) * self._matching_numbers()
 
     def _images_at_once(self) -> int:
         """Return how many images move side by side: all, but for batches that know of no others."""

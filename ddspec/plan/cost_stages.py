@@ -12,7 +12,7 @@ from ddspec.plan.cost_tally import WIDTHS, Tally, predicted, trained
 from ddspec.plan.ir import DataFacts, Plan
 from ddspec.spec.baselines import REAL
 from ddspec.spec.learned import as_used, views_of
-from ddspec.spec.method import FreshPoolSpec, OnlinePoolSpec, SoftLabelsSpec
+from ddspec.spec.method import FreshPoolSpec, OnlinePoolSpec, PrunedPoolSpec, SoftLabelsSpec
 from ddspec.spec.network import NetworkSpec
 from ddspec.wire.work import (
     CheckpointWork,
@@ -55,7 +55,8 @@ class Cost:
     """Tensors at their peak: networks, what backward passes keep, images that stay on the device;
     neither the engine itself nor what its libraries set aside."""
     resident_bytes: int = 0
-    """Part of it that only an accelerator holds: images, which a CPU maps from disk."""
+    """Part of it that only an accelerator holds: images, which a CPU maps from disk, and classes
+    that share a pass there."""
     parameters: int = 0
     """Of the network that the stage trains or learns with."""
     traffic_bytes: int = 0
@@ -117,16 +118,21 @@ class Counting:
         return Cost(output_bytes=size, parameters=network.parameters)
 
     def prune(self, work: PruneWork) -> Cost:
-        """Count what fine-tuning takes: at most the whole network, for it shrinks."""
-        network = self.network(work.network)
+        """Count the fine-tuning of what is left."""
+        left = self.network(work.network).cut(work.flops, work.parameters)
         return _cost(
-            self._epochs(network, work.epochs, work.batch, augmented=True),
-            network,
+            self._epochs(left, work.epochs, work.batch, augmented=True),
+            left,
             work.precision,
-            self.trainee_bytes(network, work.batch, work.precision),
+            self.trainee_bytes(left, work.batch, work.precision),
             resident_bytes=self.resident_bytes(),
-            output_bytes=_width(work.precision) * (work.parameters or network.parameters),
+            output_bytes=disk.network_bytes(left, _width(work.precision)),
         )
+
+    def _of_pool(self, network: NetworkSpec) -> NetworkCost:
+        """Return the cost of a network of the pool, which may have been cut."""
+        pool, whole = self.plan.experiment.pool, self.network(network)
+        return whole.cut(pool.flops, pool.parameters) if isinstance(pool, PrunedPoolSpec) else whole
 
     def _epochs(
         self, network: NetworkCost, epochs: int, batch: int, *, augmented: bool
@@ -141,7 +147,7 @@ class Counting:
 
     def distilling(self, work: DistillWork) -> Distilling:
         """Return the counts of a distillation."""
-        return Distilling(work, self.data, self.network(work.network))
+        return Distilling(work, self.data, self._of_pool(work.network))
 
     def distill(self, work: DistillWork) -> Cost:
         """Count some outer loops."""
@@ -153,7 +159,7 @@ class Counting:
             work.precision,
             _width(work.precision) * count.memory()
             + self._whitening(work.parameterization.space == "zca", work.precision),
-            resident_bytes=self.resident_bytes(),
+            resident_bytes=self.resident_bytes() + _width(work.precision) * count.shared_numbers(),
             output_bytes=self.learned_bytes(work.network, count.classes, work.start, work.stop),
         )
 
@@ -181,7 +187,7 @@ class Counting:
             tally += predicted(network, self.data.validation or 0, TEST_BATCH) * looks
         if work.teachers is not None:
             tally += self._taught(work.teachers, passed, protocol.batch)
-            teacher = self.network(work.teachers.network)
+            teacher = self._of_pool(work.teachers.network)
             memory += width * self._asked(work.teachers) * teacher.parameters
             memory += width * min(protocol.batch, images) * teacher.forward
         examples = width * images * self.image_floats()
@@ -191,7 +197,7 @@ class Counting:
 
     def relabel(self, work: RelabelWork) -> Cost:
         """Count what teachers say of all views of a set."""
-        teacher = self.network(work.teachers.network)
+        teacher = self._of_pool(work.teachers.network)
         images = self._images_of(work)
         views, batches = _passed(work.epochs, work.steps, work.batch, images)
         labels = disk.labels_bytes(self.data, work, views, batches)
@@ -212,7 +218,8 @@ class Counting:
         )
 
     def _taught(self, teachers: Teachers, images: int, batch: int) -> Tally:
-        return predicted(self.network(teachers.network), images, batch) * self._asked(teachers)
+        network = self._of_pool(teachers.network)
+        return predicted(network, images, batch) * self._asked(teachers)
 
     def _asked(self, teachers: Teachers) -> int:
         """Return how many networks say what an image shows."""

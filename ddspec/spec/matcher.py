@@ -75,6 +75,16 @@ class DistributionMatcherSpec(SpecModel):
     """Synthetic images per class and step; by default all."""
 
 
+ONE_PASS_PIXELS = 2**20
+"""Of the images that distribution matching sends through a network in one pass on an accelerator:
+4 classes of 256 images of 32 px, whose maps take some 1.5 GB at width 128."""
+
+
+def classes_together(images: int, size: int) -> int:
+    """Return how many classes of so many images of `size` pixels a side share a pass there."""
+    return max(1, ONE_PASS_PIXELS // (images * size**2))
+
+
 class RollSpec(SpecModel):
     """Shift images around their borders by whole pixels, drawn in each axis for a whole batch."""
 

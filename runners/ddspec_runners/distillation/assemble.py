@@ -8,6 +8,7 @@ from typing import Any, assert_never
 import torch
 from torch import Size, Tensor
 
+from ddspec.spec.matcher import classes_together
 from ddspec.spec.method import (
     DistributionMatcherSpec,
     FreshPoolSpec,
@@ -53,10 +54,6 @@ from ddspec_runners.pools.stream import NetworkStream
 from ddspec_runners.pools.training import RealTraining, Training, nearby
 from ddspec_runners.runtime import dtype_of
 from ddspec_runners.site import Site
-
-ONE_PASS_PIXELS = 3 * 2**20
-"""Of the images that distribution matching sends through a network in one pass: 12 classes of 256
-images of 32 px, whose maps take some 5 GB at width 128."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +243,7 @@ def _together(matcher: Matcher[Any], setting: Setting, images: int, device: torc
         return len(setting.classes)
     if device.type == "cpu" or not isinstance(matcher, DistributionMatcher):
         return 1
-    return max(1, ONE_PASS_PIXELS // (images * setting.split.card.size**2))
+    return classes_together(images, setting.split.card.size)
 
 
 def _trajectory(

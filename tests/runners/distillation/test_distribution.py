@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from ddspec_runners.distillation.assemble import ONE_PASS_PIXELS, assemble
+from ddspec.spec.matcher import ONE_PASS_PIXELS
+from ddspec_runners.distillation.assemble import assemble
 from ddspec_runners.distillation.class_loop import Distillation
 from ddspec_runners.faults import BadJob
 from ddspec_runners.site import StopRequested
