@@ -12,7 +12,7 @@ from digit_jobs import SPLITS, prepare
 from safetensors.torch import load_file
 
 from ddspec.wire.job import Engine, Job, JobExit, JobStage
-from ddspec.wire.work import EvaluateWork, PretrainWork, SelectWork
+from ddspec.wire.work import EvaluateWork, PretrainWork, PruneWork, SelectWork
 from ddspec_runners.entry import main
 
 NETWORK = {"kind": "convnet", "depth": 2, "width": 4, "norm": "batch"}
@@ -38,6 +38,23 @@ def train(**changes: Any) -> JobStage:
     }
     work = PretrainWork.model_validate(plain | changes)
     return JobStage(key=TRAINED, label="pool/0", work=work, inputs={"train": SPLITS["train"]})
+
+
+def cut(**changes: Any) -> JobStage:
+    plain: dict[str, Any] = {
+        "network": NETWORK,
+        "parameters": 300,
+        "epochs": 1,
+        "batch": 64,
+        "optimizer": {"learning_rate": 0.02},
+        "augmentation": DSA,
+        "cutmix": 0.5,
+        "seed": [0, "pool", 1],
+        "precision": "float64",
+    }
+    inputs = {"train": SPLITS["train"], "network": TRAINED}
+    work = PruneWork.model_validate(plain | changes)
+    return JobStage(key="3" * 64, label="pool/1", work=work, inputs=inputs)
 
 
 def choose(kind: str, key: str = DRAWN) -> JobStage:
@@ -75,6 +92,9 @@ BEFORE = (*map(prepare, SPLITS), train(events=True), choose("random"))
 CASES: dict[str, tuple[Engine, tuple[JobStage, ...]]] = {
     "forgetting events": ("single", (train(events=True),)),
     "whitened training": ("single", (train(zca=0.1, cutmix=0.0, augmentation={"kind": "none"}),)),
+    "flat minima": ("single", (train(events=True, sharpness={"rho": 0.05}),)),
+    "networks cut down": ("single", (cut(),)),
+    "networks cut down and whitened": ("single", (cut(zca=0.1),)),
     "herding": ("single", (choose("herding", "1" * 64),)),
     "k-center": ("single", (choose("k_center", "2" * 64),)),
     "looks at held-out images": ("single", (judge(looks=3, mixup=0.8, optimizer=ADAMW),)),
