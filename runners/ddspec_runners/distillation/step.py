@@ -112,7 +112,7 @@ class Matching:
         """Return the augmented real batch of each class, all read at once."""
         indices = torch.cat([drawn.real for drawn in draws])
         read = self.split.gather(indices, dtype=like.dtype, device=like.device)
-        batches = read.split([len(drawn.real) for drawn in draws])
+        batches = torch.split(read, [len(drawn.real) for drawn in draws])
         return [
             self.policy.apply(batch, drawn.augment)
             for batch, drawn in zip(batches, draws, strict=True)

@@ -102,7 +102,7 @@ class DistributionMatcher:
         """Return features (N, D) of images, and logits (N, K) if they are to be `classified`."""
         if self.spec.features == "pixels":
             return x.flatten(1), None
-        parts = x.split(self._slice(x))
+        parts = torch.split(x, self._slice(x))
         if not classified:
             features = [self.network.features(params, statistics, part) for part in parts]
             return _joined(features), None
@@ -132,8 +132,8 @@ def class_means(values: Tensor, sizes: Sequence[int]) -> Tensor:
     The result is (K, ...).
     """
     if len(set(sizes)) == 1:
-        return values.unflatten(0, (len(sizes), sizes[0])).mean(1)
-    return torch.stack([part.mean(0) for part in values.split(list(sizes))])
+        return values.reshape(len(sizes), sizes[0], *values.shape[1:]).mean(1)
+    return torch.stack([part.mean(0) for part in torch.split(values, list(sizes))])
 
 
 def _joined(parts: Sequence[Tensor]) -> Tensor:
