@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import pairwise
+from math import sqrt
 from typing import Literal, TypeAlias, assert_never
 
 from ddspec.plan.cost_classic import classic_layers, pooling_block
@@ -116,6 +117,29 @@ class NetworkCost:
     """Whether it pools by maxima."""
     statistics: int = 0
     """Running means and variances that it keeps besides its parameters."""
+
+    def cut(self, multiplications: float | None, parameters: int | None) -> NetworkCost:
+        """Return what is nearly left when every layer loses the same share of its channels.
+
+        Until both targets are met; layers between two others shrink with the square of the width,
+        maps with the width itself.
+        """
+        most = 1.0 if multiplications is None else 2 * multiplications / self.flops
+        share = min(1.0, most, 1.0 if parameters is None else parameters / self.parameters)
+        width = sqrt(share)
+        return replace(
+            self,
+            parameters=round(share * self.parameters),
+            flops=round(share * self.flops),
+            stem_flops=round(width * self.stem_flops),
+            head_flops=round(width * self.head_flops),
+            linear_flops=round(width * self.linear_flops),
+            kept=round(width * self.kept),
+            forward=round(width * self.forward),
+            normed=round(width * self.normed),
+            widest=round(width * self.widest),
+            statistics=round(width * self.statistics),
+        )
 
     @property
     def training_flops(self) -> int:
