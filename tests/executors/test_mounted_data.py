@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from ddspec.errors import DdspecError, Exit
+from ddspec.executors.container import reads_data
 from ddspec.executors.mounted_data import data_root, refuse_escapes
-from ddspec.wire.job import JobStage
-from ddspec.wire.work import PrepareWork, SourceModel
+from ddspec.wire.job import Job, JobStage
+from ddspec.wire.work import CheckpointWork, PrepareWork, PretrainWork, SourceModel
 
 
 def stage(name: str, **location: str) -> JobStage:
@@ -128,3 +129,40 @@ def test_a_plan_that_leads_out_is_refused_before_anything_there_is_looked_at(
 
     assert caught.value.exit is Exit.REFUSED
     assert "shadow" not in str(caught.value)
+
+
+def given_weights(path: str) -> JobStage:
+    work = CheckpointWork.model_construct(kind="checkpoint")
+    return JobStage.model_construct(
+        key="k", label="pool/0", work=work, inputs={}, location={"path": path}
+    )
+
+
+def test_weights_are_looked_at_as_datasets_are(data: Path) -> None:
+    (data / "hub").mkdir()
+    (data / "hub/plain.pth").write_bytes(b"")
+    (data / "hub/linked.pth").symlink_to("/outside/weights.pth")
+
+    refuse_escapes(data, [given_weights("hub/plain.pth")])
+    with pytest.raises(DdspecError, match=r"linked\.pth") as linked:
+        refuse_escapes(data, [given_weights("hub/linked.pth")])
+    with pytest.raises(DdspecError, match="leads out of the data directory") as outside:
+        refuse_escapes(data, [given_weights("../outside/weights.pth")])
+
+    assert (linked.value.exit, outside.value.exit) == (Exit.UNABLE, Exit.REFUSED)
+
+
+@pytest.mark.parametrize(
+    ("one", "reads"),
+    [
+        pytest.param(stage("mnist"), True, id="a dataset"),
+        pytest.param(given_weights("a.pth"), True, id="weights"),
+        pytest.param(
+            JobStage.model_construct(work=PretrainWork.model_construct(kind="pretrain")),
+            False,
+            id="a training",
+        ),
+    ],
+)
+def test_the_data_are_mounted_for_whoever_reads_them(one: JobStage, reads: bool) -> None:
+    assert reads_data(Job.model_construct(stages=(one,))) is reads
