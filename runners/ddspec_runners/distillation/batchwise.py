@@ -5,21 +5,24 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import torch
 from pydantic import JsonValue
-from safetensors import SafetensorError, safe_open
 from torch import Size, Tensor
 
 from ddspec.spec.method import StatisticsMatcherSpec
 from ddspec.wire.work import DistillWork
-from ddspec_runners.artifacts import read_tensors, write_tensors, write_text
+from ddspec_runners.artifacts import write_text
 from ddspec_runners.augment.make import make_policy
-from ddspec_runners.data.prepared import PreparedSplit
 from ddspec_runners.distillation.assemble import Setting, image_rule, make_pool
+from ddspec_runners.distillation.batch_files import (
+    Finished,
+    FirstImages,
+    Layout,
+    batch_of_state,
+)
 from ddspec_runners.distillation.publish import STATE, publish
 from ddspec_runners.distillation.recover import (
     AVERAGE,
@@ -33,15 +36,12 @@ from ddspec_runners.distillation.recover import (
 from ddspec_runners.distillation.state import IMAGES, Published, State
 from ddspec_runners.faults import BadJob, Diverged
 from ddspec_runners.matchers.statistics import StatisticsMatcher, Teacher
-from ddspec_runners.parameterization.init import initial_images
-from ddspec_runners.runtime import dtype_of
 from ddspec_runners.site import Site
 
 RECORD = "metrics.jsonl"
 SUMS, ROW = "sums", "row"
 """In a checkpoint: losses of the outer loops summed over images, and those of the running batch."""
 REPORT_S, CHECKPOINT_S = 0.5, 20.0
-DTYPES: Mapping[torch.dtype, str] = {torch.float32: "F32", torch.float64: "F64"}
 
 
 def recover(
@@ -88,39 +88,14 @@ class _Course:
         return {**running, SUMS: self.sums, ROW: row}
 
 
-@dataclass(slots=True)
-class _First:
-    """Images before learning; a class draws all of its own at once, so a chunk is kept."""
-
-    work: DistillWork
-    split: PreparedSplit
-    _classes: range = range(0)
-    _images: Tensor = field(default_factory=lambda: torch.zeros(0))
-
-    def of(self, batch: Batch) -> Tensor:
-        """Return (c, C, H, W), on the CPU."""
-        if batch.classes != self._classes:
-            work, self._classes = self.work, batch.classes
-            self._images = initial_images(
-                work.parameterization,
-                work.init,
-                work.images_per_class,
-                self.split,
-                work.seed,
-                batch.classes,
-                dtype=dtype_of(work.precision),
-            )
-        return self._images[:, batch.image].clone()
-
-
 @dataclass(frozen=True, slots=True)
 class _Job:
     work: DistillWork
     site: Site
     setting: Setting
     recovery: Recovery
-    batches: tuple[Batch, ...]
-    first: _First
+    layout: Layout
+    first: FirstImages
 
     @classmethod
     def of(cls, work: DistillWork, matcher: StatisticsMatcherSpec, site: Site) -> _Job:
@@ -145,7 +120,16 @@ class _Job:
         if stop % chunk and stop != setting.of:
             raise BadJob(f"class {stop - 1} is not the last of a batch of {chunk} classes")
         batches = tuple(batches_of(setting.classes, chunk, images))
-        return cls(work, site, setting, recovery, batches, _First(work, split))
+        layout = Layout(batches, setting.classes, images)
+        return cls(work, site, setting, recovery, layout, FirstImages(work, split))
+
+    @property
+    def batches(self) -> tuple[Batch, ...]:
+        return self.layout.batches
+
+    @property
+    def finished(self) -> Finished:
+        return Finished(self.site.scratch, self.layout)
 
     @property
     def loops(self) -> int:
@@ -170,7 +154,7 @@ class _Job:
         teachers = self.recovery.teachers(batch.image)
         run, row = self._loops(course, run, batch, teachers)
         images = run.tensors() if self.goes_on else {IMAGES: run.result}
-        write_tensors(self._file(course.finished), images)
+        self.finished.put(course.finished, images)
         losses = torch.tensor(row, dtype=torch.float64)
         course = _Course(course.sums + losses * len(batch.classes), course.finished + 1)
         self._advance(course)
@@ -232,30 +216,12 @@ class _Job:
 
     def _begin(self, batch: Batch) -> Recovered:
         """Return a batch before the first outer loop of this segment."""
-        device = self.site.device
-        if self.work.start:
-            return Recovered.of({n: t.to(device) for n, t in self._previous(batch).items()})
-        return self.recovery.fresh(self.first.of(batch).to(device))
-
-    def _previous(self, batch: Batch) -> dict[str, Tensor]:
-        """Return the batch as the segment before has left it, reading no more than that."""
-        path, first = self.site.inputs["previous"] / STATE, self.setting.classes.start
-        kind = DTYPES[dtype_of(self.work.precision)]
-        classes = slice(batch.classes.start - first, batch.classes.stop - first)
-        try:
-            with safe_open(path, framework="pt") as file:
-                held = {*file.keys()}
-                parts = {name: file.get_slice(name) for name in self.stored if name in held}
-                for name, shape in self.stored.items():
-                    part = parts.get(name)
-                    if part is None or part.get_shape() != [*shape] or part.get_dtype() != kind:
-                        precision = self.work.precision
-                        raise BadJob(
-                            f"`{name}` in {path} is not {tuple(shape)} at precision {precision}"
-                        )
-                return {name: part[classes, batch.image] for name, part in parts.items()}
-        except (OSError, SafetensorError) as error:
-            raise BadJob(f"{path} cannot be read: {error}") from error
+        device, work = self.site.device, self.work
+        if not work.start:
+            return self.recovery.fresh(self.first.of(batch).to(device))
+        path = self.site.inputs["previous"] / STATE
+        left = batch_of_state(path, batch, self.layout, self.stored, work.precision)
+        return Recovered.of({name: tensor.to(device) for name, tensor in left.items()})
 
     def resumed(self) -> _Course:
         """Return how far an earlier attempt came, if its checkpoint and its batches are there."""
@@ -265,7 +231,7 @@ class _Job:
             return none
         done, tensors = saved
         finished = done // self.loops
-        if not all(self._file(number).is_file() for number in range(finished)):
+        if not self.finished.holds(finished):
             return none
         row = tuple(tensors[ROW].tolist())
         if not row:
@@ -277,13 +243,10 @@ class _Job:
     def _names(self, done: int) -> list[str]:
         return [SUMS, ROW, *(self.stored if done % self.loops else ())]
 
-    def _file(self, number: int) -> Path:
-        return self.site.scratch / f"batch-{number}.safetensors"
-
     def publish(self, sums: Tensor) -> Mapping[str, JsonValue]:
         """Write set, state and record from the batches on disk; return what a result says."""
         work, site, setting = self.work, self.site, self.setting
-        tensors = self._gathered()
+        tensors = self.finished.gathered()
         images = tensors.get(AVERAGE, tensors.get(BEST, tensors[IMAGES]))
         state = State.of(tensors, torch.device("cpu"))
         publish(work, site, setting.split, setting.classes, Published(images), state)
@@ -297,19 +260,3 @@ class _Job:
             "images": count,
             "loss": losses[-1],
         }
-
-    def _gathered(self) -> dict[str, Tensor]:
-        """Return all batches as one, each tensor (K', n, ...)."""
-        first, count = self.setting.classes.start, self.setting.shape[:2]
-        whole: dict[str, Tensor] = {}
-        for batch, tensors in self._finished():
-            where = slice(batch.classes.start - first, batch.classes.stop - first)
-            for name, tensor in tensors.items():
-                if name not in whole:
-                    whole[name] = tensor.new_empty((*count, *tensor.shape[1:]))
-                whole[name][where, batch.image] = tensor
-        return whole
-
-    def _finished(self) -> Iterator[tuple[Batch, dict[str, Tensor]]]:
-        for number, batch in enumerate(self.batches):
-            yield batch, read_tensors(self._file(number))[0]
