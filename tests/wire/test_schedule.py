@@ -6,6 +6,7 @@ import math
 from collections import Counter
 
 import pytest
+from pydantic import ValidationError
 
 from ddspec.spec.method import (
     FilterGaussianSpec,
@@ -129,3 +130,17 @@ def test_without_perturbation_only_members_are_drawn() -> None:
 
     assert {(row.coefficients, row.directions) for row in rows} == {((), ())}
     assert [row.member for row in rows] == [row.member for row in schedule().rows(0, 10)]
+
+
+def test_rows_of_an_image_have_different_members_and_begin_as_others_do() -> None:
+    plain = Schedule(seed=(0, "schedule"), members=5, perturbation=NoPerturbationSpec())
+    apart = plain.model_copy(update={"apart": 3})
+    rows = [row.member for row in apart.rows(0, 300)]
+
+    assert all(len({*rows[i : i + 3]}) == 3 for i in range(0, 300, 3))
+    assert rows[::3] == [row.member for row in plain.rows(0, 300)][::3]
+
+
+def test_more_different_members_than_there_are_is_an_error() -> None:
+    with pytest.raises(ValidationError, match="4 rows cannot have different ones of 3"):
+        Schedule(seed=(0,), members=3, perturbation=NoPerturbationSpec(), apart=4)
