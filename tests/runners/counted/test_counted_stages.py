@@ -195,6 +195,33 @@ def ran(
     return _run(plan, tmp_path_factory.mktemp("stages"))
 
 
+CUT = statistics(
+    {
+        "kind": "pruned",
+        "models": 2,
+        "parameters": 5000,
+        "epochs": [1],
+        "converged": {"kind": "trained", "epochs": 1},
+    },
+    "online",
+)
+
+
+def test_what_is_left_of_cut_networks_is_forecast_to_within_a_fifth(tmp_path: Path) -> None:
+    """How many channels go depends on the layers: none loses a part of one."""
+    found = _run(compile_plan(Experiment.model_validate({**SMALL, **CUT})), tmp_path)
+    members = [one for one in found.values() if one.kind == "prune"]
+    others = [one for one in found.values() if one.kind in ("distill", "evaluate")]
+
+    assert len(members) == 2
+    for one in members + others:
+        assert one.took.flops == pytest.approx(one.said.flops, rel=0.2)
+        assert one.took.peak == pytest.approx(one.said.memory_bytes - one.resident, rel=0.2)
+    assert [one.written() for one in members] == [
+        pytest.approx(one.said.output_bytes, rel=0.2) for one in members
+    ]
+
+
 def _run(plan: Plan, root: Path) -> Mapping[str, Ran]:
     costs, outputs, found = stage_costs(plan), {}, {}
     images = (plan.data.train or 0) * plan.data.channels * plan.data.size**2
