@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -70,16 +70,19 @@ def with_images(plan: Plan, missing: Callable[[], Sequence[Stage]], data: Path |
 
     Which are missing takes a look at the whole store, so it is only asked where images are read.
 
-    Raises `DdspecError` (exit 6) where the images are not there to be read.
+    Raises `DdspecError` (exit 6) where the images, or weights from elsewhere, are not there to be
+    read.
     """
     from ddspec.cli.inputs import with_places
     from ddspec.spec.facts import FACTS
     from ddspec.wire.work import PrepareWork
 
     titles = read_from_data(plan)
-    if not titles:
+    if not titles and not _given(plan):
         return plan
-    works = [stage.work for stage in missing()]
+    stages = missing()
+    _require_weights(_given(stages), data)
+    works = [stage.work for stage in stages]
     read = dict.fromkeys(work.source.name for work in works if isinstance(work, PrepareWork))
     names = [name for name in read if name in titles]
     if not names:
@@ -98,6 +101,33 @@ def with_images(plan: Plan, missing: Callable[[], Sequence[Stage]], data: Path |
         else:
             _require_folders(located, data)
     return located
+
+
+def _given(stages: Iterable[Stage]) -> list[str]:
+    """Return where the weights lie that stages take over."""
+    from ddspec.wire.work import CheckpointWork
+
+    return [
+        stage.location["path"]
+        for stage in stages
+        if isinstance(stage.work, CheckpointWork) and "path" in stage.location
+    ]
+
+
+def _require_weights(places: Sequence[str], data: Path | None) -> None:
+    for place in places:
+        if data is None:
+            raise DdspecError(
+                f"the weights `{place}` have to be read, and there is no data directory",
+                exit=Exit.UNABLE,
+                hint="give `--data DIR` or set DDSPEC_DATA",
+            )
+        if not (data / place).is_file():
+            raise DdspecError(
+                f"the weights `{data / place}` cannot be found",
+                exit=Exit.UNABLE,
+                hint="put the file there, as torchvision or its authors publish it",
+            )
 
 
 def _require_files(name: str, files: Sequence[DataFile], data: Path) -> None:

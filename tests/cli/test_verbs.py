@@ -188,6 +188,25 @@ def test_images_that_are_not_where_they_should_be_are_named_at_once(
 
 
 @pytest.mark.parametrize(
+    ("more", "words"),
+    [((), "there is no data directory"), (("--data", "nowhere"), "a.pth` cannot be found")],
+    ids=["no folder", "no file"],
+)
+def test_weights_that_are_not_there_are_named_at_once(
+    more: tuple[str, ...], words: str, shell: Shell
+) -> None:
+    weights = f"{{kind: file, path: a.pth, sha256: '{'0' * 64}'}}"
+    given = f"{{kind: checkpoints, weights: [{weights}]}}"
+    spec = shell.write("given.yaml", SPEC.replace("{kind: recorded, models: 2, epochs: 1}", given))
+
+    ended = shell("run", spec, *more)
+
+    assert ended.code == Exit.UNABLE
+    assert words in ended.err
+    assert not list(shell.home.glob("attempts/*"))
+
+
+@pytest.mark.parametrize(
     ("visible", "words"),
     [("0", "no driver of a GPU is loaded"), ("-1", "CUDA_VISIBLE_DEVICES hides every GPU")],
     ids=["no driver", "hidden"],
