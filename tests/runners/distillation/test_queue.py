@@ -15,6 +15,7 @@ from ddspec_runners.distillation.assemble import assemble
 from ddspec_runners.distillation.queued import Queued
 from ddspec_runners.faults import BadJob
 from ddspec_runners.site import CHECKPOINT, StopRequested
+from ddspec_runners.tasks import distill
 
 NETWORKS = {
     "kind": "online",
@@ -136,3 +137,14 @@ def test_what_is_matched_on_knows_the_accuracy_of_its_training(bench: Any) -> No
     assert 0 < right < 10
     assert queue["queue/1/seen"].item() == 10
     assert queue["queue/1/steps"].item() == 2
+
+
+@pytest.mark.parametrize(("large", "written"), [(0, False), (2**25, True)])
+def test_a_large_state_is_put_down_seldom(
+    bench: Any, monkeypatch: pytest.MonkeyPatch, large: int, written: bool
+) -> None:
+    monkeypatch.setattr(distill, "LARGE", large)
+
+    bench.run("a", bench.work(**QUEUE, stop=3))
+
+    assert (bench.root / "a/scratch" / CHECKPOINT).exists() == written
