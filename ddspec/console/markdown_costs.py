@@ -14,6 +14,8 @@ TO, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
 NONE = TO
 LEAST_HOURS = 0.01
 """Less is told as less than that."""
+SAME = Markdown("=")
+"""A cell of what did not change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ def _rows(costs: Costs, base: Markdown) -> Iterator[CostRow]:
         name = Markdown(f"{'GPU-hours' if timed else 'work'} if {base} has run")
         yield CostRow(name, NONE, _work(costs.new, timed=timed), "")
     held, kept = (_sizes(one) for one in both)
-    yield CostRow(escaped("peak GPU memory / disk"), held, kept, "=" if held == kept else "")
+    yield CostRow(escaped("peak GPU memory / disk"), held, kept, SAME if held == kept else "")
 
 
 def _work(cost: Cost | None, *, timed: bool) -> str:
@@ -87,7 +89,7 @@ def _change(costs: Costs, *, timed: bool) -> str:
     if not before or after is None:
         return ""
     share = 100 * (after / before - 1)
-    return "=" if round(share) == 0 else f"{share:+,.0f} %".replace("-", MINUS)
+    return SAME if round(share) == 0 else f"{share:+,.0f} %".replace("-", MINUS)
 
 
 def _middle(cost: Cost | None, *, timed: bool) -> float | None:

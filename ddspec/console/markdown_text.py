@@ -26,6 +26,8 @@ _BREAKS = (
     re.compile(r"(?<=[0-9a-f]{6})(?=[0-9a-f])", re.IGNORECASE),  # ids of commits
 )
 MARK = "\N{ZERO WIDTH SPACE}"
+_OPENING = re.compile(r"\A(\d*)([-+=.)])(?=[ =-]|\Z)")
+"""What begins a list or underlines a heading, if a line begins with it."""
 _REFERENCES = str.maketrans({MARK: NO_WIDTH} | {char: f"&#{ord(char)};" for char in SPECIAL})
 
 
@@ -42,7 +44,8 @@ def escaped(text: object) -> Markdown:
     plain = visible(" ".join(str(text).split()))
     for found in _BREAKS:
         plain = found.sub(MARK, plain)
-    return Markdown(plain.translate(_REFERENCES))
+    whole = plain.translate(_REFERENCES)
+    return Markdown(_OPENING.sub(lambda found: f"{found[1]}&#{ord(found[2])};", whole))
 
 
 def code(text: object) -> Markdown:

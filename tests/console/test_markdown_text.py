@@ -117,6 +117,19 @@ def test_a_marker_is_one_comment_and_a_path_one_address(text: str) -> None:
     assert re.fullmatch(r"[A-Za-z0-9_./%-]*", quoted(text))
 
 
+@pytest.mark.parametrize("text", ["-", "- x", "+ x", "1. x", "2) x", "---", "=", "==="])
+def test_text_at_the_beginning_of_a_line_begins_nothing(text: str) -> None:
+    rendered = Shape(RENDERER.render(f"p\n{escaped(text)}"))
+
+    assert rendered.tags == Shape(RENDERER.render("p\nx")).tags
+    assert text in rendered.text
+
+
+@pytest.mark.parametrize("text", ["-5.2 points", "3.5 h", "+16.1", "2026-11-20", "a = b"])
+def test_numbers_at_the_beginning_stay_readable(text: str) -> None:
+    assert escaped(text) == text
+
+
 def test_plain_text_stays_readable() -> None:
     assert escaped("Acc-DD 5x (CVPR 2023), Table 2") == "Acc-DD 5x (CVPR 2023), Table 2"
     assert code("specs/x.yaml:12") == "`specs/x.yaml:12`"
