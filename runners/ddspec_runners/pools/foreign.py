@@ -35,6 +35,8 @@ DOTTED = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.([12]\.)")
 """Layers of DenseNet as torchvision's published files name them, `norm.1` for `norm1`."""
 NAMED = 3
 """Tensors that a message names."""
+PLAIN = frozenset({torch.float16, torch.bfloat16, torch.float32, torch.float64})
+"""Types of numbers that every operation knows."""
 
 
 def read_weights(path: Path, digest: str) -> dict[str, Tensor]:
@@ -71,7 +73,7 @@ def fitted(
     if missing or foreign:
         raise BadData(f"{path} holds another network: {_differences(missing, foreign)}")
     for name, value in example.items():
-        problem = _problem(name, kept[name], value.shape)
+        problem = _problem(name, kept[name], value.shape, dtype)
         if problem:
             raise BadData(f"{path} cannot be used: `{name}` {problem}")
     return {name: kept[name].detach().to("cpu", dtype, copy=True) for name in example}
@@ -121,7 +123,7 @@ def _tensors(loaded: object) -> Mapping[str, Tensor]:
     tensors = {}
     for name, tensor in loaded.items():
         if not isinstance(name, str) or not isinstance(tensor, Tensor):
-            raise BadData(f"holds something that is no tensor, at `{str(name)[:80]}`")
+            raise BadData(f"holds something that is no tensor, at {_quoted(name)}")
         tensors[name] = tensor
     if tensors and all(name.startswith(PARALLEL) for name in tensors):
         return {name.removeprefix(PARALLEL): tensor for name, tensor in tensors.items()}
@@ -134,7 +136,7 @@ def _renamed(name: str) -> str:
 
 def _differences(missing: list[str], foreign: list[str]) -> str:
     parts = [
-        f"{len(names)} {what}, {', '.join(f'`{name[:80]}`' for name in names[:NAMED])}"
+        f"{len(names)} {what}, {', '.join(map(_quoted, names[:NAMED]))}"
         + (" …" if len(names) > NAMED else "")
         for names, what in ((missing, "tensors are missing"), (foreign, "are not of this one"))
         if names
@@ -142,13 +144,18 @@ def _differences(missing: list[str], foreign: list[str]) -> str:
     return "; ".join(parts)
 
 
-def _problem(name: str, tensor: Tensor, shape: torch.Size) -> str:
-    if tensor.layout != torch.strided or not tensor.is_floating_point():
-        return f"is {tensor.dtype} and {tensor.layout}, not plain numbers"
+def _quoted(name: object) -> str:
+    """Return a name as it may be told: in one line, without what controls a terminal."""
+    return f"`{ascii(str(name)[:80])[1:-1]}`"
+
+
+def _problem(name: str, tensor: Tensor, shape: torch.Size, dtype: torch.dtype) -> str:
+    if tensor.layout != torch.strided or tensor.dtype not in PLAIN or tensor.is_meta:
+        return f"is {tensor.dtype} and {tensor.layout} on {tensor.device}, not plain numbers"
     if tensor.shape != shape:
         return f"is {tuple(tensor.shape)}, this network's is {tuple(shape)}"
-    if not bool(tensor.isfinite().all()):
-        return "holds NaN or infinite values"
+    if not bool(tensor.to(dtype).isfinite().all()):
+        return f"holds NaN or infinite values, or such as are infinite in {dtype}"
     if name.endswith("running_var") and bool((tensor < 0).any()):
         return "holds negative variances"
     return ""

@@ -180,6 +180,22 @@ HOSTILE: Mapping[str, tuple[Callable[[], bytes], str]] = {
     ),
     "NaN": (lambda: with_bad("classifier.bias", torch.tensor([0, torch.nan, 0])), "holds NaN"),
     "infinity": (lambda: with_bad("classifier.bias", torch.tensor([0, torch.inf, 0])), "infinite"),
+    "too large for the plan": (
+        lambda: with_bad("classifier.bias", torch.full((3,), 1e39, dtype=torch.float64)),
+        "infinite in torch.float32",
+    ),
+    "numbers of four bits": (
+        lambda: with_bad("classifier.bias", torch.empty(3, dtype=torch.float4_e2m1fn_x2)),
+        "not plain numbers",
+    ),
+    "shapes alone": (
+        lambda: with_bad("classifier.bias", torch.empty(3, device="meta")),
+        "on meta, not plain numbers",
+    ),
+    "a name that moves the cursor": (
+        lambda: with_bad("up\n\x1b[2A", torch.zeros(1)),
+        r"not of this one, `up\\n\\x1b\[2A`",
+    ),
     "whole numbers": (lambda: with_bad("classifier.bias", torch.zeros(3).int()), "torch.int32"),
     "complex numbers": (lambda: with_bad("classifier.bias", torch.zeros(3) * 1j), "complex64"),
     "sparse": (lambda: with_bad("classifier.bias", torch.zeros(3).to_sparse()), "cannot be"),
