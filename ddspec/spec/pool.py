@@ -110,6 +110,12 @@ class OnlinePoolSpec(SpecModel):
     batch: Count = 256
     optimizer: OptimizerSpec = Field(default_factory=SgdSpec)
 
+    @model_validator(mode="after")
+    def _started(self) -> Self:
+        if self.start > self.most:
+            raise ValueError("`start` must not exceed `most`")
+        return self
+
 
 class TorchvisionWeightsSpec(SpecModel):
     """Weights that torchvision publishes for the architecture of `network`, by their name."""

@@ -14,6 +14,7 @@ Shape: TypeAlias = "Mapping[str, Any]"
 _PATTERNS = {
     r"^[a-z0-9][a-z0-9_-]{0,62}$": "a name of at most 63 lower-case letters, digits, `-` and `_`",
     r"^[0-9]{1,9}(\.[0-9]{1,3})? ?([kMGT]B|[KMGT]iB|B)$": "bytes with a unit, such as `48 GiB`",
+    r"^[0-9a-f]{64}$": "the 64 lower-case hexadecimal digits that `sha256sum` prints",
 }
 _UNBOUNDED = 10**9
 """A maximum this large guards against nonsense and is not worth a word."""

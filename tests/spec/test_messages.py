@@ -189,6 +189,25 @@ x.yaml:12:39: `low` must not exceed `high`
             id="rule-of-a-section",
         ),
         pytest.param(
+            "  kind: recorded\n  epochs: 1",
+            "  kind: online\n  start: 5\n  most: 3",
+            """\
+x.yaml:8:1: `start` must not exceed `most`
+  8 | pool:
+    | ^^^^""",
+            id="queue-that-begins-too-long",
+        ),
+        pytest.param(
+            "  kind: recorded\n  epochs: 1",
+            "  kind: checkpoints\n  weights: [{kind: file, path: x.pt, sha256: abc}]",
+            """\
+x.yaml:10:46: `sha256` must be the 64 lower-case hexadecimal digits that `sha256sum` prints, \
+not `abc`
+  10 |   weights: [{kind: file, path: x.pt, sha256: abc}]
+     |                                              ^^^""",
+            id="short-digest",
+        ),
+        pytest.param(
             "protocol: idc",
             "protocol: 5",
             """\
