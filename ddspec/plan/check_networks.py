@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import inf
 
-from ddspec.plan.cost_networks import STEMS, convnet_sides, network_cost
+from ddspec.plan.cost_networks import STEMS, convnet_sides, least_cut, network_cost
 from ddspec.plan.findings import Finding, Path, error, note
 from ddspec.plan.ir import DataFacts
 from ddspec.plan.works import networks_of
@@ -105,17 +106,35 @@ def _can_be_cut(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
             "use a ResNet, or a ConvNet with `norm: batch`",
         )
         return
-    cost = network_cost(
-        network, channels=data.channels, size=data.size, classes=max(1, len(data.classes))
-    )
+    yield from _targets(network, pool, data)
+
+
+def _targets(network: NetworkSpec, pool: PrunedPoolSpec, data: DataFacts) -> Iterator[Finding]:
+    """Yield targets that no cut network meets, or that the whole one does."""
+    channels, size, classes = data.channels, data.size, max(1, len(data.classes))
+    cost = network_cost(network, channels=channels, size=size, classes=classes)
     operations, numbers = cost.flops // 2, cost.parameters
-    few = pool.flops is None or operations <= pool.flops
-    if few and (pool.parameters is None or numbers <= pool.parameters):
+    least = least_cut(network, channels=channels, size=size, classes=classes)
+    whole = f"`{network_name(network)}` has {operations:,} operations and {numbers:,} parameters"
+    targets = {"flops": pool.flops, "parameters": pool.parameters}
+    few = [
+        name
+        for (name, most), low in zip(targets.items(), least, strict=True)
+        if most is not None and most < low
+    ]
+    if few:
+        yield error(
+            73,
+            ("pool", few[0]),
+            f"no cut leaves so little: with one channel of every layer there are at least "
+            f"{least[0]:,} operations and {least[1]:,} parameters",
+            f"raise the target; it is a number, no share, and {whole}",
+        )
+    elif operations <= (pool.flops or inf) and numbers <= (pool.parameters or inf):
         yield note(
             66,
             ("pool", "parameters" if pool.flops is None else "flops"),
-            f"nothing is cut: `{network_name(network)}` has {operations:,} operations and "
-            f"{numbers:,} parameters as it is",
+            f"nothing is cut: {whole} as it is",
             "lower the targets, so that the networks of the pool differ",
         )
 

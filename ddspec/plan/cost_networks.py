@@ -214,6 +214,20 @@ def network_cost(network: NetworkSpec, *, channels: int, size: int, classes: int
     )
 
 
+def least_cut(network: NetworkSpec, *, channels: int, size: int, classes: int) -> tuple[int, int]:
+    """Return multiplications and parameters that are left at least, however far it is cut.
+
+    One channel of every layer stays: of a ConvNet that is the one of width 1, of others each layer
+    keeps a weight, which is used once in every place.
+    """
+    if isinstance(network, ConvNetSpec):
+        network = network.model_copy(update={"width": 1})
+        layers = list(_layers(network, channels, size, classes))
+        return sum(one.multiplications for one in layers), sum(one.parameters for one in layers)
+    layers = [one for one in _layers(network, channels, size, classes) if one.parameters]
+    return sum(one.multiplications // one.parameters for one in layers), len(layers)
+
+
 def _held(network: NetworkSpec) -> float:
     return RUNNING_CHAIN if norm_of(network) == "batch" else CHAIN
 

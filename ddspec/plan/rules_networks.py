@@ -131,4 +131,16 @@ NETWORK_RULES: tuple[Rule, ...] = (
         wrong=_CUT + "parameters: 9000000}\n" + _SMALL,
         right=_CUT + "parameters: 9000}\n" + _SMALL,
     ),
+    Rule(
+        73,
+        "Targets that no cut network meets",
+        "error",
+        says="`pool.flops` or `pool.parameters` is less than what is left of the network with one "
+        "channel in every layer.",
+        why="No layer can lose its last channel, so the cut would fail, after the converged "
+        "network was trained.",
+        mend="Raise the target. It is a number of operations or parameters, not a share of them.",
+        wrong=_CUT + "flops: 0.5}\n" + _SMALL,
+        right=_CUT + "flops: 90000}\n" + _SMALL,
+    ),
 )

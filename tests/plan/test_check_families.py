@@ -240,6 +240,22 @@ def test_a_matcher_declares_what_does_not_see_each_other(name: str, blocks: str)
             id="channels under layer norm",
         ),
         pytest.param(
+            "teddy_post",
+            {"pool": {"flops": 0.5}},
+            "DDS073",
+            "pool.flops",
+            id="a share of a network's operations",
+        ),
+        pytest.param(
+            "teddy_post",
+            # 3 convolutions of one channel, 3 norms, 16 features of one channel in a classifier
+            # of 10: 3x9+1 + 2 x (9+1) + 3 x 2 + 16 x 10 + 10 = 224 parameters
+            {"network": BATCH_NORM, "pool": {"flops": None, "parameters": 223}},
+            "DDS073",
+            "pool.parameters",
+            id="less than one channel a layer",
+        ),
+        pytest.param(
             "dm", {"labels": {"kind": "expert"}}, "DDS040", "labels.kind", id="labels of nobody"
         ),
         pytest.param(
@@ -320,6 +336,11 @@ def test_what_does_not_fit_is_told_where_it_stands(
         ),
         pytest.param("dm", {"network": {"kind": "classic", "model": "vgg11"}}, id="dm on vgg"),
         pytest.param("dm", PIXELS, id="pixels"),
+        pytest.param(
+            "teddy_post",
+            {"network": BATCH_NORM, "pool": {"flops": None, "parameters": 224}},
+            id="one channel a layer",
+        ),
         pytest.param(
             "mtt", {"parameterization": {"kind": "multi_formation", "factor": 2}}, id="mtt, packed"
         ),
