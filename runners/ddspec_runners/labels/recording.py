@@ -3,6 +3,7 @@
 `labels.json` says what was recorded; `part-0.safetensors` … hold consecutive batches each. A part
 has, for its images in the order of the batches: `logits` float16 (rows, K), `indices` int32 (rows,)
 of the decoded images of the set, `augment/NAME` float32 (rows, …), the draws of the augmentation.
+Its metadata say whose and which part it is: `ddspec` is the key of the relabelling and a number.
 Where batches are mixed it also has `partner` int32 (rows,), positions within the batch; and of each
 batch `kept` float64, the share of an image that stays its own, and for CutMix `box` int32 of top,
 left, bottom, right. Nothing of it has to be drawn again.
@@ -24,11 +25,13 @@ from ddspec.spec.augmentation import AugmentationSpec
 from ddspec.spec.base import Count
 from ddspec.spec.evaluate import ProtocolSpec
 from ddspec.wire.schedule import Seed
-from ddspec_runners.artifacts import read_tensors
+from ddspec_runners.artifacts import read_tensors, write_tensors
 from ddspec_runners.augment.cutmix import CutMixDraw
+from ddspec_runners.augment.make import make_policy
 from ddspec_runners.augment.mixup import MixupDraw
 from ddspec_runners.evaluation.batches import BatchDraw
 from ddspec_runners.faults import BadData, BadJob
+from ddspec_runners.rng import generator
 
 FACTS = "labels.json"
 PART_BYTES = 32 * 2**20
@@ -100,8 +103,18 @@ def part_file(part: int) -> str:
     return f"part-{part}.safetensors"
 
 
-def packed(facts: Facts, draws: Sequence[BatchDraw], logits: Tensor) -> dict[str, Tensor]:
-    """Return the tensors of a part, for the draws of its batches and all of their logits."""
+def write_part(
+    folder: Path, facts: Facts, part: int, draws: Sequence[BatchDraw], logits: Tensor
+) -> None:
+    """Write a part: the draws of its batches, and all of their logits (rows, K) in float16."""
+    write_tensors(folder / part_file(part), _packed(facts, draws, logits), _mark(facts, part))
+
+
+def _mark(facts: Facts, part: int) -> dict[str, str]:
+    return {"ddspec": f"{facts.key}/{part}"}
+
+
+def _packed(facts: Facts, draws: Sequence[BatchDraw], logits: Tensor) -> dict[str, Tensor]:
     tensors = {
         "logits": logits,
         "indices": torch.cat([draw.indices for draw in draws]).int(),
@@ -202,8 +215,10 @@ class Recording:
     def _part(self, part: int) -> Mapping[str, Tensor]:
         if part not in self._held:
             path = self.folder / part_file(part)
-            tensors, _ = read_tensors(path)
+            tensors, mark = read_tensors(path)
             problem = _problem(self.facts, part, tensors)
+            if not problem and mark != _mark(self.facts, part):
+                problem = "it is of another relabelling, or another part of this one"
             if problem:
                 raise BadData(f"{path} is not what was recorded: {problem}")
             self._held.clear()
@@ -228,24 +243,30 @@ def _mix(
 def _problem(facts: Facts, part: int, tensors: Mapping[str, Tensor]) -> str:
     """Return what is wrong with the tensors of a part; empty where nothing is."""
     steps = facts.steps_of(part)
-    count, rows = len(steps), facts.row(steps.stop) - facts.row(steps.start)
-    expected = {"logits": ((rows, facts.classes), torch.float16), "indices": ((rows,), torch.int32)}
-    if facts.mixed:
-        expected |= {"partner": ((rows,), torch.int32), "kept": ((count,), torch.float64)}
-        if facts.mixup is None:
-            expected["box"] = ((count, 4), torch.int32)
-    plain = {name for name in tensors if not name.startswith(AUGMENT)}
-    if plain != set(expected):
-        return f"it holds {', '.join(sorted(plain))} instead of {', '.join(sorted(expected))}"
+    expected = _form(facts, len(steps), facts.row(steps.stop) - facts.row(steps.start))
+    if set(tensors) != set(expected):
+        return f"it holds {', '.join(sorted(tensors))} instead of {', '.join(sorted(expected))}"
     for name, (shape, dtype) in expected.items():
         if tuple(tensors[name].shape) != shape or tensors[name].dtype != dtype:
             return f"`{name}` is {tensors[name].dtype} {tuple(tensors[name].shape)}, not {shape}"
-    for name in tensors:
-        if name.startswith(AUGMENT) and tensors[name].shape[:1] != (rows,):
-            return f"`{name}` has {len(tensors[name])} rows instead of {rows}"
         if not bool(tensors[name].isfinite().all()):
             return f"`{name}` holds NaN or infinite values"
     return _out_of_range(facts, steps, tensors)
+
+
+def _form(facts: Facts, count: int, rows: int) -> dict[str, tuple[tuple[int, ...], torch.dtype]]:
+    """Return shape and type of each tensor of a part, of so many batches and images."""
+    form = {"logits": ((rows, facts.classes), torch.float16), "indices": ((rows,), torch.int32)}
+    # any normalisation: draws do not depend on it
+    policy = make_policy(facts.augmentation, mean=(0.0,) * 3, std=(1.0,) * 3)
+    draws = policy.draw(1, facts.size, generator("shapes"), shared=True)
+    for name, draw in draws.items():
+        form[AUGMENT + name] = ((rows, *draw.shape[1:]), torch.float32)
+    if facts.mixed:
+        form |= {"partner": ((rows,), torch.int32), "kept": ((count,), torch.float64)}
+        if facts.mixup is None:
+            form["box"] = ((count, 4), torch.int32)
+    return form
 
 
 def _out_of_range(facts: Facts, steps: range, tensors: Mapping[str, Tensor]) -> str:

@@ -18,14 +18,14 @@ from torch import Tensor
 
 from ddspec.canon import Digest
 from ddspec.wire.judging import RelabelWork
-from ddspec_runners.artifacts import SyntheticSet, read_synthetic_set, write_json, write_tensors
+from ddspec_runners.artifacts import SyntheticSet, read_synthetic_set, write_json
 from ddspec_runners.augment.make import make_policy
 from ddspec_runners.data.prepared import PreparedSplit
 from ddspec_runners.data.whitening import Whitening
 from ddspec_runners.evaluation.batches import BatchDraw, mixed
 from ddspec_runners.evaluation.examples import Resident, synthetic_examples
 from ddspec_runners.faults import BadJob, Diverged
-from ddspec_runners.labels.recording import FACTS, PART_BYTES, Facts, packed, part_file
+from ddspec_runners.labels.recording import FACTS, PART_BYTES, Facts, part_file, write_part
 from ddspec_runners.labels.teachers import Panel
 from ddspec_runners.labels.views import Views
 from ddspec_runners.nets.make import make_network
@@ -82,7 +82,7 @@ class Recorder:
                 "float16: train them otherwise, or ask them online (`labels.stored: online`)"
             )
         draws = [self.views.draw(t) for t in steps]
-        write_tensors(self.folder / part_file(part), packed(self.facts, draws, logits))
+        write_part(self.folder, self.facts, part, draws, logits)
 
 
 def run(work: RelabelWork, site: Site) -> Mapping[str, JsonValue]:

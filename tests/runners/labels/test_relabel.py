@@ -290,8 +290,9 @@ def changed(change: Callable[[dict[str, Tensor]], Mapping[str, Tensor]]) -> Call
             changed(lambda t: {k: v for k, v in t.items() if k != "kept"}), "instead of", id="lost"
         ),
         pytest.param(
-            changed(lambda t: t | {"augment/x": torch.zeros(2)}), "2 rows instead", id="draws"
+            changed(lambda t: t | {"augment/x": torch.zeros(2)}), "holds augment/x,", id="draws"
         ),
+        pytest.param(changed(dict), "of another relabelling", id="of-nobody"),
     ],
 )
 def test_a_part_that_is_not_what_was_recorded_is_named(
@@ -304,6 +305,51 @@ def test_a_part_that_is_not_what_was_recorded_is_named(
         Recording.open(found.folder).draw(0)
 
     assert "part-0.safetensors" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        pytest.param(lambda t: t.pop("augment/angle"), "instead of", id="lost"),
+        pytest.param(
+            lambda t: t.update({"augment/crop": t["augment/crop"][:, :1].clone()}),
+            r"`augment/crop` is torch.float32 \(36, 1\), not \(36, 2\)",
+            id="other-shape",
+        ),
+        pytest.param(
+            lambda t: t.update({"augment/flip": t["augment/flip"].int()}), "int32", id="other-type"
+        ),
+    ],
+)
+def test_draws_of_another_augmentation_are_refused(
+    tmp_path: Path, change: Callable[[dict[str, Tensor]], None], message: str
+) -> None:
+    found = record(tmp_path, protocol={"augmentation": {"kind": "dsa"}, "batch": 9, "epochs": 4})
+    tensors = load_file(found.folder / "part-0.safetensors")
+    change(tensors)
+    save_file(tensors, found.folder / "part-0.safetensors")
+
+    with pytest.raises(BadData, match=message):
+        Recording.open(found.folder).draw(0)
+
+
+@pytest.mark.parametrize("place", ["of another relabelling", "of this one"])
+def test_a_part_of_the_same_form_in_a_wrong_place_is_refused(
+    tmp_path: Path, small_parts: None, place: str
+) -> None:
+    steps = {"batch": 9, "epochs": 4}
+    found, other = record(tmp_path, protocol=steps), record(tmp_path, "other", protocol=steps)
+    facts = other.facts.model_copy(update={"key": "3" * 64})
+    draws = [other.draw(0)]
+    stored_form.write_part(other.folder, facts, 1, draws, other.logits(0))
+    source = (
+        other.folder / "part-1" if place == "of another relabelling" else found.folder / "part-0"
+    )
+    part = found.folder / "part-1.safetensors"
+    part.write_bytes(source.with_name(source.name + ".safetensors").read_bytes())
+
+    with pytest.raises(BadData, match="of another relabelling, or another part of this one"):
+        Recording.open(found.folder).draw(1)
 
 
 @pytest.mark.parametrize(
