@@ -55,6 +55,11 @@ DISTANCES = {
     "channel_mean": "channel-mean",
     "cosine": "cosine",
 }
+GRADIENTS = {
+    "unrolled": "exact gradient, unrolled",
+    "recomputed": "exact gradient, recomputed",
+    "tesla": "TESLA's approximate gradient",
+}
 TITLES = {
     "resnet18": "ResNet-18",
     "resnet50": "ResNet-50",
@@ -107,7 +112,9 @@ def _recorded(pool: RecordedPoolSpec, network: str) -> list[str]:
     recorded = pool.epochs_recorded()
     trained = f"{optimizer_words(pool.optimizer)}, batch {pool.batch}"
     if len(recorded) > 1:
-        kept = f"kept after epochs {recorded[0]} to {recorded[-1]}"
+        every = recorded[1] - recorded[0]
+        step = "" if every == 1 else f", every {every}"
+        kept = f"kept after epochs {recorded[0]} to {recorded[-1]}{step}"
         kept += f" in {pool.record_precision}" if pool.record_precision else ""
         sharp = ["towards flat minima (GSAM)"] if pool.sharpness else []
         runs = "trajectory" if pool.models == 1 else "trajectories"
@@ -174,7 +181,7 @@ def inner_words(inner: InnerSpec) -> list[str]:
             ]
         case UnrolledInnerSpec():
             batch = "the whole set" if inner.batch is None else f"{inner.batch} images"
-            learned = "fixed" if inner.learned is None else "learned"
+            learned = "fixed" if inner.learned is None else f"learned ({inner.learned.law} law)"
             return [
                 f"unrolled: {inner.steps} student steps on {batch}, "
                 f"rate {brief(inner.learning_rate)} {learned}; gradients go through them"
@@ -196,7 +203,7 @@ def matcher_words(matcher: MatcherSpec, views: int) -> list[str]:
             return [
                 f"trajectory, {matcher.expert_epochs} expert epoch{_s(matcher.expert_epochs)} from "
                 f"a start below {matcher.max_start}",
-                f"gradient {matcher.gradient}",
+                GRADIENTS[matcher.gradient],
             ]
         case DistributionMatcherSpec():
             term = matcher.cross_entropy

@@ -16,7 +16,7 @@ from ddspec.console.method_words import (
 from ddspec.console.quantities import brief, count, decimal, size
 from ddspec.console.setting_words import cut
 from ddspec.plan.document_parts import schedule_of
-from ddspec.plan.estimate import shard_speedup
+from ddspec.plan.estimate import shard_speedup, stage_cost
 from ddspec.plan.ir import Plan
 from ddspec.plan.works import networks_of
 from ddspec.spec.baselines import FeaturesSpec
@@ -27,7 +27,7 @@ from ddspec.spec.learned import MultiFormationSpec, as_used, views_of
 from ddspec.spec.method import DistributionMatcherSpec, StatisticsMatcherSpec
 from ddspec.visible import visible
 from ddspec.wire.schedule import NANO, ScheduleRow
-from ddspec.wire.work import EvaluateWork
+from ddspec.wire.work import EvaluateWork, PretrainWork, RelabelWork
 
 AFTER_LOCK = "after lock"
 TITLE = 60
@@ -88,7 +88,7 @@ def _unlike(plan: Plan) -> list[str]:
 def _budget(plan: Plan) -> list[str]:
     data, budget = plan.data, plan.experiment.budget.images_per_class
     labels = plan.experiment.labels
-    learned = [] if labels is None else [labels_words(labels)]
+    learned = [] if labels is None else [labels_words(labels) + _stored(plan)]
     if not data.classes:
         return [f"{budget} a class", *_views(plan), *learned]
     images = len(data.classes) * budget
@@ -101,6 +101,12 @@ def _budget(plan: Plan) -> list[str]:
     space = plan.experiment.parameterization.space
     parts += [] if space == "pixel" else [f"learned in {space} space"]
     return [*parts, *learned]
+
+
+def _stored(plan: Plan) -> str:
+    """Return what the recorded labels of one set take."""
+    costs = [stage_cost(plan, one.work) for one in plan if isinstance(one.work, RelabelWork)]
+    return f", {size(costs[0].output_bytes)} a set" if costs else ""
 
 
 def _views(plan: Plan) -> list[str]:
@@ -123,7 +129,17 @@ def _pool(plan: Plan) -> list[str]:
     if isinstance(matcher, DistributionMatcherSpec) and matcher.features == "pixels":
         return ["no networks: pixels are matched as they are"]
     way = f" ({len(plan.data.classes)}-way)" if plan.data.classes else ""
-    return pool_words(plan.experiment.pool, f"{network_words(plan.experiment.network)}{way}")
+    words = pool_words(plan.experiment.pool, f"{network_words(plan.experiment.network)}{way}")
+    return [*words, *_recorded(plan)]
+
+
+def _recorded(plan: Plan) -> list[str]:
+    """Return what trajectories take, all together."""
+    experts = [one.work for one in plan if isinstance(one.work, PretrainWork) and one.work.record]
+    if not experts:
+        return []
+    each = stage_cost(plan, experts[0]).output_bytes
+    return [f"{size(None if each is None else len(experts) * each)} on disk"]
 
 
 def _schedule(plan: Plan) -> list[str]:
@@ -243,9 +259,11 @@ def _evaluator(plan: Plan) -> list[str]:
     listed = [f"{name} {n}" for name, n in evaluate.baselines.counts.items() if n]
     rate = f", lr {brief(protocol.optimizer.learning_rate)}"
     learned = ", at the learned rate" if protocol.learned_rate else rate
+    taught = protocol.teaching
     return [
         f"{protocol.name}: {length}{learned}, last epoch counts, {networks} x {repeats} "
         f"on {evaluate.on}",
+        *([] if taught is None else [f"labels at temperature {brief(taught.temperature)}"]),
         *_apart(plan),
         *_otherwise(protocol.reported),
         f"baselines {', '.join(listed) or 'none'}",

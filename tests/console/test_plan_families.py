@@ -64,6 +64,44 @@ def test_every_family_is_told_on_one_screen(preset: str, columns: int) -> None:
     assert said in " ".join(text.split())
 
 
+@pytest.mark.parametrize(
+    ("preset", "rest", "said"),
+    [
+        pytest.param("mtt", "", "exact gradient, unrolled", id="mtt, exact"),
+        pytest.param("tesla", "", "TESLA's approximate gradient", id="tesla, approximate"),
+        pytest.param(
+            "mtt",
+            "matcher: {gradient: recomputed}\ninner: {learned: {learning_rate: 0.01, law: log}}\n",
+            "rate 1e-3 learned (log law)",
+            id="law of the rate",
+        ),
+        # 100 runs of 51 networks of 320,010 parameters are 6.53 GB in 4 bytes each
+        pytest.param("mtt", "", "differ in seed · 6.53 GB on disk", id="experts"),
+        pytest.param(
+            "mtt",
+            "pool: {record_precision: bfloat16}\n",
+            "in bfloat16 SGD .01, batch 256 · differ in seed · 3.27 GB on disk",
+            id="experts of half the size",
+        ),
+        pytest.param(
+            "teddy_prior",
+            "labels: {stored: per_view}\n"
+            "pool: {epochs: 41, record: {first: 1, every: 5, last: 41}}\n",
+            "kept after epochs 1 to 41, every 5",
+            id="some of the networks of a run",
+        ),
+        # 400 passes over 100 images: 10 logits of 2 bytes are 0.8 MB, and how each view is made, 5
+        # numbers of 4 bytes, takes as much
+        pytest.param(
+            "sre2l", "labels: {stored: per_view}\n", "stored per view, 1.61 MB a set", id="labels"
+        ),
+        pytest.param("sre2l", "", "labels at temperature 30", id="temperature"),
+    ],
+)
+def test_what_a_reviewer_asks_of_the_families_is_told(preset: str, rest: str, said: str) -> None:
+    assert said in " ".join(shown(spec(preset, "cifar10", 10, rest)).split())
+
+
 def test_disagreements_say_what_is_taken_and_what_is_not() -> None:
     text = shown(spec("acc_dd", "cifar10", 10))
     lines = text.split("\n")
