@@ -20,6 +20,7 @@ HOST_BYTES = GIB // 2
 SURE = 1.25
 """A stage that needs so many times what there is cannot run; below it a forecast may err."""
 DEVICES_NAMED = 5
+STAGES_NAMED = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,10 @@ def require_room(
 
 
 def _told(plan: Plan, stages: Sequence[Stage], needed: int, room: Room) -> Diagnostic:
-    labels = ", ".join(f"`{label}`" for label in folded(stage.label for stage in stages))
+    alike = sorted((stage.label for stage in stages), key=lambda label: label.partition("@")[2])
+    names = folded(alike)
+    more = f" and {len(names) - STAGES_NAMED} more" if len(names) > STAGES_NAMED else ""
+    labels = ", ".join(f"`{name}`" for name in names[:STAGES_NAMED]) + more
     verb = "needs" if len(stages) == 1 else "need"
     return Diagnostic(
         f"{labels} {verb} {_size(needed)} of memory, {room.title} has {_size(room.memory_bytes)}",

@@ -110,3 +110,19 @@ def test_a_stage_of_any_variant_is_refused() -> None:
 
     assert problem.message.startswith("`distill@")
     assert "recomputed" in problem.hint
+
+
+def test_stages_of_many_variants_are_told_of_in_one_line() -> None:
+    text = (
+        "name: x\npreset: mtt\ndataset: {kind: cifar10}\nbudget: {images_per_class: 1}\n"
+        "matrix:\n  update.learning_rate: [1.0, 10.0, 100.0]\n"
+    )
+    plan = compile_spec(load_text(text, "x.yaml"))
+    problems = refused(plan, small_room(0.5))
+    (problem,) = (one for one in problems if "`evaluate/convnet3/" in one.message)
+
+    assert problem.message.startswith(
+        "`evaluate/random/convnet3/0..9`, `evaluate/init/convnet3/0..4`, "
+        "`evaluate/convnet3/0..4@learning_rate-1`, `evaluate/convnet3/0..4@learning_rate-10` "
+        "and 1 more need "
+    )
