@@ -267,6 +267,8 @@ class _Explainer:
         match node.value if node else None:
             case dict():
                 return "a section"
+            case list() as items if self.detail["type"] == "too_long":
+                return f"one of {len(items):,}"
             case list() as items:
                 return "a list" if items else "an empty one"
             case _:

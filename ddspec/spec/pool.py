@@ -12,6 +12,8 @@ from ddspec.spec.optimizer import DecaySpec, OptimizerSpec, SgdSpec
 
 RecordPrecision = Literal["float32", "bfloat16"]
 Models = Annotated[int, Field(strict=True, ge=1, le=1000)]
+MOST_RECORDED = 2_000
+"""Networks of a run: a plan lists the epoch of each, for every run."""
 
 
 class VarySpec(SpecModel):
@@ -59,7 +61,8 @@ class RecordedPoolSpec(SpecModel):
     decay: DecaySpec | None = None
     vary: VarySpec = Field(default_factory=VarySpec)
     record: Literal["last", "every_epoch"] | RecordRangeSpec | None = None
-    """Which networks of a run are kept; by default `last`. `every_epoch` begins with epoch 0."""
+    """Which networks of a run are kept, 2,000 at most; by default `last`. `every_epoch` begins with
+    epoch 0."""
     augmentation: AugmentationSpec | None = None
     """What training images go through; by default `augmentation.training`."""
     cutmix: Fraction | None = None
@@ -70,16 +73,27 @@ class RecordedPoolSpec(SpecModel):
     """Of the files, by default that of training; `bfloat16` halves them and keeps 8 binary digits
     of every number."""
 
+    @model_validator(mode="after")
+    def _countable(self) -> Self:
+        if (count := len(self._recorded())) > MOST_RECORDED:
+            raise ValueError(
+                f"`record` keeps {count:,} networks of a run, {MOST_RECORDED:,} are the most"
+            )
+        return self
+
     def epochs_recorded(self) -> tuple[int, ...]:
         """Return the epochs after which a run is recorded, in order."""
+        return tuple(self._recorded())
+
+    def _recorded(self) -> range:
         match self.record:
             case None | "last":
-                return (self.epochs,)
+                return range(self.epochs, self.epochs + 1)
             case "every_epoch":
-                return tuple(range(self.epochs + 1))
+                return range(self.epochs + 1)
             case RecordRangeSpec() as span:
                 last = self.epochs if span.last is None else span.last
-                return tuple(range(span.first, last + 1, span.every))
+                return range(span.first, last + 1, span.every)
 
 
 class FreshPoolSpec(SpecModel):

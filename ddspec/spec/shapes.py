@@ -143,11 +143,17 @@ def _single(shape: Shape, value: object) -> str:
         case "string":
             return _PATTERNS.get(shape.get("pattern", ""), _text(shape))
         case "array":
-            return "a list with at least one item" if shape.get("minItems") else "a list"
+            return _list(shape)
         case "boolean":
             return "`true` or `false`"
         case _:
             return "a section of keys and values"
+
+
+def _list(shape: Shape) -> str:
+    at_least = " with at least one item" if shape.get("minItems") else ""
+    at_most = f", {shape['maxItems']:,} at most" if "maxItems" in shape else ""
+    return f"a list{at_least}{at_most}"
 
 
 def _text(shape: Shape) -> str:

@@ -199,6 +199,15 @@ x.yaml:8:1: `start` must not exceed `most`
         ),
         pytest.param(
             "  kind: recorded\n  epochs: 1",
+            "  kind: recorded\n  epochs: 1000000000\n  record: every_epoch",
+            """\
+x.yaml:8:1: `record` keeps 1,000,000,001 networks of a run, 2,000 are the most
+  8 | pool:
+    | ^^^^""",
+            id="a-network-of-every-epoch",
+        ),
+        pytest.param(
+            "  kind: recorded\n  epochs: 1",
             "  kind: checkpoints\n  weights: [{kind: file, path: x.pt, sha256: abc}]",
             """\
 x.yaml:10:46: `sha256` must be the 64 lower-case hexadecimal digits that `sha256sum` prints, \
@@ -285,6 +294,18 @@ def test_a_mistake_is_told_in_these_words(good: str, old: str, new: str, message
     found = complaint(edited(good, old, new))
 
     assert found == message
+
+
+def test_a_list_that_is_too_long_is_told_how_long_it_may_be(good: str) -> None:
+    weights = "{kind: torchvision}," * 1001
+    new = f"  kind: checkpoints\n  weights: [{weights}]"
+
+    found = complaint(edited(good, "  kind: recorded\n  epochs: 1", new))
+
+    assert found.splitlines()[0] == (
+        "x.yaml:10:3: `weights` must be a list with at least one item, 1,000 at most, "
+        "not one of 1,001"
+    )
 
 
 def test_all_problems_of_a_document_come_at_once_and_in_order(good: str) -> None:
