@@ -4,13 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
+_SCHEDULE = (
+    "perturbation",
+    "pool.models",
+    "pool.record",
+    "pool.weights",
+    "matcher.models_per_image",
+    "seed",
+)
 BEARING: Mapping[str, tuple[str, ...]] = {
+    "kind": ("pool",),
+    "revision": (),
     "source": ("dataset",),
     "split": (),
     "network": ("network",),
     "evaluate.network": ("evaluate.networks", "network"),
     "evaluate.best_on_validation": ("evaluate.best_on_validation",),
     "evaluate.protocol": ("evaluate", "budget", "parameterization", "dataset"),
+    **dict.fromkeys(
+        (f"relabel.{field}" for field in ("epochs", "steps", "batch", "augmentation", "mixup")),
+        ("evaluate", "budget", "parameterization", "dataset"),
+    ),
     **dict.fromkeys(
         (f"select.{field}" for field in ("epochs", "batch", "optimizer", "decay", "augmentation")),
         ("evaluate.baselines.features",),
@@ -21,7 +35,18 @@ BEARING: Mapping[str, tuple[str, ...]] = {
     "decay": ("pool",),
     "augmentation": ("pool.vary", "augmentation.training"),
     "cutmix": ("augmentation.cutmix",),
+    "record": ("pool",),
     "record_precision": ("pool.record_precision",),
+    "sharpness": ("pool.sharpness",),
+    "events": ("evaluate.baselines",),
+    "zca": ("parameterization", "evaluate.protocol"),
+    "channels": ("dataset",),
+    "size": ("dataset",),
+    "content": ("pool",),
+    "flops": ("pool.flops",),
+    "parameters": ("pool.parameters",),
+    "teachers": ("labels", "pool", "network"),
+    "on_real": ("evaluate.baselines",),
     "seed": ("seed",),
     "precision": ("precision",),
     "images_per_class": ("budget",),
@@ -29,10 +54,12 @@ BEARING: Mapping[str, tuple[str, ...]] = {
     "start": ("loops", "resources"),
     "stop": ("loops", "resources"),
     "inner_steps": ("loops.inner_steps",),
-    "schedule": ("perturbation", "pool.models", "seed"),
-    "schedule_digest": ("perturbation", "pool.models", "seed", "loops"),
+    "schedule": _SCHEDULE,
+    "schedule_digest": (*_SCHEDULE, "loops"),
+    "networks": ("pool",),
     "inner": ("inner",),
     "matcher": ("matcher",),
+    "labels": ("labels",),
     "matching_augmentation": ("augmentation.matching",),
     "training_augmentation": ("augmentation.training",),
     "parameterization": ("parameterization",),
@@ -43,7 +70,6 @@ BEARING: Mapping[str, tuple[str, ...]] = {
 }
 """Sections of a spec by field of a work, or by the first word of labels and field; a field that is
 missing may be made from any setting."""
-
 
 COUNTING = (
     "evaluate.repeats",
@@ -92,7 +118,13 @@ def behind(head: str, field: str, changed: Iterable[str]) -> tuple[str, ...]:
 
 
 def _under(section: str, paths: Iterable[str]) -> tuple[str, ...]:
-    return tuple(path for path in paths if path == section or path.startswith(f"{section}."))
+    """Return the paths in a section, or of one above it, which was replaced whole."""
+    inside = f"{section}."
+    return tuple(
+        path
+        for path in paths
+        if path == section or path.startswith(inside) or inside.startswith(f"{path}.")
+    )
 
 
 def _meant(field: str, paths: tuple[str, ...]) -> tuple[str, ...]:
