@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from ddspec.canon import Json
 from ddspec.spec.augmentation import AugmentationSpec
-from ddspec.spec.base import Count
+from ddspec.spec.base import Count, Fraction, Natural, Positive
 from ddspec.spec.evaluate import ProtocolSpec
 from ddspec.spec.network import NetworkSpec
 from ddspec.wire.model import Precision, WorkModel
@@ -23,7 +23,7 @@ class Teachers(BaseModel):
     network: NetworkSpec
     average: Literal["logits", "probabilities"]
     batch_norm: Literal["running", "batch"]
-    record: tuple[int, ...] | None = None
+    record: Annotated[tuple[Natural, ...], Field(min_length=1)] | None = None
     """Of each input, the recorded epochs that take part; None is its only network."""
 
 
@@ -37,16 +37,16 @@ class RelabelWork(WorkModel):
     kind: Literal["relabel"] = "relabel"
     revision: Literal[1] = 1
     teachers: Teachers
-    epochs: int | None = None
-    steps: int | None = None
+    epochs: Count | None = None
+    steps: Count | None = None
     """As in the protocol: one of both."""
-    batch: int
+    batch: Count
     augmentation: AugmentationSpec
-    cutmix: float
-    mixup: float | None = None
+    cutmix: Fraction
+    mixup: Positive | None = None
     seed: Seed
     precision: Precision
-    zca: float | None = None
+    zca: Positive | None = None
     """Networks see images whitened with this eps."""
 
 

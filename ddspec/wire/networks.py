@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ddspec.spec.augmentation import AugmentationSpec
-from ddspec.spec.base import Count, Natural
+from ddspec.spec.base import Count, Fraction, Natural, Positive
 from ddspec.spec.network import NetworkSpec
 from ddspec.spec.optimizer import DecaySpec, OptimizerSpec
 from ddspec.spec.pool import RecordPrecision, SharpnessSpec
@@ -30,18 +30,24 @@ class PretrainWork(WorkModel):
     optimizer: OptimizerSpec
     decay: DecaySpec | None
     augmentation: AugmentationSpec
-    cutmix: float
+    cutmix: Fraction
     seed: Seed
     precision: Precision
-    record: tuple[int, ...] | None = None
+    record: Annotated[tuple[Natural, ...], Field(min_length=1)] | None = None
     """Epochs after which the network is recorded; None is the last alone."""
     sharpness: SharpnessSpec | None = None
-    zca: float | None = None
+    zca: Positive | None = None
     """Images are whitened with this eps."""
     record_precision: RecordPrecision | None = None
     """Of the numbers in the files; None is that of the training."""
     events: bool | None = None
     """Record of each image how often it was forgotten, and in which epoch it was first learned."""
+
+    @model_validator(mode="after")
+    def _reached(self) -> Self:
+        if self.record is not None and max(self.record) > self.epochs:
+            raise ValueError("`record` names an epoch after the last of the training")
+        return self
 
 
 class CheckpointWork(WorkModel):
@@ -57,7 +63,7 @@ class CheckpointWork(WorkModel):
     """Of the images that it takes."""
     size: Count
     """Their side, pixels."""
-    classes: int
+    classes: Count
     content: Annotated[str, Field(pattern=r"^[0-9a-f]{8,64}$")]
     """SHA-256 of the file, or as many of its first digits as its publisher gives."""
     precision: Precision
@@ -72,15 +78,15 @@ class PruneWork(WorkModel):
     kind: Literal["prune"] = "prune"
     revision: Literal[1] = 1
     network: NetworkSpec
-    flops: float | None = None
+    flops: Positive | None = None
     """Multiply-accumulate operations of one image that are left at most."""
-    parameters: int | None = None
-    epochs: int
-    batch: int
+    parameters: Count | None = None
+    epochs: Natural
+    batch: Count
     optimizer: OptimizerSpec
     augmentation: AugmentationSpec
-    cutmix: float
+    cutmix: Fraction
     seed: Seed
     precision: Precision
-    zca: float | None = None
+    zca: Positive | None = None
     """Images are whitened with this eps."""

@@ -11,7 +11,7 @@ import torch
 from pydantic import JsonValue
 from torch import Tensor
 
-from ddspec.spec.method import StatisticsMatcherSpec
+from ddspec.spec.method import MAX_LOOPS, StatisticsMatcherSpec
 from ddspec.wire.work import DistillWork
 from ddspec_runners.artifacts import read_tensors
 from ddspec_runners.distillation.assemble import assemble, first_images
@@ -101,6 +101,8 @@ def _check(work: DistillWork) -> None:
     if not 0 <= work.start < work.stop:
         raise BadJob(f"outer loops {work.start}..{work.stop - 1} are none")
     rows = work.rows
+    if len(rows) > MAX_LOOPS:
+        raise BadJob(f"{len(rows):,} networks are drawn: {MAX_LOOPS:,} are the most")
     if work.schedule.digest(rows.start, rows.stop) != work.schedule_digest:
         raise BadJob(
             f"the schedule drawn here for outer loops {work.start}..{work.stop - 1} is not the one "

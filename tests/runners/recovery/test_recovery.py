@@ -266,6 +266,14 @@ def test_another_schedule_than_that_of_the_plan_is_refused(bench: Any) -> None:
         bench.run("a", work)
 
 
+def test_more_networks_than_a_plan_may_list_are_refused_before_they_are_drawn(bench: Any) -> None:
+    work = bench.work(**BRIEF)
+    matcher = work.matcher.model_copy(update={"models_per_image": 10**9})
+
+    with pytest.raises(BadJob, match="2,000,000,000 networks are drawn: 100,000 are the most"):
+        bench.run("a", work.model_copy(update={"matcher": matcher}))
+
+
 @pytest.mark.gpu
 def test_images_recovered_on_an_accelerator_are_those_of_the_cpu(bench: Any) -> None:
     work = bench.work(matcher={"keep": "best", "total_variation": 1e-3, "l2": 1e-3})
