@@ -17,9 +17,9 @@ VALUES_SHOWN = 12
 
 BEARS: Mapping[str, tuple[str, ...]] = {
     "what": ("dataset",),
-    "budget": ("budget", "parameterization", "labels", "dataset"),
-    "pool": ("pool", "network", "dataset"),
-    "schedule": ("loops", "perturbation", "pool", "seed"),
+    "budget": ("budget", "parameterization", "labels", "dataset", "evaluate.protocol"),
+    "pool": ("pool", "network", "dataset", "matcher.features"),
+    "schedule": ("loops", "perturbation", "pool", "seed", "matcher.models_per_image"),
     "matcher": ("matcher", "loops", "update", "init", "precision", "budget", "parameterization"),
     "inner": ("inner", "resources"),
     "evaluator": ("evaluate", "network"),
@@ -33,7 +33,8 @@ def matrix_lines(plan: Plan, width: int) -> list[str]:
     names = list(axes)[:AXES_SHOWN]
     widest = max((len(name) for name in names), default=0)
     rows = [f"{visible(name):<{widest}}  {_values(axes[name])}" for name in names]
-    rows += [f"and {len(axes) - AXES_SHOWN} more settings"] if len(axes) > AXES_SHOWN else []
+    more = len(axes) - AXES_SHOWN
+    rows += [f"and {more} more setting{'' if more == 1 else 's'}"] if more > 0 else []
     room = width - INDENT
     lines = [
         f" {'matrix' if not at else '':<{INDENT - 1}}{cut(row, room)}"
@@ -49,8 +50,12 @@ def varies(section: str, plan: Plan) -> bool:
 
 
 def _parts(section: str, experiment: Experiment) -> tuple[object, ...]:
-    fields = vars(experiment)
-    return tuple(fields[name] for name in BEARS[section])
+    found = []
+    for name in BEARS[section]:
+        part, _, setting = name.partition(".")
+        whole = vars(experiment)[part]
+        found.append(vars(whole).get(setting) if setting else whole)
+    return tuple(found)
 
 
 def _values(axis: Json) -> str:

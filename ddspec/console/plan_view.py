@@ -84,11 +84,17 @@ def _below(overview: Overview) -> Iterator[str]:
         claim = claim if one.accuracy is None else f"{100 * one.accuracy:.3g}{spread} %"
         words = f"{claim}{said_of}{network} ({source})"
         yield from placed(wrapped("expected", [words], width), said, width)
-    for note in overview.notes[:NOTES_SHOWN]:
+    # variants that are alike are told the same, each in its own line of the spec
+    notes: dict[tuple[str, str], Diagnostic] = {}
+    for note in overview.notes:
+        notes.setdefault((note.code, note.message), note)
+    shown = list(notes.values())[:NOTES_SHOWN]
+    for note in shown:
         yield from _note(note, width)
-    more = len(overview.notes) - NOTES_SHOWN
+    more = len(overview.notes) - len(shown)
     if more > 0:
-        yield from wrapped("", [f"and {more} more notes: `ddspec validate`"], width)
+        words = f"and {more} more note{'' if more == 1 else 's'}: `ddspec validate`"
+        yield from wrapped("", [words], width)
     for moved in overview.drift:
         yield from wrapped("drift", [f"{moved.part}: {moved.message}"], width)
     if overview.verdicts:

@@ -147,6 +147,26 @@ def test_a_thousand_variants_fit_on_a_screen_too() -> None:
     assert "1, 2, 3, 4, 5, 6, … 1000 (1,000 values)" in text
 
 
+def test_pieces_that_are_others_in_some_variants_are_marked() -> None:
+    pixels = "matrix:\n  matcher.features: [embedding, pixels]\n"
+    rows = shown(spec("dm", "cifar10", 1, pixels)).split("\n")
+
+    assert any(row.startswith(" pool*      a new random ConvNet-3") for row in rows)
+    assert any(row.startswith(" inner      frozen") for row in rows)
+
+
+def test_what_is_noted_of_several_variants_is_shown_once() -> None:
+    axes = (
+        "matrix:\n  variants:\n    one: {preset: dm}\n    two: {preset: dm, loops.outer_loops: 9}\n"
+    )
+    text = "name: x\ndataset: {kind: digits}\nbudget: {images_per_class: 1}\n" + axes
+
+    shown_once = shown(text)
+
+    assert shown_once.count("`dm` has no published result") == 1
+    assert "and 1 more note: `ddspec validate`" in shown_once
+
+
 def test_two_variants_have_rows_of_their_own() -> None:
     text = shown(spec("dm", "cifar10", 1, "matrix:\n  budget.images_per_class: [1, 10]\n"))
 
