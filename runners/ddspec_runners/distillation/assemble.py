@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, assert_never
 
 import torch
-from torch import Size, Tensor
+from torch import Tensor
 
 from ddspec.spec.matcher import classes_together
 from ddspec.spec.method import (
@@ -21,13 +21,14 @@ from ddspec.spec.method import (
     TrajectoryMatcherSpec,
     UnrolledInnerSpec,
 )
-from ddspec.wire.work import ClassRange, DistillWork
+from ddspec.wire.work import DistillWork
 from ddspec_runners.augment.make import make_policy
 from ddspec_runners.data.prepared import PreparedSplit
 from ddspec_runners.distillation.class_loop import Distillation
 from ddspec_runners.distillation.draws import MatchingDraws
 from ddspec_runners.distillation.loop import Averaged, Loops
 from ddspec_runners.distillation.queued import Queued
+from ddspec_runners.distillation.setting import Setting
 from ddspec_runners.distillation.step import Matching
 from ddspec_runners.distillation.student import Curriculum
 from ddspec_runners.distillation.trajectory import TrajectoryLoops
@@ -37,12 +38,8 @@ from ddspec_runners.matchers.base import Matcher
 from ddspec_runners.matchers.distribution import DistributionMatcher
 from ddspec_runners.matchers.table import make_matcher
 from ddspec_runners.matchers.trajectory import TrajectoryMatcher
-from ddspec_runners.nets.base import Network
-from ddspec_runners.nets.make import make_network
 from ddspec_runners.parameterization.base import Parameterization
 from ddspec_runners.parameterization.init import initial_images
-from ddspec_runners.parameterization.make import make_parameterization
-from ddspec_runners.parameterization.space import as_learned
 from ddspec_runners.pools.dependent import DependentNetworks
 from ddspec_runners.pools.experts import Experts
 from ddspec_runners.pools.fresh import FreshPool, NoNetworks
@@ -51,49 +48,9 @@ from ddspec_runners.pools.recorded import RecordedPool
 from ddspec_runners.pools.start import Pool, Starts
 from ddspec_runners.pools.statistics import RealStatistics
 from ddspec_runners.pools.stream import NetworkStream
-from ddspec_runners.pools.training import RealTraining, Training, nearby
+from ddspec_runners.pools.training import RealTraining, Training
 from ddspec_runners.runtime import dtype_of
 from ddspec_runners.site import Site
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """What every family of distillation stands on."""
-
-    split: PreparedSplit
-    """As it is learned from: whitened where images are, on the device where it fits."""
-    classes: range
-    """Global indices of the K' classes that are learned here."""
-    of: int
-    """Number of classes of the whole set."""
-    network: Network
-    parameterization: Parameterization
-    shape: Size
-    """Of the images that are learned, (K', n, C, H, W)."""
-    queue: Pool | None = None
-    """What an outer loop has picked from a queue of networks, where there is one."""
-
-    @classmethod
-    def of_work(cls, work: DistillWork, site: Site) -> Setting:
-        """Return the setting of a work; raises BadJob where the inputs do not fit it."""
-        split = nearby(PreparedSplit.open(site.inputs["train"]), site.device)
-        split = as_learned(split, work.parameterization)
-        card = split.card
-        count = len(card.classes)
-        classes = _classes(work.classes, count)
-        shape = (len(classes), work.images_per_class, card.channels, card.size, card.size)
-        return cls(
-            split=split,
-            classes=classes,
-            of=count,
-            network=make_network(
-                work.network, channels=card.channels, size=card.size, classes=count
-            ),
-            parameterization=make_parameterization(
-                work.parameterization, mean=split.mean, std=split.std, whitening=split.whitening
-            ),
-            shape=Size(shape),
-        )
 
 
 def assemble(work: DistillWork, site: Site) -> Loops:
@@ -303,13 +260,3 @@ def stream_of(
             return DependentNetworks(starts, work.inner, steps, own, shape, work.seed)
         case _:
             raise BadJob(f"`{work.matcher.kind}` matching cannot move networks so: {work.inner!r}")
-
-
-def _classes(shard: ClassRange | None, count: int) -> range:
-    if shard is None:
-        return range(count)
-    if shard.of != count or not 0 <= shard.start < shard.stop <= count:
-        raise BadJob(
-            f"classes {shard.start}..{shard.stop - 1} of {shard.of} are no shard of {count} classes"
-        )
-    return range(shard.start, shard.stop)

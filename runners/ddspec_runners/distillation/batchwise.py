@@ -16,7 +16,7 @@ from ddspec.spec.method import StatisticsMatcherSpec
 from ddspec.wire.work import DistillWork
 from ddspec_runners.artifacts import write_text
 from ddspec_runners.augment.make import make_policy
-from ddspec_runners.distillation.assemble import Setting, image_rule, make_pool
+from ddspec_runners.distillation.assemble import image_rule, make_pool
 from ddspec_runners.distillation.batch_files import (
     Finished,
     FirstImages,
@@ -33,6 +33,7 @@ from ddspec_runners.distillation.recover import (
     Recovery,
     batches_of,
 )
+from ddspec_runners.distillation.setting import Setting
 from ddspec_runners.distillation.state import IMAGES, Published, State
 from ddspec_runners.faults import BadJob, Diverged
 from ddspec_runners.matchers.statistics import StatisticsMatcher, Teacher
