@@ -182,6 +182,7 @@ def _publish(facts: Facts, site: Site) -> None:
 
 def _placed(source: Path, target: Path) -> None:
     """Give a file a second name; if the job is killed before its result, the first is needed."""
+    target.unlink(missing_ok=True)  # an attempt before may have come so far
     try:
         os.link(source, target)
     except OSError:  # another file system, or one without links

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -189,6 +190,25 @@ def test_a_checkpoint_whose_parts_are_gone_is_worth_nothing(
     relabel.run(taught.relabel_work(taught.protocol()), again)
 
     assert folder_bytes(again.output) == folder_bytes(whole.folder)
+
+
+def test_a_relabelling_that_died_before_its_last_file_is_finished(
+    tmp_path: Path, small_parts: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relabel, "CHECKPOINT_S", 0.0)  # so that parts are those of before
+    whole = record(tmp_path, "whole")
+    with monkeypatch.context() as disk:
+        disk.setattr(relabel, "write_json", full)
+        with pytest.raises(OSError, match="No space left"):
+            record(tmp_path, "torn")
+
+    again = record(tmp_path, "torn")
+
+    assert folder_bytes(again.folder) == folder_bytes(whole.folder)
+
+
+def full(path: Path, _: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
 
 def folder_bytes(folder: Path) -> dict[str, bytes]:
