@@ -218,7 +218,8 @@ def matcher_words(matcher: MatcherSpec, views: int) -> list[str]:
             return [
                 f"batch-norm statistics x {brief(matcher.batch_norm)}"
                 f"{first if matcher.first_layer != 1 else ''}, "
-                f"cross-entropy x {brief(matcher.cross_entropy)}",
+                f"cross-entropy x {brief(matcher.cross_entropy)}"
+                f"{' of the mean logits' if matcher.classifier == 'ensemble' else ''}",
                 f"{networks} network{_s(networks)} an image",
                 f"keeps the {matcher.keep}",
             ]

@@ -115,6 +115,8 @@ class StatisticsMatcherSpec(SpecModel):
     first_layer: Positive = 1.0
     """Weight of the first batch norm against the others (SRe2L on ImageNet: 10)."""
     cross_entropy: NonNegative = 1.0
+    classifier: Literal["each", "ensemble"] | None = None
+    """Whose cross-entropy: each network's own (None too), or that of their mean logits (Teddy)."""
     total_variation: NonNegative = 0.0
     """Of the views, with SRe2L's definition: four norms over the whole batch."""
     l2: NonNegative = 0.0

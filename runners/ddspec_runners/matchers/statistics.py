@@ -7,8 +7,9 @@ sums over several networks. Shape letters as in `ddspec_runners.nets.base`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -16,6 +17,8 @@ from torch import Tensor
 
 from ddspec.spec.method import StatisticsMatcherSpec
 from ddspec_runners.nets.base import Moments, Network, Params
+
+Entropy: TypeAlias = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,8 @@ class StatisticsMatcher:
         """Return the loss of `views` (N, C, H, W), a scalar, and its gradient in them.
 
         The loss is `of_teacher` summed over teachers, and `prior`, which knows no teacher. Each
-        graph is freed before the next one's begins: memory does not grow with the teachers.
+        graph is freed before the next one's begins: memory does not grow with the teachers. An
+        ensemble's cross-entropy stands inside the sum of Eq. 7, so it counts once a teacher.
         """
         leaf = views.detach().requires_grad_()
         loss, gradient = leaf.new_zeros(()), torch.zeros_like(views)
@@ -52,22 +56,30 @@ class StatisticsMatcher:
     def _terms(
         self, teachers: Sequence[Teacher], views: Tensor, labels: Tensor
     ) -> Iterator[Tensor]:
+        entropy = self._entropy(teachers, views, labels)
         for teacher in teachers:
-            yield self.of_teacher(teacher, views, labels)
+            yield self.of_teacher(teacher, views, entropy)
         if self.spec.total_variation or self.spec.l2:
             yield self.prior(views)
 
-    def of_teacher(self, teacher: Teacher, views: Tensor, labels: Tensor) -> Tensor:
+    def _entropy(self, teachers: Sequence[Teacher], views: Tensor, labels: Tensor) -> Entropy:
+        if self.spec.classifier != "ensemble":
+            return lambda logits: F.cross_entropy(logits, labels)
+        with torch.no_grad():
+            seen = [self.network.observe(t.params, t.statistics, views).logits for t in teachers]
+            mean = torch.stack(seen).mean(0)
+        return _tangent(mean, labels)
+
+    def of_teacher(self, teacher: Teacher, views: Tensor, entropy: Entropy) -> Tensor:
         """Return weighted cross-entropy, and distance to the teacher's statistics, a scalar.
 
-        `labels` are int64 (N,). The teacher is in evaluation mode: its batch norms go by running
-        statistics, and what enters them is compared with these.
+        `entropy` turns logits (N, K) into a scalar. The teacher is in evaluation mode: its batch
+        norms go by running statistics, and what enters them is compared with these.
         """
         seen = self.network.observe(teacher.params, teacher.statistics, views)
-        entropy = F.cross_entropy(seen.logits, labels)
-        return self.spec.cross_entropy * entropy + self.spec.batch_norm * self.distance(
-            seen.norms, teacher.statistics
-        )
+        return self.spec.cross_entropy * entropy(
+            seen.logits
+        ) + self.spec.batch_norm * self.distance(seen.norms, teacher.statistics)
 
     def distance(self, norms: dict[str, Moments], statistics: Params) -> Tensor:
         """Return the sum over batch norms of |var - running var| + |mean - running mean|.
@@ -99,3 +111,22 @@ class StatisticsMatcher:
         variation = torch.stack([torch.linalg.vector_norm(step) for step in steps]).sum()
         length: Tensor = torch.linalg.vector_norm(views.flatten(1), dim=1).mean()
         return self.spec.total_variation * variation + self.spec.l2 * length
+
+
+def _tangent(mean: Tensor, labels: Tensor) -> Entropy:
+    """Return the cross-entropy of `mean` (N, K), with the slope that each teacher's share has.
+
+    Of n teachers each moves the mean by 1/n, and the loss counts n times: the slope in the logits
+    of each is that in the mean, so that one graph at a time gives what the joint one would.
+    """
+    leaf = mean.detach().requires_grad_()
+    with torch.enable_grad():
+        loss = F.cross_entropy(leaf, labels)
+        (slope,) = torch.autograd.grad(loss, leaf)
+    value = loss.detach()
+
+    def entropy(logits: Tensor) -> Tensor:
+        share = (logits * slope).sum()
+        return value + (share - share.detach())
+
+    return entropy

@@ -125,12 +125,48 @@ def test_the_gradient_of_several_teachers_is_that_of_the_sum_of_their_losses() -
 
     total = matcher.prior(leaf)
     for teacher in teachers:
-        total = total + matcher.of_teacher(teacher, leaf, labels)
+        total = total + matcher.of_teacher(
+            teacher, leaf, lambda logits: torch.nn.functional.cross_entropy(logits, labels)
+        )
     (expected,) = torch.autograd.grad(total, leaf)
     loss, gradient = matcher.gradient(teachers, x, labels)
 
     torch.testing.assert_close(loss, total.detach(), rtol=1e-13, atol=0)
     torch.testing.assert_close(gradient, expected, rtol=1e-11, atol=1e-14)
+
+
+def test_an_ensemble_is_judged_by_its_mean_logits_as_in_one_joint_graph() -> None:
+    network, teachers = trained()
+    settings = {**FULL, "cross_entropy": 0.7, "classifier": "ensemble"}
+    matcher, labels = StatisticsMatcher(spec(**settings), network), torch.tensor([0, 1, 2])
+    x = torch.randn(3, 3, 8, 8, generator=generator("x"), dtype=torch.float64)
+    leaf = x.clone().requires_grad_()
+
+    seen = [network.observe(t.params, t.statistics, leaf) for t in teachers]
+    mean = (seen[0].logits + seen[1].logits) / 2
+    chances = mean.exp() / mean.exp().sum(1, keepdim=True)
+    total = matcher.prior(leaf) - 2 * 0.7 * chances.diagonal().log().mean()
+    for teacher, observed in zip(teachers, seen, strict=True):
+        total = total + 0.3 * matcher.distance(observed.norms, teacher.statistics)
+    (expected,) = torch.autograd.grad(total, leaf)
+    loss, gradient = matcher.gradient(teachers, x, labels)
+
+    # some hundred operations in float64: 100 x 1e-16, with a margin
+    torch.testing.assert_close(loss, total.detach(), rtol=1e-12, atol=0)
+    torch.testing.assert_close(gradient, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_an_ensemble_of_one_is_a_teacher_by_itself() -> None:
+    network, teachers = trained()
+    x, labels = torch.randn(3, 3, 8, 8, generator=generator("x")).double(), torch.tensor([0, 1, 2])
+
+    each, ensemble = (
+        StatisticsMatcher(spec(**FULL, classifier=of), network).gradient(teachers[:1], x, labels)
+        for of in ("each", "ensemble")
+    )
+
+    # the same operations in another order
+    torch.testing.assert_close(each, ensemble, rtol=1e-12, atol=1e-14)
 
 
 def test_a_teacher_is_judged_by_its_running_statistics() -> None:
