@@ -108,7 +108,7 @@ class Distilling:
                 batches = self.work.images_per_class * -(-self.classes // matcher.classes_per_batch)
                 one = pushed(self.network, images, classified=True)
                 whole = Tally(one.flops, one.numbers, one.kernels * batches)
-                if matcher.classifier == "ensemble":
+                if matcher.classifier == "ensemble" and matcher.models_per_image > 1:
                     whole += predicted(self.network, images, -(-images // batches))
                 return whole * matcher.models_per_image
             case TrajectoryMatcherSpec():

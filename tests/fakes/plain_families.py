@@ -352,9 +352,11 @@ class PlainStatistics(Plain):
         roll = matcher.roll
         by = torch.randint(roll.low, roll.high + 1, (2,), generator=rng).tolist()
         seen = seen.roll(by[0], 2).roll(by[1], 3)
-        for net in self.teachers(image):
-            logits, entering = observed(net.eval(), seen)
-            total = total + matcher.cross_entropy * F.cross_entropy(logits, chunk)
+        heard = [observed(net.eval(), seen) for net in self.teachers(image)]
+        together = torch.stack([logits for logits, _ in heard]).mean(0)
+        for logits, entering in heard:
+            said = together if matcher.classifier == "ensemble" else logits
+            total = total + matcher.cross_entropy * F.cross_entropy(said, chunk)
             for layer, (norm, enters) in enumerate(entering):
                 weight = matcher.first_layer if layer == 0 else 1.0
                 mean, var = enters.mean((0, 2, 3)), enters.var((0, 2, 3), unbiased=False)

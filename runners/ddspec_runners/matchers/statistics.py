@@ -63,7 +63,7 @@ class StatisticsMatcher:
             yield self.prior(views)
 
     def _entropy(self, teachers: Sequence[Teacher], views: Tensor, labels: Tensor) -> Entropy:
-        if self.spec.classifier != "ensemble":
+        if self.spec.classifier != "ensemble" or len(teachers) == 1:
             return lambda logits: F.cross_entropy(logits, labels)
         with torch.no_grad():
             seen = [self.network.observe(t.params, t.statistics, views).logits for t in teachers]
