@@ -145,6 +145,7 @@ def setting(case: Case) -> Setting:
             seed=("bench",), members=case.teachers, perturbation={"kind": "none"}, apart=several
         ),
         parameterization=shape,
+        images=1,
         policy=make_policy(NoAugmentationSpec()),
         rule=Rule.of(UPDATE, limit=shape.clamp),
         seed=("bench",),

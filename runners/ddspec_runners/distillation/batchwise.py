@@ -109,6 +109,7 @@ class _Job:
             pool=make_pool(work, site, setting),
             schedule=work.schedule,
             parameterization=shape,
+            images=work.images_per_class,
             policy=make_policy(work.matching_augmentation, mean=split.mean, std=split.std),
             rule=image_rule(work, shape),
             seed=work.seed,

@@ -89,6 +89,8 @@ class Recovery:
     schedule: Schedule
     """Its rows i * m to i * m + m - 1 are the m networks of image index i."""
     parameterization: Parameterization
+    images: int
+    """Of each class: how one of them is decoded may depend on how many there are."""
     policy: Policy
     rule: Rule
     seed: Seed
@@ -137,7 +139,7 @@ class Recovery:
     ) -> tuple[Recovered, Tensor]:
         rng = generator(*self.seed, "view", batch.image, batch.classes.start, outer, inner)
         leaf = run.motion.images.detach().requires_grad_()
-        views = self._views(leaf, rng)
+        views = self._views(leaf, batch.image, rng)
         labels = torch.tensor(batch.classes).repeat_interleave(len(views) // len(leaf))
         loss, slope = self.matcher.gradient(teachers, views.detach(), placed(labels, leaf.device))
         (gradient,) = torch.autograd.grad(views, leaf, slope)
@@ -145,9 +147,10 @@ class Recovery:
         moved = self.rule.step(run.motion, gradient, number)
         return Recovered(moved, self._best(run, loss)), loss
 
-    def _views(self, images: Tensor, rng: Generator) -> Tensor:
+    def _views(self, images: Tensor, image: int, rng: Generator) -> Tensor:
         """Return what networks see of images (c, C, H, W): one draw for all, then a roll."""
-        decoded = self.parameterization.decode(images[:, None]).flatten(0, 1)
+        shape = self.parameterization.of_image(image, self.images)
+        decoded = shape.decode(images[:, None]).flatten(0, 1)
         draws = self.policy.draw(1, images.shape[-1], rng, shared=True)
         views = self.policy.apply(self.parameterization.normalise(decoded), draws)
         roll = self.matcher.spec.roll

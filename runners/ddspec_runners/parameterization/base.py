@@ -26,6 +26,10 @@ class Parameterization(Protocol):
         """Return the label of each decoded image: (..., n) becomes (..., count(n))."""
         ...
 
+    def of_image(self, image: int, images: int) -> Parameterization:
+        """Return how one of a class's `images` is decoded, for where it is decoded by itself."""
+        ...
+
     def normalise(self, images: Tensor) -> Tensor:
         """Return images of the learned space, (..., C, H, W), as networks are fed."""
         ...

@@ -6,7 +6,7 @@ section 4.2 ("uniform" and "multi-scale" formation, and the bounded one of the o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -53,6 +53,18 @@ class MultiFormation:
             [labels[..., first:stop].repeat(*lead, factor**2) for factor, first, stop in formation],
             dim=-1,
         )
+
+    def of_image(self, image: int, images: int) -> MultiFormation:
+        """Return the formation that cuts an image by itself as that of all `images` cuts it.
+
+        The first images of a `bound` formation are cut by other factors than the last.
+        """
+        formation = self.spec.formation(images)
+        factors = [factor for factor, first, stop in formation if first <= image < stop]
+        if len(factors) > 1:
+            return self  # by all of them, as every image is
+        spec = self.spec.model_copy(update={"factor": factors[0], "decode": None})
+        return replace(self, spec=spec)
 
     def normalise(self, images: Tensor) -> Tensor:
         """Return images of the learned space, (..., C, H, W), as networks are fed."""

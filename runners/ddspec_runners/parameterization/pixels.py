@@ -27,6 +27,10 @@ class Pixels:
         """Return the labels themselves."""
         return labels
 
+    def of_image(self, image: int, images: int) -> Pixels:
+        """Return itself: all images are decoded alike."""
+        return self
+
     def normalise(self, images: Tensor) -> Tensor:
         """Return images of the learned space, (..., C, H, W), as networks are fed."""
         return self.space.normalise(images)

@@ -187,6 +187,17 @@ def test_every_cell_of_a_multi_formation_is_seen_with_its_class(bench: Any, seen
     assert labels.tolist() == [0] * 4 + [1] * 4 + [2] * 4
 
 
+def test_an_image_is_cut_as_the_formation_of_its_whole_class_cuts_it(
+    bench: Any, seen: Seen
+) -> None:
+    shape = {"kind": "multi_formation", "factor": 2, "decode": "bound", "space": "normalised"}
+    brief = {"stop": 1, "loops": 1, "matcher": {"models_per_image": 1, "classes_per_batch": 5}}
+    bench.run("a", bench.work(**brief, parameterization=shape, images_per_class=35))
+
+    # 35 images, and 128 - 35 more views: 23 are cut in four, and 12 stay whole
+    assert [len(labels) // 5 for _, _, labels in seen] == [4] * 23 + [1] * 12
+
+
 def test_one_network_an_input_is_a_pool_too(bench: Any, tmp_path: Path, inputs: Any) -> None:
     for index in range(2):
         folder = tmp_path / f"last{index}"
