@@ -218,7 +218,7 @@ RECIPES: dict[str, dict[str, Any]] = {
         "epochs": 100,
         "batch": 256,
         "optimizer": {"learning_rate": 0.2, "momentum": 0.9, "weight_decay": 1e-4},
-        "decay": {"kind": "cosine", "every": "epoch", "warmup": {"epochs": 5, "start": 0.01}},
+        "decay": {"kind": "cosine", "every": "epoch", "warmup": {"epochs": 5, "start": 0.002}},
         "augmentation": RANDOM_RESIZED_CROP,
         "teaching": {"temperature": 20.0, "squared": True},
         "reported": "best_of_several",

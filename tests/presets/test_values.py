@@ -405,7 +405,7 @@ VALUES: list[tuple[str, str, int, str | None, dict[str, Any]]] = [
             "network.stem": "cifar",
             "pool.epochs": 50,
             "pool.optimizer.learning_rate": 0.2,
-            "pool.decay.warmup": {"epochs": 5, "start": 0.01},
+            "pool.decay.warmup": {"epochs": 5, "start": 0.002},
             "update.learning_rate": 0.1,
             "matcher.batch_norm": 1.0,
             "matcher.roll": {"low": -4, "high": 4},
