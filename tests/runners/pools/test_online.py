@@ -159,7 +159,7 @@ def test_shapes_are_those_of_the_queue_that_an_outer_loop_finds(outer: int) -> N
     [
         pytest.param(100, 3, [4, 4, 5, 5, 6], id="room"),
         pytest.param(4, 3, [4, 4, 4, 4, 4], id="full at once"),
-        pytest.param(2, 3, [2, 2, 2, 2, 2], id="more to start with than it holds"),
+        pytest.param(2, 2, [2, 2, 2, 2, 2], id="full before"),
     ],
 )
 def test_the_oldest_leave_when_there_are_too_many(most: int, start: int, held: list[int]) -> None:
