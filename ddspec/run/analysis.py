@@ -55,7 +55,8 @@ def _require_libraries() -> None:
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:
         raise DdspecError(
-            f"statistics, figures and exports need {', '.join(missing)}, not installed for {sys.executable}",
+            f"statistics, figures and exports need {', '.join(missing)}, "
+            f"not installed for {sys.executable}",
             exit=Exit.UNABLE,
             hint="`pip install 'ddspec[report]'`",
         )
