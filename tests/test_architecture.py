@@ -16,7 +16,10 @@ ROOT = Path(__file__).parents[1]
 SPEC = str(ROOT / "specs" / "imagenet100.yaml")
 DIGITS = str(ROOT / "specs" / "digits.yaml")
 
-HEAVY = {"torch", "numpy", "ddspec_runners", "docker", "requests", "pynvml", "jinja2"}
+HEAVY = {
+    *("torch", "numpy", "scipy", "matplotlib", "ddspec_analysis", "ddspec_runners"),
+    *("docker", "requests", "pynvml", "jinja2"),
+}
 
 LIGHT_COMMANDS = {
     "help": ["--help"],
