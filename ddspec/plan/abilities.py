@@ -20,6 +20,7 @@ ABLE: Mapping[str, frozenset[str]] = {
             "distill",
             "select",
             "merge",
+            "round",
             "relabel",
             "evaluate",
         }

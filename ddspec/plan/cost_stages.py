@@ -12,7 +12,14 @@ from ddspec.plan.cost_tally import WIDTHS, Tally, predicted, trained
 from ddspec.plan.ir import DataFacts, Plan
 from ddspec.spec.baselines import REAL
 from ddspec.spec.learned import as_used, views_of
-from ddspec.spec.method import FreshPoolSpec, OnlinePoolSpec, PrunedPoolSpec, SoftLabelsSpec
+from ddspec.spec.method import (
+    ExpertLabelsSpec,
+    FreshPoolSpec,
+    LearnedLabelsSpec,
+    OnlinePoolSpec,
+    PrunedPoolSpec,
+    SoftLabelsSpec,
+)
 from ddspec.spec.network import NetworkSpec
 from ddspec.wire.work import (
     CheckpointWork,
@@ -290,6 +297,18 @@ class Counting:
         classes, loops = len(self.data.classes), experiment.loops.outer_loops
         written = self.learned_bytes(experiment.network, classes, 0, loops)
         return Cost(output_bytes=written)
+
+    def rounding(self) -> Cost:
+        """Count the decoding of a learned set, whose images are kept at the width they have."""
+        experiment, classes = self.plan.experiment, len(self.data.classes)
+        images = experiment.budget.images_per_class
+        views = views_of(as_used(experiment.parameterization), images)
+        width = _width(experiment.precision)
+        written = disk.set_bytes(self.data, classes, views, width)
+        if isinstance(experiment.labels, LearnedLabelsSpec | ExpertLabelsSpec):
+            written += disk.soft_bytes(classes, views * classes, width)
+        held = 8 * (images + 2 * views) * self.image_floats()  # of one class, in float64
+        return Cost(output_bytes=written + disk.RESULT if classes else None, memory_bytes=held)
 
     def learned_bytes(
         self, network: NetworkSpec, classes: int, start: int, stop: int

@@ -17,6 +17,7 @@ from ddspec.wire.work import (
     PretrainWork,
     PruneWork,
     RelabelWork,
+    RoundWork,
     SelectWork,
     Work,
 )
@@ -53,6 +54,8 @@ def stage_cost(plan: Plan, work: Work) -> Cost:
             return count.select(work)
         case MergeWork():
             return count.merge()
+        case RoundWork():
+            return count.rounding()
         case RelabelWork():
             return count.relabel(work)
         case EvaluateWork():

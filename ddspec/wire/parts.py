@@ -32,6 +32,7 @@ from ddspec.wire.work import (
     PretrainWork,
     PruneWork,
     RelabelWork,
+    RoundWork,
     SelectWork,
     Work,
 )
@@ -64,7 +65,7 @@ def parts_of(work: Work) -> Iterator[Part]:
             yield from _protocol(work.protocol)
             if work.teachers is not None:
                 yield from (("labels", "soft"), _network(work.teachers.network))
-        case MergeWork():
+        case MergeWork() | RoundWork():
             pass
         case _:
             assert_never(work)

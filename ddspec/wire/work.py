@@ -216,6 +216,17 @@ class MergeWork(WorkModel):
     shards: Count
 
 
+class RoundWork(WorkModel):
+    """Turn a set into the images that it is used as, in 8 bits. Writes a synthetic set of pixels.
+
+    Input: `set`, whole. Values become multiples of 1/255, limited to [0, 1]; labels that lie with
+    the set stay as they are, each decoded image with those of the one that it came from.
+    """
+
+    kind: Literal["round"] = "round"
+    revision: Literal[1] = 1
+
+
 Work = Annotated[
     PrepareWork
     | PretrainWork
@@ -224,6 +235,7 @@ Work = Annotated[
     | DistillWork
     | SelectWork
     | MergeWork
+    | RoundWork
     | RelabelWork
     | EvaluateWork,
     Field(discriminator="kind"),
@@ -245,6 +257,7 @@ __all__ = [
     "PruneWork",
     "RandomSelection",
     "RelabelWork",
+    "RoundWork",
     "SelectWork",
     "Selection",
     "SourceModel",

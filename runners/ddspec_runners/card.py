@@ -50,7 +50,7 @@ class Provenance(CardModel):
     """Which stage made the set."""
 
     key: Digest
-    kind: Literal["distill", "select"]
+    kind: Literal["distill", "select", "round"]
     seed: Seed
 
 

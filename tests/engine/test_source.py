@@ -128,7 +128,7 @@ def test_the_revisions_are_those_of_the_works() -> None:
     assert revisions() == dict.fromkeys(
         (
             *("prepare", "pretrain", "checkpoint", "prune", "distill"),
-            *("select", "merge", "relabel", "evaluate"),
+            *("select", "merge", "round", "relabel", "evaluate"),
         ),
         1,
     )

@@ -19,6 +19,7 @@ from ddspec_runners.tasks import (
     pretrain,
     prune,
     relabel,
+    round,
     select,
 )
 
@@ -33,6 +34,7 @@ TASKS: Mapping[str, Task] = {
     "distill": distill.run,
     "select": select.run,
     "merge": merge.run,
+    "round": round.run,
     "relabel": relabel.run,
     "evaluate": evaluate.run,
 }
