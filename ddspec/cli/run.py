@@ -136,7 +136,8 @@ def carry_out(
     say(headline(plan))
     say(f"plan {plan.digest[:12]} · {in_words(asked, orders, terms)} · {store.layout.home}")
     remember(store, plan, opened.settings(), time.time())
-    return Done(plan, _run(stages, store, asked.executor, orders, terms, data), store)
+    outcome = _run(plan.name, stages, store, asked.executor, orders, terms, data)
+    return Done(plan, outcome, store)
 
 
 def _tell_drift(opened: Opened, executor: Place, image: str | None) -> None:
@@ -167,6 +168,7 @@ def _locked(opened: Opened, document: Path, data: Path | None) -> Opened:
 
 
 def _run(
+    name: str,
     stages: Sequence[Stage],
     store: Store,
     place: Place,
@@ -189,7 +191,8 @@ def _run(
             make_executor(place, site, terms),
             sink=sink,
             orders=orders,
-            others=lambda name: make_executor(name, site, terms),
+            others=lambda other: make_executor(other, site, terms),
+            name=name,
         )
 
 

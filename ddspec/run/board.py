@@ -99,6 +99,11 @@ class Board:
         self.wanted.add(key)
         self._needed = self._blockers = None
 
+    def removed(self, key: Digest) -> None:
+        """Note that a key is no longer in the store; it is made again where something needs it."""
+        self.present.discard(key)
+        self._needed = self._blockers = None
+
     def released(self, keys: Iterable[Digest]) -> None:
         """Note that nobody works on these keys any more."""
         self.busy.difference_update(keys)

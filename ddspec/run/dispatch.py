@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ddspec.disk import FAILED
 from ddspec.errors import DdspecError, Exit
 from ddspec.executors.base import Executor, Site
+from ddspec.host import this_process
 from ddspec.plan.ir import Stage
 from ddspec.run.board import Board, board_of
 from ddspec.run.events import ObjectDamaged, RunStarted, Sink
@@ -36,11 +37,13 @@ def run_plan(
     sink: Sink,
     orders: Orders | None = None,
     others: Callable[[str], Executor[Any]] | None = None,
+    name: str = "",
 ) -> Outcome:
     """Bring the outputs of a plan into the store and tell what became of each stage.
 
     A stage that fails blocks those below it; the others go on. `others` makes the executor of a
-    name, for jobs that an earlier run started elsewhere. Raises DdspecError where nothing can go
+    name, for jobs that an earlier run started elsewhere; `name` tells people what this run is of.
+    All of the plan is held in the store meanwhile. Raises DdspecError where nothing can go
     on: data that are not locked, a disk that is full or fails, a place that cannot start jobs or
     that stops answering (all exit 6).
     """
@@ -61,7 +64,9 @@ def run_plan(
     from ddspec.run.signals import listening
 
     try:
-        with listening() as wishes:
+        me = this_process()
+        with listening() as wishes, store.holds.held(me, name, board.stages, time.time()):
+            look_again(store, board)
             desk = Desk(store, executor, sink, orders or Orders(), board, others)
             sweep(desk)
             end = Loop(desk, wishes).run()
@@ -105,6 +110,13 @@ def survey(stages: Sequence[Stage], store: Store, sink: Sink) -> Board:
         )
     )
     return board
+
+
+def look_again(store: Store, board: Board) -> None:
+    """Note what was removed between the survey and the moment from which it is held."""
+    for key in tuple(board.present):
+        if not store.layout.object(key).exists():
+            board.removed(key)
 
 
 def tidy(store: Store, board: Board) -> None:

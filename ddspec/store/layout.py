@@ -8,11 +8,13 @@ scratch/KEY/             checkpoints and events.jsonl of a key, survive a kill
 claims/KEY               who works on a key
 journal/KEY/ATTEMPT.json what became of each attempt
 locks/KEY.lock           guards edits of a claim, and publishing
+runs/PID-ID.json         living runs, and the keys that they count on
 verified/HOST/KEY        what this host has rehashed since it was started
 damaged/KEY-N/           objects that were set aside
 cache/                   what compilers in containers keep; nothing in it changes a result
 plans/NAME/TIME-ID.json  what the last runs of this name were asked to do
 results/NAME/            distilled sets as they are handed out, with card and measured accuracy
+removed/                 what is being removed; nothing looks in here
 """
 
 from __future__ import annotations
@@ -100,7 +102,27 @@ class Layout:
 
     def planned(self, name: str) -> Path:
         """Return the folder of what runs of a name were asked to do."""
-        return self.home / "plans" / name
+        return self.plans / name
+
+    @property
+    def plans(self) -> Path:
+        """What runs were asked to do, by the name of their experiment."""
+        return self.home / "plans"
+
+    @property
+    def runs(self) -> Path:
+        """Living runs, and what they count on."""
+        return self.home / "runs"
+
+    @property
+    def removed(self) -> Path:
+        """What is being removed."""
+        return self.home / "removed"
+
+    @property
+    def journals(self) -> Path:
+        """What became of all attempts, one folder a key."""
+        return self.home / "journal"
 
     @property
     def cache(self) -> Path:
@@ -135,7 +157,7 @@ class Layout:
 
     def journal(self, key: Digest) -> Path:
         """Return the folder of a key's attempts."""
-        return self.home / "journal" / key
+        return self.journals / key
 
     def verified(self, host: str, key: Digest) -> Path:
         """Return the file that says when a host rehashed an object."""

@@ -17,6 +17,7 @@ from ddspec.canon import Digest, canonical
 from ddspec.disk import create_whole, full_disk_named
 from ddspec.errors import DdspecError, Exit
 from ddspec.store.claims import Claims
+from ddspec.store.holds import Holds
 from ddspec.store.journal import Journal
 from ddspec.store.layout import FOLDERS, STORE_FORMAT, Layout
 from ddspec.store.manifest import read_small
@@ -37,6 +38,8 @@ class StoredResult:
     metrics: Mapping[str, JsonValue]
     engine: Mapping[str, JsonValue]
     """Versions, device and threads."""
+    kind: str = ""
+    """Of the stage that made it; empty where it does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,11 @@ class Store:
     def claims(self) -> Claims:
         """Who works on what."""
         return Claims(self.layout)
+
+    @property
+    def holds(self) -> Holds:
+        """Living runs, and what they count on."""
+        return Holds(self.layout)
 
     @property
     def journal(self) -> Journal:
@@ -80,6 +88,7 @@ class Store:
             float(seconds) if _is_duration(seconds) else None,
             _mapping(plain.get("metrics")),
             _mapping(plain.get("engine")),
+            kind if isinstance(kind := plain.get("kind"), str) else "",
         )
 
     def archive_scratch(self, key: Digest) -> None:
@@ -157,7 +166,7 @@ def _refuse_foreign(home: Path) -> None:
     """Refuse to make a store among the files of a person: it would hide them from git."""
     if not home.is_dir():
         return
-    ours = {*FOLDERS, "plans", "results", "cache", ".gitignore"}
+    ours = {*FOLDERS, "plans", "results", "cache", "runs", "removed", ".gitignore"}
     halves = (".store.json.", "..gitignore.")
     others = sorted(
         entry.name
