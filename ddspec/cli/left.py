@@ -11,6 +11,7 @@ from ddspec.console.verify_view import Left
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ddspec.canon import Digest
     from ddspec.plan.estimate import Cost
     from ddspec.plan.forecast import Forecast
     from ddspec.plan.ir import Plan, Stage
@@ -31,15 +32,20 @@ class Forecaster:
         """What times are of; empty where no device is known."""
         return "" if self.times is None else self.times.device.title
 
-    def left(self, variants: Collection[str]) -> tuple[Left, Sequence[Stage]]:
-        """Return what a run of some variants would still do; what they share counts once."""
+    def left(
+        self, variants: Collection[str], without: Collection[Digest] = ()
+    ) -> tuple[Left, Sequence[Stage]]:
+        """Return what a run of some variants would still do; what they share counts once.
+
+        Stages of the keys `without` are done for something else.
+        """
         from ddspec.cli.run import to_run
         from ddspec.plan.restrict import restricted
 
         if not variants:
             return Left(0, 0), ()
         some = restricted(self.plan, list(variants)) if self.plan.is_matrix else self.plan
-        stages = to_run(some, self.store)
+        stages = [stage for stage in to_run(some, self.store) if stage.key not in without]
         labels = {stage.label for stage in stages}
         span = None if self.times is None else self.times.total(labels)
         counts = [self.costs[label].flops for label in labels]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,11 +17,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from ddspec.cli.inputs import Opened
-    from ddspec.console.verify_view import Verified
+    from ddspec.cli.verified import Beside
+    from ddspec.errors import Diagnostic
     from ddspec.run.judgement import Verdict
 
+
+class Format(StrEnum):
+    """How verdicts are told."""
+
+    TEXT = "text"
+    JSON = "json"
+    MARKDOWN = "markdown"
+
+
 Documents = Annotated[
-    list[Path] | None, typer.Argument(metavar="[SPEC|PLAN]...", help="Whose expectations.")
+    list[Path] | None, typer.Argument(metavar="[SPEC|PLAN|FOLDER]...", help="Whose expectations.")
 ]
 
 
@@ -42,6 +53,12 @@ def verify(
     ] = None,
     data: Data = None,
     home: Home = None,
+    form: Annotated[
+        Format, typer.Option("--format", help="How it is told; `markdown` as one summary.")
+    ] = Format.TEXT,
+    every: Annotated[
+        bool, typer.Option("--all", help="In a summary also list what was not run.")
+    ] = False,
     as_json: AsJson = False,
     device: Annotated[
         Device, typer.Option("--device", help="With --run: where stages compute.")
@@ -56,41 +73,99 @@ def verify(
 
     Looks only, unless `--run` is given. Exits 0 where every expectation of every spec is reproduced
     or within its tolerance, 1 where some is off, and 4 where none is off but some was not run yet,
-    cannot be compared, or is ahead by what may be chance.
+    cannot be compared, or is ahead by what may be chance. Of a folder, all its specs are looked at
+    and told in one summary; exits 3 where one of them does not compile.
     """
     if store:
         if documents or run:
             raise DdspecError("`--store` is of no spec", exit=Exit.USAGE)
         return _rehash(home, as_json=as_json)
     if not documents:
-        hint = "name specs that expect something, or give `--store`"
+        hint = "name specs or folders of specs that expect something, or give `--store`"
         raise DdspecError("nothing to verify", exit=Exit.USAGE, hint=hint)
-    from ddspec.cli.inputs import open_document
-    from ddspec.cli.output import show, show_json
-    from ddspec.console.verify_view import render_verified
-
-    found = []
     asked = Asked(executor, device, jobs, image, gpus, together=together)
-    for document in documents:
-        opened = open_document(document)
-        if run and _expecting(opened, variant):
-            ended = _run(opened, document, variant, asked, data, home, policy)
-            if ended is Exit.INTERRUPTED:
-                return ended
-            opened = open_document(document)  # its data may have been locked just now
-        found.append(_verified(opened, document, variant, home, gpu))
-    if not any(one.claims for one in found):
+    form = Format.JSON if as_json else form
+    several = any(document.is_dir() for document in documents) or form is Format.MARKDOWN or every
+    found: list[Beside] = []
+    problems: list[Diagnostic] = []
+    for document in _named(documents):
+        try:
+            one = _looked(document, variant, gpu, home, (asked, data, policy) if run else None)
+        except DdspecError as error:
+            if not any(document.is_relative_to(named) for named in documents if named.is_dir()):
+                raise
+            problems += error.diagnostics
+            continue
+        if one is None:
+            return Exit.INTERRUPTED
+        found.append(one)
+    if not problems and not any(one.verified.claims for one in found):
         files = ", ".join(f"`{document}`" for document in documents)
         raise DdspecError(f"nothing is expected in {files}", exit=Exit.USAGE, hint="add `expect:`")
-    code = exit_of(claim.verdict for one in found for claim in one.claims)
-    if as_json:
-        documents_json = [one.plain() for one in found]
-        show_json(
-            {"format": "ddspec.verification/1", "documents": documents_json, "exit": int(code)}
-        )
-    else:
-        show("\n\n".join(render_verified(one) for one in found if one.claims))
+    claims = [claim for one in found for claim in one.verified.claims]
+    code = Exit.INVALID if problems else exit_of(claim.verdict for claim in claims)
+    _show(found, problems, code, form, several=several, every=every)
     return code
+
+
+def _named(documents: Sequence[Path]) -> Sequence[Path]:
+    """Return what is named, folders as the specs in them."""
+    if not any(document.is_dir() for document in documents):
+        return documents
+    from ddspec.cli.spec_files import named_specs
+
+    return named_specs(documents)
+
+
+def _looked(
+    document: Path,
+    variant: Sequence[str] | None,
+    gpu: str | None,
+    home: Path | None,
+    to_run: tuple[Asked, Path | None, Path | None] | None,
+) -> Beside | None:
+    """Judge one document, and first run what is left of it if asked; None where interrupted."""
+    from ddspec.cli.inputs import existing_store, open_document
+    from ddspec.cli.verified import verified
+
+    opened = open_document(document)
+    if to_run is not None and _expecting(opened, variant):
+        asked, data, policy = to_run
+        if _run(opened, document, variant, asked, data, home, policy) is Exit.INTERRUPTED:
+            return None
+        opened = open_document(document)  # its data may have been locked just now
+    return verified(opened, document, variant, existing_store(home), gpu)
+
+
+def _show(
+    found: Sequence[Beside],
+    problems: Sequence[Diagnostic],
+    code: Exit,
+    form: Format,
+    *,
+    several: bool,
+    every: bool,
+) -> None:
+    """Print documents one by one, or a summary of several; what is wrong goes to stderr."""
+    from ddspec.cli.output import say, show, show_json
+    from ddspec.cli.verified import left_together
+    from ddspec.console.verify_summary import Summary, render_summary
+    from ddspec.console.verify_view import render_verified
+
+    documents = [one.verified for one in found]
+    summary = Summary(documents, left_together(found), problems, int(code), every)
+    if problems:
+        say("\n".join(f"error: {problem}" for problem in problems))
+    if form is Format.JSON:
+        show_json(summary.plain())
+    elif form is Format.MARKDOWN:
+        from ddspec.console.verify_markdown import summary_markdown
+
+        show(summary_markdown(summary))
+    elif several:
+        show(render_summary(summary))
+    else:
+        show("\n\n".join(render_verified(one) for one in documents if one.claims))
 
 
 def exit_of(verdicts: Iterable[Verdict]) -> Exit:
@@ -136,43 +211,6 @@ def _run(
     if done.outcome.exit is Exit.FAILED:
         say("\n".join(failure_block(done.outcome.stages)))
     return done.outcome.exit
-
-
-def _verified(
-    opened: Opened,
-    document: Path,
-    variants: Sequence[str] | None,
-    home: Path | None,
-    gpu: str | None,
-) -> Verified:
-    from ddspec.cli.inputs import existing_store
-    from ddspec.cli.left import forecaster
-    from ddspec.cli.report import headline, metrics_of
-    from ddspec.cli.surroundings import read_from_data
-    from ddspec.console.verify_view import Verified
-    from ddspec.plan.abilities import missing_parts
-    from ddspec.run.verification import claims_of
-
-    plan, store = opened.plan, existing_store(home)
-    chosen = {one.name for one in opened.only(variants).plan.variants}
-    claims = [one for one in claims_of(plan, metrics_of(plan, store)) if one.variant in chosen]
-    of = forecaster(plan, store, gpu)
-    waiting = dict.fromkeys(claim.variant for claim in claims if claim.is_left)
-    others = [claim.expected.above for claim in claims if claim.is_left and claim.expected.above]
-    whole, stages = of.left({*waiting, *others})
-    from_data = " --data DIR" if read_from_data(plan) else ""
-    only = "".join(f" --variant '{glob}'" for glob in variants or ())
-    return Verified(
-        file=str(document),
-        title=headline(plan),
-        plan=plan.digest,
-        claims=claims,
-        left={name: of.left([name])[0] for name in waiting},
-        whole=whole,
-        device=of.device,
-        missing=missing_parts(stages),
-        command=f"ddspec verify {document}{only} --run{from_data}",
-    )
 
 
 def _rehash(home: Path | None, *, as_json: bool) -> Exit:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ddspec.canon import Json
 from ddspec.console.columns import columns
@@ -19,6 +19,7 @@ from ddspec.plan.forecast import Span
 from ddspec.run.judgement import Verdict, band_of
 from ddspec.run.scores import SETS
 from ddspec.run.verification import Claim
+from ddspec.run.witness import Witness
 from ddspec.visible import visible
 
 WIDTH = 100
@@ -39,6 +40,23 @@ class Left:
     """None while the data are not locked."""
     span: Span | None = None
     """How long it takes; None where no device is known."""
+    uncounted: int = 0
+    """Stages of documents whose work is not known before their data are locked."""
+
+    def plus(self, other: Left) -> Left:
+        """Return both together; what is not counted of one is left out of the counts of both."""
+        if not self.stages or not other.stages:
+            return other if other.stages else self
+        counts = [one.flops for one in (self, other) if one.flops is not None]
+        spans = [one.span for one in (self, other) if one.span is not None]
+        return Left(
+            stages=self.stages + other.stages,
+            flops=sum(counts) if counts else None,
+            span=Span(sum(one.low_s for one in spans), sum(one.high_s for one in spans))
+            if spans
+            else None,
+            uncounted=self.uncounted + other.uncounted,
+        )
 
     def plain(self) -> dict[str, Json]:
         """Return it as it is printed with `--json`."""
@@ -64,6 +82,18 @@ class Verified:
     missing: Sequence[MissingPart]
     command: str
     """What runs it."""
+    witnesses: Sequence[Witness | None] = ()
+    """Who made what each claim is judged by, in their order; None where nothing was measured."""
+    from_data: str = ""
+    """The option that a run of it needs, with a space before it; empty for none."""
+    damaged: Mapping[str, str] = field(default_factory=dict)
+    """What is wrong with stored evaluations, by label."""
+
+    def makes(self, claim: Claim) -> str:
+        """Return the command that makes what a claim is judged by."""
+        names = [claim.variant, claim.expected.above or ""]
+        only = "".join(f" --variant {name}" for name in names if name)
+        return f"ddspec run {self.file}{only}{self.from_data}"
 
     def plain(self) -> dict[str, Json]:
         """Return it as it is printed with `--json`."""
@@ -71,13 +101,20 @@ class Verified:
             "file": self.file,
             "title": self.title,
             "plan": self.plan,
-            "expectations": [claim.plain() for claim in self.claims],
+            "expectations": [
+                {**claim.plain(), "evidence": self._evidence(claim, witness)}
+                for claim, witness in zip(self.claims, self.witnesses, strict=True)
+            ],
+            "damaged": dict(self.damaged),
             "left": self.whole.plain(),
             "left_by_variant": {name: left.plain() for name, left in self.left.items()},
             "device": self.device or None,
             "missing_parts": [{"part": one.part, "why": one.why} for one in self.missing],
             "command": self.command,
         }
+
+    def _evidence(self, claim: Claim, witness: Witness | None) -> Json:
+        return None if witness is None else {**witness.plain(), "command": self.makes(claim)}
 
 
 def render_verified(found: Verified) -> str:
@@ -111,26 +148,29 @@ def _row(claim: Claim, found: Verified) -> tuple[str, ...]:
     return (
         visible(claim.variant) or "-",
         of + visible(claim.network),
-        _published(claim),
-        "-" if score is None else _percent(score.mean, score.std),
+        published(claim),
+        "-" if score is None else percent(score.mean, score.std),
         repeats,
-        _difference(claim),
+        difference(claim),
         _verdict(claim, found.left),
     )
 
 
-def _published(claim: Claim) -> str:
+def published(claim: Claim) -> str:
+    """Return what was published, in percent with its tolerance, or what is to be below."""
     expected = claim.expected
     if expected.accuracy is None:
         return f"> {visible(expected.above or '')}"
-    return _percent(expected.accuracy, band_of(expected.tolerance, expected.std))
+    return percent(expected.accuracy, band_of(expected.tolerance, expected.std))
 
 
-def _percent(value: float, spread: float | None) -> str:
+def percent(value: float, spread: float | None) -> str:
+    """Return a fraction and its spread in percent."""
     return f"{100 * value:.1f}" + ("" if spread is None else f" ± {100 * spread:.1f}")
 
 
-def _difference(claim: Claim) -> str:
+def difference(claim: Claim) -> str:
+    """Return how far off in points, with half of the 95 % interval; `-` for unknown."""
     found = claim.judgement
     if found.difference is None:
         return "-"
@@ -145,17 +185,28 @@ def _verdict(claim: Claim, left: Mapping[str, Left]) -> str:
     return claim.verdict.value
 
 
+def left_words(left: Left, device: str) -> list[str]:
+    """Return how much is left to run, and for how long on a device; nothing where nothing is."""
+    if not left.stages:
+        return []
+    parts = [f"{left.stages:,} stage{'' if left.stages == 1 else 's'}", flops(left.flops)]
+    if left.span is not None:
+        parts.append(f"{time_span(left.span)} on one {visible(device).removeprefix('one ')}")
+    elif not device:
+        parts.append("`--gpu a6000` tells how long that takes there")
+    if left.uncounted:
+        parts.append(f"{left.uncounted:,} of the stages not counted before their data are locked")
+    return parts
+
+
 def _footer(found: Verified) -> Iterator[str]:
     yield from wrapped("together", counted(found.claims), WIDTH)
     whole = found.whole
     if whole.stages:
-        parts = [f"{whole.stages:,} stage{'' if whole.stages == 1 else 's'}", flops(whole.flops)]
-        if whole.span is not None:
-            on = visible(found.device).removeprefix("one ")
-            parts.append(f"{time_span(whole.span)} on one {on}")
-        elif not found.device:
-            parts.append("`--gpu a6000` tells how long that takes there")
-        yield from wrapped("left to run", parts, WIDTH)
+        yield from wrapped("left to run", left_words(whole, found.device), WIDTH)
+    if found.damaged:
+        parts = [f"{visible(label)}: {visible(why)}" for label, why in found.damaged.items()]
+        yield from wrapped("damaged", parts, WIDTH)
     for reason in dict.fromkeys(c.judgement.reason for c in found.claims if c.judgement.reason):
         yield from wrapped("no compare", [visible(reason)], WIDTH)
     if found.missing:

@@ -1,0 +1,63 @@
+"""The specs in a folder and the folders in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from ddspec.cli.inputs import LOCK_SUFFIX, PLAN_SUFFIX
+from ddspec.errors import DdspecError, Exit
+from ddspec.spec.extends import KEYS
+from ddspec.spec.source import MAX_BYTES
+
+SUFFIXES = (".yaml", ".yml")
+MAX_SPECS = 2_000
+
+_SPEC = re.compile(
+    rf"^(?:{'|'.join(sorted(set(KEYS) - {'name', 'title'}))}):".encode(), re.MULTILINE
+)
+
+
+def specs_in(folder: Path) -> tuple[Path, ...]:
+    """Return the specs in a folder, recursively, in the order of their paths.
+
+    A spec is a file with a section of one at its margin, also where it is damaged otherwise. Plan
+    files, locks, what is hidden, and what links point to are left out. Raises `DdspecError` (usage)
+    where there is no spec, or more than anybody reads.
+    """
+    found = tuple(sorted(path for path in _files(folder) if _is_spec(path)))
+    if not found:
+        raise DdspecError(f"no spec is in `{folder}`", exit=Exit.USAGE)
+    if len(found) > MAX_SPECS:
+        raise DdspecError(f"more than {MAX_SPECS:,} specs in `{folder}`", exit=Exit.USAGE)
+    return found
+
+
+def named_specs(documents: Iterable[Path]) -> tuple[Path, ...]:
+    """Return what is named, each folder replaced by the specs in it, none twice."""
+    return tuple(
+        dict.fromkeys(
+            path
+            for document in documents
+            for path in (specs_in(document) if document.is_dir() else (document,))
+        )
+    )
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Yield regular files, without following a link or entering hidden folders."""
+    for path in folder.rglob("*"):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if path.suffix in SUFFIXES and not hidden and path.is_file() and not path.is_symlink():
+            yield path
+
+
+def _is_spec(path: Path) -> bool:
+    if path.name.endswith((PLAN_SUFFIX, LOCK_SUFFIX)):
+        return False
+    try:
+        with path.open("rb") as file:
+            return _SPEC.search(file.read(MAX_BYTES + 1)) is not None
+    except OSError:
+        return True  # compiling it says why

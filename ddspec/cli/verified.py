@@ -1,0 +1,93 @@
+"""What there is to say of the expectations of one document, and of those of many together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ddspec.console.verify_view import Left, Verified
+from ddspec.run.witness import Witness, damaged, evaluated_set, witness_of
+
+if TYPE_CHECKING:
+    from ddspec.canon import Digest
+    from ddspec.cli.inputs import Opened
+    from ddspec.cli.left import Forecaster
+    from ddspec.plan.ir import Plan
+    from ddspec.run.verification import Claim
+    from ddspec.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A document's expectations, and what is needed to count what several have left."""
+
+    verified: Verified
+    of: Forecaster
+    waiting: tuple[str, ...]
+    """Variants that a run would work on."""
+
+
+def verified(
+    opened: Opened,
+    document: Path,
+    variants: Sequence[str] | None,
+    store: Store | None,
+    gpu: str | None,
+) -> Beside:
+    """Judge the expectations of a document by what is in a store; nothing is run or changed."""
+    from ddspec.cli.left import forecaster
+    from ddspec.cli.report import headline, metrics_of
+    from ddspec.cli.surroundings import read_from_data
+    from ddspec.plan.abilities import missing_parts
+    from ddspec.run.verification import claims_of
+
+    plan = opened.plan
+    chosen = {one.name for one in opened.only(variants).plan.variants}
+    claims = [one for one in claims_of(plan, metrics_of(plan, store)) if one.variant in chosen]
+    of = forecaster(plan, store, gpu)
+    waiting = dict.fromkeys(claim.variant for claim in claims if claim.is_left)
+    others = [claim.expected.above for claim in claims if claim.is_left and claim.expected.above]
+    needed = tuple(dict.fromkeys([*waiting, *others]))
+    whole, stages = of.left(needed)
+    from_data = " --data DIR" if read_from_data(plan) else ""
+    only = "".join(f" --variant '{glob}'" for glob in variants or ())
+    found = Verified(
+        file=str(document),
+        title=headline(plan),
+        plan=plan.digest,
+        claims=claims,
+        left={name: of.left([name])[0] for name in waiting},
+        whole=whole,
+        device=of.device,
+        missing=missing_parts(stages),
+        command=f"ddspec verify {document}{only} --run{from_data}",
+        witnesses=[_witness(plan, claim, store) for claim in claims],
+        from_data=from_data,
+        damaged=damaged(plan, store),
+    )
+    return Beside(found, of, needed)
+
+
+def left_together(found: Sequence[Beside]) -> Left:
+    """Return what runs of several documents would still do; what they share counts once."""
+    seen: set[Digest] = set()
+    whole: Left | None = None
+    for one in found:
+        left, stages = one.of.left(one.waiting, without=seen)
+        seen |= {stage.key for stage in stages if stage.key is not None}
+        if left.flops is None:
+            left = replace(left, uncounted=left.stages)
+        whole = left if whole is None else whole.plus(left)
+    return whole or Left(0, 0)
+
+
+def _witness(plan: Plan, claim: Claim, store: Store | None) -> Witness | None:
+    """Return who made what a claim is judged by; None where nothing was measured."""
+    if claim.measured is None:
+        return None
+    keys = [*claim.measured.keys, *(() if claim.other is None else claim.other.keys)]
+    return replace(
+        witness_of(keys, store), of=evaluated_set(plan.of(claim.variant), claim.measured)
+    )
