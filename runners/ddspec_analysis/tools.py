@@ -8,6 +8,7 @@ from importlib import import_module
 from ddspec.canon import Json
 
 TOOLS: Mapping[str, str] = {
+    "draw": "ddspec_analysis.draw",
     "versions": "ddspec_analysis.versions",
 }
 """Modules with a function `answer(question) -> answer`; each loads only what it needs. It raises
