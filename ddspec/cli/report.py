@@ -23,6 +23,7 @@ from ddspec.wire.work import EvaluateWork
 
 if TYPE_CHECKING:
     from ddspec.cli.report_matrix import MatrixReport
+    from ddspec.run.evidence import Evidence
 
 Metrics: TypeAlias = "Mapping[Digest, Mapping[str, JsonValue]]"
 """Figures of finished stages by key."""
@@ -247,6 +248,15 @@ def curves_json(found: Sequence[Curve]) -> dict[str, Json]:
     """Return the field of accuracies over outer loops; none where there are none."""
     points: list[Json] = [point.plain() for curve in found for point in curve.points]
     return {"over_loops": points} if points else {}
+
+
+def standing(plain: Mapping[str, Json], evidence: Sequence[Evidence]) -> dict[str, Json]:
+    """Return a report's JSON with what lets it stand for its document in another place."""
+    variants = plain.get("variants")
+    if not isinstance(variants, list):
+        return {**plain, "evidence": evidence[0].plain()}
+    told = [{**one, "evidence": of.plain()} for one, of in zip(variants, evidence, strict=True)]
+    return {**plain, "variants": told}
 
 
 def plain_line(line: StageLine, keys: Mapping[str, Digest | None]) -> dict[str, Json]:

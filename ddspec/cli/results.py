@@ -25,7 +25,7 @@ def results(
     """
     from ddspec.cli.inputs import existing_store, open_document
     from ddspec.cli.output import show, show_json
-    from ddspec.cli.report import report_of_store
+    from ddspec.cli.report import report_of_store, standing
 
     plan, store = open_document(document).only(variant).plan, existing_store(home)
     if per_class:
@@ -35,7 +35,10 @@ def results(
         return Exit.DONE
     report = report_of_store(plan, store)
     if as_json:
-        show_json(report.plain("ddspec.results/1"))
+        from ddspec.run.evidence import evidence_of
+
+        plain = report.plain("ddspec.results/1")
+        show_json(standing(plain, evidence_of(plan, store, str(document))))
     else:
         show(report.text())
     return Exit.DONE

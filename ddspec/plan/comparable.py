@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ddspec.canon import Json
+from ddspec.canon import Digest, Json, digest
 from ddspec.plan.ir import Plan
 from ddspec.wire.work import EvaluateWork, PrepareWork
 
@@ -80,3 +80,13 @@ def _test_set(plan: Plan) -> Json:
     # What is held out for choices moves published test images no more than it moves statistics.
     fields = {"validation"} if split == "test" else set[str]()
     return [split, work.source.model_dump(mode="json", exclude=fields)]
+
+
+def protocol_digest(plan: Plan) -> Digest:
+    """Return the digest of how a plan of one variant judges a set, whatever that is called."""
+    return digest(plan.protocol.model_dump(mode="json", exclude={"name"}))
+
+
+def test_set_digest(plan: Plan) -> Digest:
+    """Return the digest of what a plan of one variant measures accuracy on."""
+    return digest(_test_set(plan))
