@@ -8,6 +8,7 @@ from importlib import import_module
 from ddspec.canon import Json
 
 TOOLS: Mapping[str, str] = {
+    "compare": "ddspec_analysis.compare",
     "draw": "ddspec_analysis.draw",
     "versions": "ddspec_analysis.versions",
 }

@@ -1,0 +1,439 @@
+"""Intervals against textbooks, and against simulation: fixed seeds, errors stated beside bounds."""
+
+from __future__ import annotations
+
+import math
+from itertools import permutations
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from ddspec_analysis.compare import Asked, answer, difference_of, holm
+from ddspec_analysis.compare_power import CAP, fewest, more, power_of
+from ddspec_analysis.compare_samples import Estimate, Levels
+
+OLD = (0.661, 0.668, 0.671, 0.659, 0.664)
+NEW = (0.672, 0.679, 0.668, 0.683)
+"""Networks of one set on each side."""
+
+
+def compared(before: Any, after: Any, **options: Any) -> dict[str, Any]:
+    """Return the answer for one comparison."""
+    given = [{"before": [list(one) for one in before], "after": [list(one) for one in after]}]
+    found: Any = answer({"comparisons": given, **options})
+    row: dict[str, Any] = found["comparisons"][0]
+    return row
+
+
+def drawn(
+    rng: np.random.Generator, counts: tuple[int, ...], between: float, within: float
+) -> Levels:
+    """Return accuracies around 0.5 of sets with so many networks each."""
+    sets = [(0.5 + rng.normal(0, between), n) for n in counts]
+    return tuple(tuple(mean + rng.normal(0, within, n)) for mean, n in sets)
+
+
+def drawn_sides(
+    rng: np.random.Generator, counts: tuple[tuple[int, ...], ...], between: tuple[float, float]
+) -> tuple[Levels, Levels]:
+    """Return accuracies of both sides, which do not differ in truth."""
+    one, other = (drawn(rng, counts[i], between[i], 0.01) for i in range(2))
+    return one, other
+
+
+def covers_zero(before: Levels, after: Levels) -> bool:
+    """Return whether the interval holds the true difference, none."""
+    found = difference_of(Asked(before, after, same=False))
+    half = found.half(0.95)
+    assert half is not None
+    return abs(found.difference) <= half
+
+
+# --- one level ------------------------------------------------------------------------------------
+
+
+def test_networks_of_one_set_each_are_compared_by_welchs_test() -> None:
+    expected = stats.ttest_ind(NEW, OLD, equal_var=False)
+    interval = expected.confidence_interval(0.95)
+
+    row = compared([OLD], [NEW])
+
+    assert (row["of"], row["test"]) == ("sets", "welch")
+    assert row["p"] == pytest.approx(expected.pvalue, rel=1e-12)
+    assert (row["low"], row["high"]) == pytest.approx((interval.low, interval.high), rel=1e-12)
+
+
+def test_welchs_own_example_gives_the_degrees_of_freedom_of_textbooks() -> None:
+    # Snedecor and Cochran's form: v = (a + b)^2 / (a^2 / (n - 1) + b^2 / (m - 1)), done by hand
+    one, other = (17.0, 19.0, 21.0), (10.0, 20.0, 30.0, 40.0)
+    a, b = 4 / 3, (500 / 3) / 4
+    v = (a + b) ** 2 / (a**2 / 2 + b**2 / 3)
+
+    row = compared([one], [other])
+
+    assert row["difference"] == 6
+    half = stats.t.ppf(0.975, v) * math.sqrt(a + b)
+    assert row["high"] - row["difference"] == pytest.approx(half, rel=1e-12)
+
+
+def test_a_single_network_on_a_side_has_no_interval() -> None:
+    row = compared([OLD], [(0.9,)])
+
+    assert (row["test"], row["low"], row["high"], row["p"]) == (None, None, None, None)
+    assert row["verdict"] == "cannot tell"
+
+
+def test_one_network_on_either_side_cannot_even_say_how_many_would_tell() -> None:
+    row = compared([(0.6,)], [(0.9,)])
+
+    assert (row["verdict"], row["more"], row["within_std"]) == ("cannot tell", None, None)
+
+
+def test_what_never_varied_has_an_unknown_spread_and_not_none() -> None:
+    row = compared([(0.9, 0.9, 0.9)], [(1.0, 1.0, 1.0)])
+
+    assert (row["test"], row["verdict"], row["more"]) == (None, "cannot tell", None)
+
+
+def test_one_side_that_never_varied_leaves_the_spread_of_the_other() -> None:
+    row = compared([(0.9, 0.9, 0.9)], [(0.98, 1.0, 0.99)])
+
+    expected = stats.ttest_1samp((0.98, 1.0, 0.99), 0.9)
+    assert row["p"] == pytest.approx(expected.pvalue, rel=1e-12)
+    assert row["verdict"] == "ahead"
+
+
+def test_one_set_against_several_speaks_of_these_sets() -> None:
+    several = ((0.70, 0.72), (0.75, 0.73), (0.66, 0.68))
+    # the mean of three means; networks spread by (4 + 4 + 4) / 2 / 3 1e-4 = 2e-4 around their sets
+    a, b = np.var(OLD, ddof=1) / 5, 2e-4 / 6
+    v = (a + b) ** 2 / (a**2 / 4 + b**2 / 3)
+
+    row = compared([OLD], several)
+
+    assert (row["of"], row["test"]) == ("sets", "welch")
+    assert row["difference"] == pytest.approx(0.7066666667 - np.mean(OLD))
+    half = stats.t.ppf(0.975, v) * math.sqrt(a + b)
+    assert row["high"] - row["difference"] == pytest.approx(half, rel=1e-9)
+
+
+# --- both levels ----------------------------------------------------------------------------------
+
+
+def test_a_balanced_nested_design_is_its_analysis_of_variance() -> None:
+    before = ((0.60, 0.62), (0.66, 0.64), (0.61, 0.59))
+    after = ((0.70, 0.72), (0.71, 0.73), (0.78, 0.76))
+    # sets' means .61 .65 .60 and .71 .72 .77; mean squares of sets 2 * .0007 and 2 * .00103333
+    mean_squares = (2 * 0.0007, 2 * 0.0031 / 3)
+    error = math.sqrt(sum(mean_squares) / 6)
+    parts = [square / 6 for square in mean_squares]
+    freedom = sum(parts) ** 2 / sum(part**2 / 2 for part in parts)
+
+    row = compared(before, after)
+
+    assert (row["of"], row["test"]) == ("methods", "hierarchical")
+    assert row["difference"] == pytest.approx(2.2 / 3 - 0.62)
+    assert row["p"] == pytest.approx(2 * stats.t.sf(row["difference"] / error, freedom), rel=1e-9)
+    # pairs of networks differ by .02, so .0002 each; sets beyond them: (.0007 + .00103) / 2
+    assert row["within_std"] == pytest.approx(math.sqrt(2e-4))
+    assert row["between_std"] == pytest.approx(math.sqrt((0.0007 + 0.0031 / 3) / 2 - 1e-4))
+
+
+def test_more_networks_of_few_sets_do_not_make_a_method_certain() -> None:
+    rng = np.random.default_rng(1)
+    means = ((0.60, 0.64), (0.66, 0.68))
+    few, many = (
+        [[tuple(mean + rng.normal(0, 0.002, n)) for mean in side] for side in means]
+        for n in (3, 300)
+    )
+
+    widths = [row["high"] - row["low"] for row in (compared(*few), compared(*many))]
+
+    assert widths[1] == pytest.approx(widths[0], rel=0.2)
+
+
+def test_one_network_a_set_speaks_of_methods_and_cannot_divide_their_spread() -> None:
+    row = compared([(0.6,), (0.61,), (0.62,)], [(0.7,), (0.72,)])
+
+    expected = stats.ttest_ind((0.7, 0.72), (0.6, 0.61, 0.62), equal_var=False)
+    assert row["of"] == "methods"
+    assert row["p"] == pytest.approx(expected.pvalue, rel=1e-9)
+    assert (row["between_std"], row["within_std"]) == (None, None)
+
+
+def test_a_set_with_many_networks_counts_as_one_set() -> None:
+    row = compared([(0.6,) * 50, (0.8,)], [(0.7, 0.71), (0.72, 0.7)])
+
+    assert row["difference"] == pytest.approx(0.7075 - 0.7)
+
+
+DESIGNS = {
+    "two-sets-each": ((1, 1), (1, 1)),
+    "two-against-five": ((3, 3), (3, 3, 3, 3, 3)),
+    "three-with-two": ((2, 2, 2), (2, 2, 2)),
+    "five-with-five": ((5,) * 5, (5,) * 5),
+    "four-against-three": ((1,) * 4, (5,) * 3),
+}
+SPREADS = {"equal-sets": (0.0, 0.0), "sets-vary": (0.01, 0.01), "one-varies": (0.002, 0.02)}
+TRIALS = 1500
+BINOMIAL = math.sqrt(0.05 * 0.95 / TRIALS)
+"""0.56 %: how far a coverage of 95 % is off in so many trials."""
+
+
+@pytest.mark.parametrize("between", SPREADS.values(), ids=SPREADS)
+@pytest.mark.parametrize("counts", DESIGNS.values(), ids=DESIGNS)
+def test_intervals_of_methods_hold_as_often_as_they_say(
+    counts: tuple[tuple[int, ...], tuple[int, ...]], between: tuple[float, float]
+) -> None:
+    rng = np.random.default_rng(7)
+    sides = (drawn_sides(rng, counts, between) for _ in range(TRIALS))
+
+    covered = np.mean([covers_zero(*side) for side in sides])
+
+    # Satterthwaite's degrees of freedom hold in 93.5 % (two against five) to 97.7 % of cases (two
+    # against two), as 40,000 trials say; three binomial errors beside
+    assert 0.935 - 3 * BINOMIAL < covered < 0.977 + 3 * BINOMIAL
+
+
+def test_intervals_of_sets_with_very_different_networks_err_to_the_safe_side() -> None:
+    rng = np.random.default_rng(3)
+    sides = (drawn_sides(rng, ((1, 1, 50), (1, 50)), (0.003, 0.003)) for _ in range(TRIALS))
+
+    covered = np.mean([covers_zero(*side) for side in sides])
+
+    assert covered > 0.95 - 3 * BINOMIAL
+
+
+# --- correction -----------------------------------------------------------------------------------
+
+
+def naive_holm(ps: list[float], level: float) -> list[bool]:
+    """Return what is told by stepping down from the smallest: Holm's procedure as he wrote it."""
+    told = [False] * len(ps)
+    left = list(range(len(ps)))
+    while left:
+        best = min(left, key=lambda index: ps[index])
+        if ps[best] > level / len(left):
+            break
+        told[best] = True
+        left.remove(best)
+    return told
+
+
+@pytest.mark.parametrize("level", [0.01, 0.05, 0.2])
+def test_holms_correction_tells_what_his_procedure_tells(level: float) -> None:
+    rng = np.random.default_rng(5)
+    for size in (1, 2, 7, 40):
+        ps = [float(p) for p in rng.uniform(0, 1, size) ** 4]
+
+        adjusted, _ = holm(ps, level)
+
+        assert [p is not None and p <= level for p in adjusted] == naive_holm(ps, level)
+
+
+def test_holms_adjusted_values_are_known() -> None:
+    adjusted, levels = holm([0.01, 0.04, None, 0.03, 0.005], 0.05)
+
+    assert adjusted == [pytest.approx(0.03), pytest.approx(0.06), None, pytest.approx(0.06), 0.02]
+    assert levels == pytest.approx([0.05 / 3, 0.05, 0.0125, 0.025, 0.0125])
+
+
+def test_verdicts_of_a_table_are_corrected_over_all_of_it() -> None:
+    one = {"before": [list(OLD)], "after": [list(NEW)]}
+    noise = {"before": [list(OLD)], "after": [list(OLD[:3])]}
+
+    alone: Any = answer({"comparisons": [one]})
+    together: Any = answer({"comparisons": [one, *[noise] * 9]})
+
+    assert alone["comparisons"][0]["verdict"] == "ahead"
+    assert together["comparisons"][0]["verdict"] == "cannot tell"
+    assert together["comparisons"][0]["p"] == alone["comparisons"][0]["p"]
+    assert together["corrected_over"] == 10
+
+
+def test_the_same_runs_are_one_measurement_and_no_comparison() -> None:
+    same = {"before": [list(OLD)], "after": [list(OLD)], "same": True}
+    found: Any = answer({"comparisons": [same, {"before": [list(OLD)], "after": [list(NEW)]}]})
+
+    row = found["comparisons"][0]
+    assert (row["verdict"], row["difference"], row["p"], row["p_adjusted"]) == (
+        "same runs", 0.0, None, None,
+    )  # fmt: skip
+    assert found["corrected_over"] == 1
+
+
+# --- invariances ----------------------------------------------------------------------------------
+
+BEFORE: Levels = ((0.60, 0.62, 0.61), (0.66, 0.64))
+AFTER: Levels = ((0.70, 0.72), (0.71, 0.77, 0.74), (0.69, 0.70))
+
+
+def test_swapped_sides_turn_a_difference_around() -> None:
+    there, back = compared(BEFORE, AFTER), compared(AFTER, BEFORE)
+
+    assert (back["difference"], back["low"], back["high"]) == pytest.approx(
+        (-there["difference"], -there["high"], -there["low"])
+    )
+    assert back["p"] == pytest.approx(there["p"])
+    assert {there["verdict"], back["verdict"]} in ({"ahead", "behind"}, {"cannot tell"})
+
+
+def test_what_is_added_to_all_accuracies_changes_nothing() -> None:
+    moved = [[[x + 0.1 for x in one] for one in side] for side in (BEFORE, AFTER)]
+
+    row, plain = compared(*moved), compared(BEFORE, AFTER)
+    assert [row[key] for key in ("difference", "low", "high", "p")] == pytest.approx(
+        [plain[key] for key in ("difference", "low", "high", "p")], rel=1e-6
+    )
+
+
+def test_a_unit_scales_the_interval_and_leaves_the_p_value() -> None:
+    scaled = [[[100 * x for x in one] for one in side] for side in (BEFORE, AFTER)]
+
+    row, plain = compared(*scaled), compared(BEFORE, AFTER)
+    assert (row["low"], row["high"], row["p"]) == pytest.approx(
+        (100 * plain["low"], 100 * plain["high"], plain["p"])
+    )
+
+
+def test_the_order_of_sets_and_networks_changes_nothing() -> None:
+    plain = compared(BEFORE, AFTER)
+
+    for sets in permutations(AFTER):
+        row = compared(BEFORE, [tuple(reversed(one)) for one in sets])
+        assert (row["low"], row["high"], row["p"]) == pytest.approx(
+            (plain["low"], plain["high"], plain["p"])
+        )
+
+
+def test_an_interval_leaves_zero_out_where_the_p_value_says_so() -> None:
+    rng = np.random.default_rng(11)
+    for _ in range(60):
+        row = compared(drawn(rng, (2, 2), 0.01, 0.01), drawn(rng, (3, 3, 3), 0.01, 0.01))
+
+        assert (row["p"] < 0.05) == (not row["low"] <= 0 <= row["high"])
+
+
+# --- what would tell ------------------------------------------------------------------------------
+
+
+def test_power_is_that_of_noncentral_students_t() -> None:
+    for freedom, far in ((2.0, 3.0), (8.0, 2.0), (30.0, 2.9), (200.0, 1.0)):
+        critical = stats.t.isf(0.025, freedom)
+        expected = stats.nct.sf(critical, freedom, far) + stats.nct.cdf(-critical, freedom, far)
+        half = Estimate(0.0, 0.5, freedom / 2)
+
+        # the grid has cells of 0.0045: a midpoint sum is off by their square / 24 at most
+        assert power_of(half, half, far, 0.05) == pytest.approx(expected, abs=1e-6)
+
+
+def test_power_is_what_a_simulation_of_the_test_says() -> None:
+    rng = np.random.default_rng(2)
+    one, other = rng.normal(0, 1, (20_000, 8)), rng.normal(1.3, 1.5, (20_000, 6))
+    told = np.mean(stats.ttest_ind(one, other, axis=1, equal_var=False).pvalue < 0.05)
+
+    forecast = power_of(Estimate(0, 1 / 8, 7), Estimate(0, 2.25 / 6, 5), 1.3, 0.05)
+
+    # Satterthwaite's approximation, beside a binomial error of 0.35 %
+    assert forecast == pytest.approx(told, abs=0.012)
+
+
+def test_the_fewest_are_found_as_by_trying_one_after_another() -> None:
+    def future(number: int) -> tuple[Estimate, Estimate]:
+        return Estimate(0, 1 / (2 + number), 1 + number), Estimate(0, 2 / (3 + number), 2 + number)
+
+    for size in (0.4, 0.9, 2.0, 8.0):
+        tried = next(n for n in range(CAP) if power_of(*future(n), size, 0.05) >= 0.8)
+
+        assert fewest(future, size, 0.05, 0.8) == tried
+
+
+def test_as_many_more_networks_as_it_says_would_tell_most_times() -> None:
+    rng = np.random.default_rng(4)
+    before, after = ((0.62, 0.64, 0.63, 0.65),), ((0.64, 0.66, 0.65, 0.63),)
+    plan = more(before, after, of="sets", size=0.01, level=0.05, power=0.8)
+    assert plan is not None
+    assert plan.what == "repeats"
+    assert plan.n is not None
+    spread = float(np.std(before[0], ddof=1))
+    one = rng.normal(0.0, spread, (5000, 4 + plan.n))
+    other = rng.normal(0.01, spread, (5000, 4 + plan.n))
+
+    told = np.mean(stats.ttest_ind(one, other, axis=1, equal_var=False).pvalue < 0.05)
+
+    # 80 % and up to what one network more brings; three binomial errors of 0.57 % beside
+    assert 0.8 - 0.017 < told < 0.83 + 0.017
+
+
+def test_sets_that_differ_more_than_networks_ask_for_sets() -> None:
+    before = ((0.60, 0.601), (0.64, 0.641), (0.62, 0.621))
+    after = ((0.62, 0.621), (0.65, 0.651), (0.64, 0.641))
+
+    row = compared(before, after)
+
+    assert (row["verdict"], row["more"]["what"]) == ("cannot tell", "replicates")
+
+
+def test_networks_that_differ_more_than_sets_ask_for_networks() -> None:
+    before = ((0.57, 0.65), (0.67, 0.59), (0.58, 0.66))
+    after = ((0.59, 0.67), (0.68, 0.60), (0.58, 0.66))
+
+    row = compared(before, after)
+
+    assert (row["verdict"], row["more"]["what"]) == ("cannot tell", "repeats")
+
+
+def test_a_small_difference_asks_for_what_would_tell_the_least_worth_telling() -> None:
+    row = compared([(0.60, 0.62, 0.64)], [(0.601, 0.621, 0.641)], least=0.02)
+
+    assert row["more"]["size"] == 0.02
+    expected = more(
+        ((0.60, 0.62, 0.64),), ((0.601, 0.621, 0.641),), of="sets", size=0.02, level=0.05, power=0.8
+    )
+    assert expected is not None
+    assert row["more"]["n"] == expected.n
+
+
+def test_none_more_where_those_there_are_would_have_told() -> None:
+    steady = [(0.600, 0.601, 0.602, 0.601, 0.600)]
+
+    row = compared(steady, [(0.601, 0.600, 0.602, 0.601, 0.601)])
+
+    assert row["more"] == {"what": "repeats", "n": 0, "size": 0.01}
+
+
+def test_beyond_a_thousand_it_only_says_so() -> None:
+    row = compared([(0.2, 0.8, 0.5)], [(0.3, 0.7, 0.502)], least=0.001)
+
+    assert row["more"] == {"what": "repeats", "n": None, "size": 0.001}
+
+
+# --- questions ------------------------------------------------------------------------------------
+
+BAD = {
+    "no-question": None,
+    "no-comparisons": {},
+    "unknown-key": {"comparisons": [], "level": 1},
+    "no-side": {"comparisons": [{"before": [[0.1]]}]},
+    "no-replicate": {"comparisons": [{"before": [], "after": [[0.1]]}]},
+    "no-accuracy": {"comparisons": [{"before": [[]], "after": [[0.1]]}]},
+    "flat": {"comparisons": [{"before": [0.1], "after": [[0.1]]}]},
+    "text": {"comparisons": [{"before": [["0.1"]], "after": [[0.1]]}]},
+    "truth": {"comparisons": [{"before": [[True]], "after": [[0.1]]}]},
+    "infinite": {"comparisons": [{"before": [[math.inf]], "after": [[0.1]]}]},
+    "confidence": {"comparisons": [], "confidence": 1.0},
+    "power": {"comparisons": [], "power": 0},
+    "least": {"comparisons": [], "least": "1"},
+}
+
+
+@pytest.mark.parametrize("question", BAD.values(), ids=BAD)
+def test_a_question_that_makes_no_sense_is_refused(question: Any) -> None:
+    with pytest.raises(ValueError, match=r"must|needs|no accuracy|without"):
+        answer(question)
+
+
+def test_no_comparison_is_no_answer_to_correct() -> None:
+    assert answer({"comparisons": []}) == {"comparisons": [], "corrected_over": 0}
