@@ -48,9 +48,7 @@ def evidence(seed: int | None, *accuracies: float, method: str | None = "m") -> 
             ["DC", "DC", "DSA", "DSA"],
             id="budgets stand elsewhere",
         ),
-        pytest.param(
-            "preset: dm\nmatrix: {seed: [0, 1]}\n", ["DM", "DM"], id="and so do seeds"
-        ),
+        pytest.param("preset: dm\nmatrix: {seed: [0, 1]}\n", ["DM", "DM"], id="and so do seeds"),
         pytest.param(
             "matrix: {include: [{name: teddy-post-10, preset: teddy_post},"
             " {name: idc-i-10, preset: {name: idc, variant: idc-i}}]}\n",
@@ -63,8 +61,9 @@ def evidence(seed: int | None, *accuracies: float, method: str | None = "m") -> 
             id="datasets",
         ),
         pytest.param(
-            "preset: dm\nmatrix: {variants: {plain: {loops.outer_loops: 3}, early_on: {loops.outer_loops: 2}}}\n",
-            ["DM plain", "DM early_on"],
+            "preset: dm\nmatrix: {variants: {as_is: {loops.outer_loops: 3},"
+            " early_on: {loops.outer_loops: 2}}}\n",
+            ["DM as_is", "DM early_on"],
             id="what else differs is told as the spec does",
         ),
     ],
