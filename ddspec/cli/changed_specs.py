@@ -122,6 +122,11 @@ class _Look:
         return self.base.read(path)
 
 
+def says_spec(content: bytes) -> bool:
+    """Return whether a text has a section that only specs have; it need not be valid."""
+    return _SPEC.search(content) is not None
+
+
 def lock_of(spec: str) -> str:
     """Return the path of the data lock that lies beside a spec."""
     return f"{spec.removesuffix(PurePosixPath(spec).suffix)}{LOCK_SUFFIX}"

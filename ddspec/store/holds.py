@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ddspec.canon import Digest, canonical
+from ddspec.canon import Digest, Json, canonical
 from ddspec.disk import full_disk_named, write_whole
 from ddspec.errors import DdspecError, Exit
 from ddspec.host import ProcessId
@@ -54,7 +54,13 @@ class Holds:
     ) -> Iterator[None]:
         """Hold keys for the block. Raises DdspecError (exit 6) where the store stays locked."""
         path = self.layout.runs / f"{owner.pid}-{secrets.token_hex(4)}.json"
-        plain = {"owner": asdict(owner), "name": name, "since": since, "keys": sorted(keys)}
+        plain: dict[str, Json] = {
+            "format": HOLD_FORMAT,
+            "owner": asdict(owner),
+            "name": name,
+            "since": since,
+            "keys": sorted(keys),
+        }
         with self.changing(PATIENCE_S) as alone, full_disk_named(self.layout.home):
             if not alone:
                 raise DdspecError(
@@ -63,7 +69,7 @@ class Holds:
                     hint="`ddspec gc` may hang; end it, and run again: nothing is lost",
                 )
             self.layout.runs.mkdir(exist_ok=True)
-            write_whole(path, canonical({"format": HOLD_FORMAT, **plain}) + b"\n")
+            write_whole(path, canonical(plain) + b"\n")
         try:
             yield
         finally:
