@@ -15,7 +15,7 @@ from ddspec.cli.policy import PolicyFile, enforce, ground_of, verdicts_on
 from ddspec.errors import Exit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ddspec.canon import Json
     from ddspec.cli.inputs import Opened
@@ -108,18 +108,9 @@ def carry_out(
     Raises `DdspecError` where nothing can be started: stages that no runner has, a policy that is
     broken, a place that is not able.
     """
-    from dataclasses import replace
-
-    from ddspec.cli.inputs import existing_store, home_of
-    from ddspec.cli.output import say
-    from ddspec.cli.place import in_words, settle
-    from ddspec.cli.report import headline
-    from ddspec.cli.room import tell_tight_stages
+    from ddspec.cli.inputs import existing_store
     from ddspec.cli.standing import remember
-    from ddspec.cli.surroundings import with_images
     from ddspec.plan.abilities import require_parts
-    from ddspec.run.measured_runs import counts_of
-    from ddspec.store.store import open_store
 
     require_parts(to_run(first.only(variant).plan, existing_store(home)))
     whole = _locked(first, document, data)
@@ -127,7 +118,37 @@ def carry_out(
     ground = ground_of(asked.executor, asked.image)
     enforce(verdicts_on(whole, document, policy, ground), running=True)
     opened = whole.only(variant)
-    plan = opened.plan
+
+    def begun(store: Store) -> None:
+        remember(store, opened.plan, opened.settings(), time.time())
+
+    return work_through(opened.plan, asked, data, home, steal=steal, begun=begun)
+
+
+def work_through(
+    plan: Plan,
+    asked: Asked,
+    data: Path | None,
+    home: Path | None,
+    *,
+    steal: bool = False,
+    begun: Callable[[Store], None] | None = None,
+) -> Done:
+    """Run what is not in the store of a plan whose data are locked; `begun` is told of the store.
+
+    Raises `DdspecError` where the place is not able.
+    """
+    from dataclasses import replace
+
+    from ddspec.cli.inputs import existing_store, home_of
+    from ddspec.cli.output import say
+    from ddspec.cli.place import in_words, settle
+    from ddspec.cli.report import headline
+    from ddspec.cli.room import tell_tight_stages
+    from ddspec.cli.surroundings import with_images
+    from ddspec.run.measured_runs import counts_of
+    from ddspec.store.store import open_store
+
     orders, terms = settle(asked, plan, steal=steal)
     orders = replace(orders, counted=counts_of(plan))
     tell_tight_stages(plan, _missing(plan, existing_store(home)), orders, terms)
@@ -135,7 +156,8 @@ def carry_out(
     stages = with_images(plan, lambda: _missing(plan, store), data).stages
     say(headline(plan))
     say(f"plan {plan.digest[:12]} · {in_words(asked, orders, terms)} · {store.layout.home}")
-    remember(store, plan, opened.settings(), time.time())
+    if begun is not None:
+        begun(store)
     outcome = _run(plan.name, stages, store, asked.executor, orders, terms, data)
     return Done(plan, outcome, store)
 

@@ -21,8 +21,8 @@ TIMEOUT_S = 300.0
 LINES_SHOWN = 6
 
 
-def ask(tool: str, question: Json) -> Json:
-    """Return what a tool of `ddspec_analysis` answers to a question.
+def ask(tool: str, question: Json, *, timeout_s: float | None = TIMEOUT_S) -> Json:
+    """Return what a tool of `ddspec_analysis` answers to a question; None waits for ever.
 
     Raises `DdspecError`: exit 6 where its libraries are not installed, exit 3 with its own words
     where it cannot answer the question, exit 1 where it died.
@@ -35,12 +35,12 @@ def ask(tool: str, question: Json) -> Json:
             capture_output=True,
             text=True,
             encoding="utf-8",
-            timeout=TIMEOUT_S,
+            timeout=timeout_s,
             check=False,
         )
     except subprocess.TimeoutExpired:
         raise DdspecError(
-            f"`{tool}` had no answer after {TIMEOUT_S:.0f} seconds", exit=Exit.FAILED
+            f"`{tool}` had no answer after {timeout_s:.0f} seconds", exit=Exit.FAILED
         ) from None
     told = "\n".join(done.stderr.strip().splitlines()[-LINES_SHOWN:])
     if done.returncode == BAD_QUESTION:
