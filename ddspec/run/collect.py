@@ -162,7 +162,8 @@ def _counted(desk: Desk, key: Digest, result: StoredResult | None) -> Mapping[st
 def _record(
     desk: Desk, job: Tracked, stage: Stage, key: Digest, state: JobState, outcome: str
 ) -> None:
-    result = desk.store.result(key)
+    result, claim = desk.store.result(key), desk.store.claims.read(key)
+    ours = claim if claim is not None and claim.attempt == job.attempt else None
     desk.store.journal.record(
         Entry(
             key=key,
@@ -179,5 +180,6 @@ def _record(
             engine=result.engine if result else {},
             place=job.place,
             counted=_counted(desk, key, result) if outcome == "published" else {},
+            events_from=None if ours is None else ours.events_from,
         )
     )

@@ -20,8 +20,9 @@ from ddspec.store.store import Store
 What: TypeAlias = Literal[
     "output", "scratch folder", "attempt", "delivered set", "damaged output", "record", "remains"
 ]
-"""A finished output; checkpoints and progress of a stage; the folder of a job with what it printed; a folder of
-`results`; what was set aside; journal and records of runs; what a killed removal left."""
+"""A finished output; checkpoints and progress of a stage; the folder of a job, with what it printed;
+a folder of `results`; what was set aside; journal and records of runs; what a killed removal left.
+"""
 
 _KEY = re.compile(r"[0-9a-f]{64}")
 _DELIVERED = frozenset({TENSORS, CARD, GRID, MEASURED, WHITENING, LABELS})

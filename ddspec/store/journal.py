@@ -39,6 +39,8 @@ class Entry:
     """Image, engine and GPUs, as the executor tells them; empty for a process of this machine."""
     counted: Mapping[str, JsonValue] = field(default_factory=dict)
     """What the planner counted of the work, and the seconds that it took; for forecasts."""
+    events_from: int | None = None
+    """Where the attempt begins in the key's events.jsonl, in bytes; None where nobody noted it."""
 
 
 FIELDS = frozenset(one.name for one in fields(Entry))
