@@ -20,7 +20,7 @@ from ddspec.store.store import Store
 What: TypeAlias = Literal[
     "output", "scratch folder", "attempt", "delivered set", "damaged output", "record", "remains"
 ]
-"""A finished output; checkpoints and progress of a stage; the folder of a job, with what it printed;
+"""A finished output; checkpoints and progress of a stage; a job, with what it printed;
 a folder of `results`; what was set aside; journal and records of runs; what a killed removal left.
 """
 
