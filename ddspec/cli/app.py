@@ -19,6 +19,7 @@ from ddspec.cli.data import data
 from ddspec.cli.diff import diff
 from ddspec.cli.doctor import doctor
 from ddspec.cli.explain import explain
+from ddspec.cli.export import export
 from ddspec.cli.gc import gc
 from ddspec.cli.image import image
 from ddspec.cli.init import init
@@ -45,6 +46,7 @@ VERBS: dict[str, Callable[..., Exit]] = {
     "explain": explain,
     "schema": schema,
     "results": results,
+    "export": export,
     "status": status,
     "gc": gc,
     "lock": lock,

@@ -10,6 +10,7 @@ from ddspec.canon import Json
 TOOLS: Mapping[str, str] = {
     "compare": "ddspec_analysis.compare",
     "draw": "ddspec_analysis.draw",
+    "export": "ddspec_analysis.export",
     "versions": "ddspec_analysis.versions",
 }
 """Modules with a function `answer(question) -> answer`; each loads only what it needs. It raises
