@@ -13,12 +13,8 @@ from ddspec.cli.options import AsJson, Home
 from ddspec.errors import DdspecError, Exit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
-
     from ddspec.canon import Json
     from ddspec.cli.roots import Roots
-    from ddspec.executors.base import Executor
     from ddspec.run.clearing import Cleared
     from ddspec.store.store import Store
 
@@ -67,6 +63,7 @@ def gc(
     from ddspec.cli.roots import roots_of
     from ddspec.disk import free_bytes
     from ddspec.run.clearing import Wanted, clear, look
+    from ddspec.run.places import places_of
 
     age = _seconds(keep_newer)
     store = existing_store(home)
@@ -81,7 +78,7 @@ def gc(
         )
     now = time.time()
     wanted = Wanted(roots.keys, roots.names, now - age, history=journal)
-    cleared = (clear if delete else look)(store, wanted, _places(store))
+    cleared = (clear if delete else look)(store, wanted, places_of(store))
     free = free_bytes(store.layout.home)
     if as_json:
         show_json(_plain(store, roots, cleared, deleted=delete, free=free))
@@ -100,20 +97,6 @@ def _seconds(age: str) -> float:
             f"`{age}` is no age", exit=Exit.USAGE, hint="a number and s, m, h or d: `30m`, `7d`"
         )
     return 0.0 if found[1] is None else float(found[1]) * UNITS[found[2]]
-
-
-def _places(store: Store) -> Callable[[str], Executor[Any]]:
-    from ddspec.executors.registry import make_executor
-    from ddspec.run.dispatch import site_of
-
-    made: dict[str, Executor[Any]] = {}
-
-    def place(name: str) -> Executor[Any]:
-        if name not in made:
-            made[name] = make_executor(name, site_of(store))
-        return made[name]
-
-    return place
 
 
 def _told(store: Store, roots: Roots) -> list[str]:

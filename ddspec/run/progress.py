@@ -12,6 +12,8 @@ from ddspec.wire.job import Event
 
 PIECE = 1 << 20
 """Bytes that are read at one look, and more than any line has."""
+TAIL = 1 << 16
+"""Bytes at the end of a record in which its last event is looked for."""
 
 
 def size_of(path: Path) -> int:
@@ -23,8 +25,8 @@ def size_of(path: Path) -> int:
     return status.st_size if stat.S_ISREG(status.st_mode) else 0
 
 
-def read_events(path: Path, offset: int) -> tuple[tuple[Event, ...], int]:
-    """Return the events from a byte offset on, and where to go on reading.
+def read_events(path: Path, offset: int, until: int | None = None) -> tuple[tuple[Event, ...], int]:
+    """Return the events from a byte offset on, and where to go on reading; none from `until` on.
 
     A last line without an end is left for the next time. A line that cannot be read is left out:
     a runner that was killed inside a line leaves one, and the next attempt writes on behind it.
@@ -33,7 +35,8 @@ def read_events(path: Path, offset: int) -> tuple[tuple[Event, ...], int]:
     if size_of(path) <= offset:
         return (), offset
     try:
-        content = read_regular(path, offset=offset, limit=PIECE)
+        limit = PIECE if until is None else max(0, min(PIECE, until - offset))
+        content = read_regular(path, offset=offset, limit=limit)
     except (FileNotFoundError, PermissionError):
         return (), offset
     except OSError as error:
@@ -53,3 +56,9 @@ def _event(line: bytes) -> Event | None:
     except ValueError:
         return None
     return event if believable(event) else None
+
+
+def last_event(path: Path, begin: int) -> Event | None:
+    """Return the last event of an attempt that begins at a byte offset; None before the first."""
+    events, _ = read_events(path, max(begin, size_of(path) - TAIL))
+    return events[-1] if events else None
