@@ -20,16 +20,13 @@ from ddspec.cli.diff import diff
 from ddspec.cli.doctor import doctor
 from ddspec.cli.explain import explain
 from ddspec.cli.export import export
-from ddspec.cli.gallery import gallery
 from ddspec.cli.gc import gc
 from ddspec.cli.image import image
-from ddspec.cli.imports import import_set
 from ddspec.cli.init import init
 from ddspec.cli.lock import lock
 from ddspec.cli.logs import logs
 from ddspec.cli.output import open_streams
 from ddspec.cli.plan import plan
-from ddspec.cli.plot import plot
 from ddspec.cli.policy import policy
 from ddspec.cli.report_page import report
 from ddspec.cli.results import results
@@ -52,13 +49,10 @@ VERBS: dict[str, Callable[..., Exit]] = {
     "schema": schema,
     "results": results,
     "report": report,
-    "plot": plot,
     "export": export,
-    "import": import_set,
     "status": status,
     "logs": logs,
     "gc": gc,
-    "gallery": gallery,
     "lock": lock,
     "verify": verify,
     "doctor": doctor,
