@@ -24,7 +24,7 @@ def draw(asked: Bars) -> Figure:
     """Draw a bar for each value, with its interval; numbers stand on few bars."""
     told = named(asked.series, asked.references)
     names = told if len(told) > 1 else []
-    figure, axes = canvas(asked.title, asked.width, asked.height or HEIGHT, names)
+    figure, axes = canvas(asked, asked.height or HEIGHT, names)
     handles = [_bars(axes, asked, at, one) for at, one in enumerate(asked.series)]
     handles += draw_references(axes, asked.references)
     set_axes(axes, asked.x, asked.y, asked.width)

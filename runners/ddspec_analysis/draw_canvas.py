@@ -16,13 +16,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ddspec_analysis.draw_looks import INK, SETTINGS
+from ddspec_analysis.draw_model import Framed
 from ddspec_analysis.draw_words import columns_of, longest, wrapped
 
 IMAGE_DPI = 192
 """Of the pixels of a matrix within SVG."""
 LINE_INCHES = 0.19
 """Height of a line of a title or legend."""
-TITLE_LINES, LEGEND_LINES = 3, 4
+TITLE_LINES, NOTE_LINES, LEGEND_LINES = 3, 2, 4
+NOTE_POINTS = 7.5
 HANDLE_CHARS = 7
 """Width of a legend's sample, in characters."""
 
@@ -56,15 +58,19 @@ def looks(salt: str) -> Iterator[None]:
         yield
 
 
-def canvas(title: str, width: float, height: float, names: Sequence[str]) -> tuple[Figure, Axes]:
+def canvas(asked: Framed, height: float, names: Sequence[str]) -> tuple[Figure, Axes]:
     """Return a figure with room for its title and for a legend of so many names beside `height`."""
-    heading = wrapped(title, columns_of(width) * 10 // 11, TITLE_LINES)
-    extra = LINE_INCHES * (heading.count("\n") + 1.5 if heading else 0)
+    width = asked.width
+    heading = wrapped(asked.title, columns_of(width) * 10 // 11, TITLE_LINES)
+    note = wrapped(asked.note, columns_of(width) * 10 // 8, NOTE_LINES)
+    extra = LINE_INCHES * sum(text.count("\n") + 1.5 for text in (heading, note) if text)
     figure = Figure(figsize=(width, height + extra + _legend_inches(width, names)))
     figure.set_layout_engine("constrained")
     axes = figure.add_subplot()
     if heading:
         figure.suptitle(heading, fontsize=matplotlib.rcParams["axes.titlesize"])
+    if note:
+        axes.set_title(note, fontsize=NOTE_POINTS, alpha=0.8)
     return figure, axes
 
 

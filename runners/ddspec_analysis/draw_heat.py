@@ -26,7 +26,7 @@ def draw(asked: Heat) -> Figure:
     """Draw a matrix, with numbers in its cells where they can be read, and its scale."""
     rows, columns = len(asked.rows), len(asked.columns)
     height = asked.height or min(max(1.2, asked.width * 0.78 * rows / columns), 2 * asked.width)
-    figure, axes = canvas(asked.title, asked.width, height, [])
+    figure, axes = canvas(asked, height, [])
     values = np.array([[np.nan if one is None else one for one in row] for row in asked.values])
     scale = _scale(asked, values)
     image = axes.imshow(

@@ -19,7 +19,7 @@ HEIGHT = 3.2
 def draw(asked: Line) -> Figure:
     """Draw each series as a line with a mark at each point, or without, and its intervals."""
     names = named(asked.series, asked.references)
-    figure, axes = canvas(asked.title, asked.width, asked.height or HEIGHT, names)
+    figure, axes = canvas(asked, asked.height or HEIGHT, names)
     handles = [_series(axes, one, look(at), asked) for at, one in enumerate(asked.series)]
     handles += draw_references(axes, asked.references)
     set_axes(axes, asked.x, asked.y, asked.width, [at for one in asked.series for at in one.x])

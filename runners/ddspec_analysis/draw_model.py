@@ -100,14 +100,18 @@ class Span(_Model):
         return self
 
 
-class _Figure(_Model):
+class Framed(_Model):
+    """What all figures have."""
+
     title: str = ""
+    note: str = ""
+    """Small print below the title: how values were measured."""
     width: Inches = 5.4
     height: Inches | None = None
     """Without title and legend, which come on top; by default what the figure needs."""
 
 
-class Line(_Figure):
+class Line(Framed):
     """Values over a quantity; series of very many points are thinned to what can be seen."""
 
     kind: Literal["line"]
@@ -122,7 +126,7 @@ class Line(_Figure):
         return self
 
 
-class Scatter(_Figure):
+class Scatter(Framed):
     """Points by two quantities, with words beside them."""
 
     kind: Literal["scatter"]
@@ -137,7 +141,7 @@ class Scatter(_Figure):
         return self
 
 
-class Bars(_Figure):
+class Bars(Framed):
     """A bar of each series in each group."""
 
     kind: Literal["bars"]
@@ -159,7 +163,7 @@ class Bars(_Figure):
         return self
 
 
-class Heat(_Figure):
+class Heat(Framed):
     """A matrix as colours, the first row at the top; null where there is no value."""
 
     kind: Literal["heat"]
@@ -183,7 +187,7 @@ class Heat(_Figure):
         return self
 
 
-class Timeline(_Figure):
+class Timeline(Framed):
     """What went on when: one line a row, in the order in which rows are first named."""
 
     kind: Literal["timeline"]

@@ -48,7 +48,7 @@ SIDES = (
 def draw(asked: Scatter) -> Figure:
     """Draw points of each series, with their labels where they cover nothing if that can be."""
     names = named(asked.series, asked.references)
-    figure, axes = canvas(asked.title, asked.width, asked.height or HEIGHT, names)
+    figure, axes = canvas(asked, asked.height or HEIGHT, names)
     handles: list[Handle] = []
     labels: list[Annotation] = []
     for at, one in enumerate(asked.series):

@@ -22,7 +22,7 @@ def draw(asked: Timeline) -> Figure:
     groups = list(dict.fromkeys(span.group for span in asked.spans))
     height = asked.height or EDGE_INCHES + ROW_INCHES * len(rows)
     names = [name for name in groups if name]
-    figure, axes = canvas(asked.title, asked.width, min(height, 200), names)
+    figure, axes = canvas(asked, min(height, 200), names)
     handles: list[Handle] = []
     for at, group in enumerate(groups):
         style = look(at).area()
