@@ -27,6 +27,7 @@ from ddspec.cli.lock import lock
 from ddspec.cli.logs import logs
 from ddspec.cli.output import open_streams
 from ddspec.cli.plan import plan
+from ddspec.cli.plot import plot
 from ddspec.cli.policy import policy
 from ddspec.cli.report_page import report
 from ddspec.cli.results import results
@@ -49,6 +50,7 @@ VERBS: dict[str, Callable[..., Exit]] = {
     "schema": schema,
     "results": results,
     "report": report,
+    "plot": plot,
     "export": export,
     "status": status,
     "logs": logs,
