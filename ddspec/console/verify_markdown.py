@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
+from ddspec.console.markdown_tables import table
 from ddspec.console.markdown_text import Markdown, code, escaped
 from ddspec.console.verify_summary import (
     HEADS,
@@ -25,18 +26,6 @@ def summary_markdown(found: Summary) -> str:
     """Return the tables, every text from elsewhere escaped."""
     lines = [*_tallies(found.tallies), "", *_measured(found), *_footer(found)]
     return "\n".join(lines)
-
-
-def table(
-    head: Sequence[object], rows: Sequence[Sequence[object]], *, right: Container[int]
-) -> list[str]:
-    """Return a table, some of its columns aligned to the right."""
-    marks = ["---:" if at in right else "---" for at in range(len(head))]
-    return [_line(head), _line([Markdown(mark) for mark in marks]), *map(_line, rows)]
-
-
-def _line(cells: Sequence[object]) -> str:
-    return f"| {' | '.join(escaped(cell) for cell in cells)} |"
 
 
 def _tallies(found: Sequence[Tally]) -> list[str]:

@@ -10,6 +10,7 @@ from ddspec.canon import Json
 TOOLS: Mapping[str, str] = {
     "compare": "ddspec_analysis.compare",
     "draw": "ddspec_analysis.draw",
+    "sheet": "ddspec_analysis.sheet",
     "export": "ddspec_analysis.export",
     "versions": "ddspec_analysis.versions",
 }
