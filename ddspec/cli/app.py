@@ -20,8 +20,10 @@ from ddspec.cli.diff import diff
 from ddspec.cli.doctor import doctor
 from ddspec.cli.explain import explain
 from ddspec.cli.export import export
+from ddspec.cli.gallery import gallery
 from ddspec.cli.gc import gc
 from ddspec.cli.image import image
+from ddspec.cli.imports import import_set
 from ddspec.cli.init import init
 from ddspec.cli.lock import lock
 from ddspec.cli.logs import logs
@@ -52,9 +54,11 @@ VERBS: dict[str, Callable[..., Exit]] = {
     "report": report,
     "plot": plot,
     "export": export,
+    "import": import_set,
     "status": status,
     "logs": logs,
     "gc": gc,
+    "gallery": gallery,
     "lock": lock,
     "verify": verify,
     "doctor": doctor,
