@@ -36,6 +36,8 @@ class Evidence:
     variant: str = ""
     """Empty without a matrix."""
     title: str = ""
+    settings: Mapping[str, Json] = field(default_factory=dict, repr=False, compare=False)
+    """What a matrix sets for the variant, by dotted path; empty without one, and of files."""
     method: Digest | None = None
     """Of what the spec asks for apart from seed, names, titles, expectations and resources: equal
     for replicates. None where a file of results does not tell."""
@@ -153,6 +155,7 @@ def _of_variant(plan: Plan, variant: Variant, stored: Stored, document: str) -> 
         name=plan.name,
         variant=variant.name,
         title=asked.title or "",
+        settings=variant.settings,
         method=method_digest(asked),
         row=row_name(plan, variant),
         seed=asked.seed,

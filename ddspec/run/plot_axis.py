@@ -24,6 +24,8 @@ BUDGET, LOOPS, STEPS, HOURS, FLOPS = (
     "gpu_hours",
     "flops",
 )
+PRESET = "preset"
+"""Where a matrix sets it."""
 WORK = (LOOPS, STEPS, HOURS, FLOPS)
 """What grows while a set is learned, so that its snapshots are points of one line."""
 LABELS: Mapping[str, str] = {
@@ -70,8 +72,8 @@ def settings_without(evidence: Evidence, axis: str) -> Json:
     ignored = {axis, f"loops.{LOOPS}"} if axis in WORK else {axis}
     if axis == LOOPS:
         ignored.add("loops.snapshots")
-    if variant.name:
-        chosen = {"document": evidence.document, **variant.settings}
+    if evidence.settings:
+        chosen = {"document": evidence.document, **evidence.settings}
         return dict(_without(chosen, {*ignored, "seed"}))
     left = {"name", "title", "seed", "expect", "resources"}
     asked: Json = variant.experiment.model_dump(mode="json", exclude_none=True, exclude=left)
@@ -80,11 +82,11 @@ def settings_without(evidence: Evidence, axis: str) -> Json:
 
 def require_known(axis: str, evidence: Sequence[Evidence]) -> None:
     """Raise `DdspecError` (usage) for an axis that no experiment has, with those that come near."""
-    plans = [one.plan.variants[0] for one in evidence if one.plan is not None]
+    plans = [one.plan.variants[0].experiment for one in evidence if one.plan is not None]
     if axis in LABELS or not plans:
         return
-    known = {path for one in plans for path, _ in _leaves(_asked(one.experiment.model_dump()))}
-    known |= {path for one in plans for path in one.settings}
+    known = {path for one in plans for path, _ in _leaves(_asked(one.model_dump()))}
+    known |= {path for one in evidence for path in one.settings}
     if any(path == axis or path.startswith(f"{axis}.") for path in known):
         return
     near = get_close_matches(axis, [*LABELS, *sorted(known)], n=3, cutoff=0.5)
@@ -119,10 +121,9 @@ def _loops(evidence: Evidence, axis: str, loops: int | None) -> Measure:
 def _setting(evidence: Evidence, axis: str) -> Measure:
     if evidence.plan is None:
         return Measure(None, "its file of results does not tell the settings")
-    variant = evidence.plan.variants[0]
-    value: object = variant.settings.get(axis)
+    value: object = evidence.settings.get(axis)
     if value is None:
-        value = variant.experiment.model_dump(mode="json")
+        value = evidence.plan.variants[0].experiment.model_dump(mode="json")
         for name in axis.split("."):
             value = value.get(name) if isinstance(value, Mapping) else None
     if value is None:

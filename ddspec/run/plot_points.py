@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from ddspec.canon import Json, canonical
 from ddspec.run.evidence import Evidence
-from ddspec.run.plot_axis import BUDGET, WORK, Measure, Place, measure, settings_without
+from ddspec.run.plot_axis import BUDGET, PRESET, WORK, Measure, Place, measure, settings_without
 from ddspec.run.plot_choice import Result
 from ddspec.run.scores import SETS, Score
 
@@ -175,7 +175,15 @@ def _line_of(result: Result, axis: str, *, along: bool) -> Hashable:
         return (shown, evidence.method or (evidence.document, evidence.of))
     if axis == BUDGET:
         return (shown, evidence.row or evidence.of, evidence.dataset)
+    if axis == PRESET:
+        return (shown, evidence.document, _apart_from_preset(evidence))
     return (shown, canonical(settings_without(evidence, axis)))
+
+
+def _apart_from_preset(evidence: Evidence) -> str:
+    """Return what a variant's name says besides its preset: each preset sets much by itself."""
+    preset = measure(evidence, PRESET, DISTILLED, None).at
+    return " ".join(word for word in evidence.variant.split("-") if word != preset)
 
 
 def _point_of(sample: _Sample, axis: str) -> Hashable:
