@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,6 +16,7 @@ from ddspec.errors import DdspecError, Exit
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ddspec.cli.diff_results import Beside
     from ddspec.cli.sides import Side
     from ddspec.console.review import Review
     from ddspec.plan.diff import PlanDiff
@@ -58,13 +60,20 @@ def diff(
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="Exit 4 when anything changed.")
     ] = False,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force", help="Compare accuracies that are not alike as well, and mark each row."
+        ),
+    ] = False,
     home: Home = None,
     policy: PolicyFile = None,
 ) -> Exit:
     """Compare two specs, plans or results.
 
     Settings and stages are compared, and accuracies where both have results: in the store, or in
-    a file that `run --json` or `results --json` printed.
+    a file that `run --json` or `results --json` printed. Results of another protocol, test set,
+    label kind or budget are not compared.
     """
     form = Format.JSON if as_json else form
     named = documents or []
@@ -77,19 +86,29 @@ def diff(
             exit=Exit.USAGE,
             hint="`ddspec diff A B`, or `ddspec diff --base REV`",
         )
-    return _pair((named[0], named[1]), form, clock, repository, home, policy, exit_code=exit_code)
+    shown = _Shown(form, clock, repository, force)
+    return _pair((named[0], named[1]), shown, home, policy, exit_code=exit_code)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """How a comparison is shown, as options say."""
+
+    form: Format
+    clock: Clock
+    repository: str
+    force: bool
 
 
 def _pair(
     named: tuple[str, str],
-    form: Format,
-    clock: Clock,
-    repository: str,
+    shown: _Shown,
     home: Path | None,
     policy: Path | None,
     *,
     exit_code: bool,
 ) -> Exit:
+    from ddspec.cli.diff_results import beside
     from ddspec.cli.inputs import existing_store
     from ddspec.cli.output import say, show
     from ddspec.cli.sides import open_side, targets_of
@@ -102,38 +121,47 @@ def _pair(
     old, new = (open_side(target, store) for target in targets)
     found = _compared(old, new)
     changed = old.digest != new.digest if found is None else bool(found)
-    if form is Format.MARKDOWN or form is Format.GITHUB:
-        review = _review_of(old, new, clock, policy)
-        _show_review(review, form, repository)
+    if shown.form is Format.MARKDOWN or shown.form is Format.GITHUB:
+        review = _review_of(old, new, shown.clock, policy)
+        _show_review(review, shown.form, shown.repository)
         if _is_denied(review):
             return Exit.REFUSED
     else:
-        show(_text_of(old, new, found, form, clock, changed=changed))
+        results = beside(old, new, force=shown.force)
+        if old.plan is None and new.plan is None and not shown.force:
+            results.require_some()
+        show(_text_of(old, new, found, results, shown, changed=changed))
     return Exit.CHANGED if exit_code and changed else Exit.DONE
 
 
 def _text_of(
-    old: Side, new: Side, found: PlanDiff | None, form: Format, clock: Clock, *, changed: bool
+    old: Side,
+    new: Side,
+    found: PlanDiff | None,
+    results: Beside,
+    shown: _Shown,
+    *,
+    changed: bool,
 ) -> str:
     from ddspec.cli.output import json_text
     from ddspec.cli.sides import written
     from ddspec.console.diff_view import diff_json, render_diff, render_results_diff
-    from ddspec.console.scores_view import render_scores
+    from ddspec.console.scores_view import render_scores, scores_json
     from ddspec.plan.effort import effort
 
     cost = None
     if found is not None and old.plan is not None and new.plan is not None:
-        cost = effort(old.plan, new.plan, found, clock)
+        cost = effort(old.plan, new.plan, found, shown.clock)
     where = written(old.opened, new.opened)
-    if form is Format.JSON:
-        plans, scores = (old.digest, new.digest), (old.scores, new.scores)
-        told = diff_json(found, *scores, plans=plans, changed=changed, cost=cost, where=where)
+    if shown.form is Format.JSON:
+        plans, scores = (old.digest, new.digest), scores_json(results.paired, results.told)
+        told = diff_json(found, scores, plans=plans, changed=changed, cost=cost, where=where)
         return json_text(told)
     names = (old.target.name, new.target.name)
     head = render_results_diff(*names, changed=changed)
     if found is not None:
         head = render_diff(found, *names, cost, where)
-    parts = (head, render_scores(old.scores, new.scores))
+    parts = (head, render_scores(results.paired, results.told))
     return "\n\n".join(part for part in parts if part)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,13 +15,15 @@ if TYPE_CHECKING:
 
     from ddspec.canon import Digest
     from ddspec.plan.ir import Plan
-    from ddspec.run.scores import Score
+    from ddspec.run.evidence import Evidence
     from ddspec.spec.load import Loaded
     from ddspec.spec.lock import Lock
     from ddspec.spec.revisions import Repository, Revision
     from ddspec.store.store import Store
 
 PLAN_HEAD = b"\nformat: ddspec.plan/"
+OF_VARIANT = "@"
+_VARIANT = re.compile(r"(?P<document>.+)@(?P<variant>[a-z0-9*?_-]{1,63})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +34,14 @@ class Target:
     revision: Revision | None = None
     note: str = ""
     """What a person should know of how it was found."""
+    variant: str = ""
+    """The variant of its matrix that is meant, a glob; empty for the whole document."""
 
     @property
     def name(self) -> str:
         """How it is called in messages."""
-        return self.path if self.revision is None else self.revision.spelled(self.path)
+        file = self.path if self.revision is None else self.revision.spelled(self.path)
+        return f"{file}{OF_VARIANT}{self.variant}" if self.variant else file
 
     def exists(self) -> bool:
         """Return whether there is a file."""
@@ -51,7 +57,8 @@ class Side:
     target: Target
     digest: Digest
     """Of its plan."""
-    scores: Sequence[Score] = ()
+    evidence: Sequence[Evidence] = ()
+    """Of each variant; empty without a store."""
     opened: Opened | None = None
     """None for a file of results, which says nothing of settings."""
 
@@ -64,8 +71,22 @@ class Side:
 def targets_of(before: str, after: str) -> tuple[Target, Target]:
     """Return what two names mean: `REV:PATH`, `REV:` for the other's path, or a path here.
 
-    A path that exists is never taken for a revision.
+    Each may end with `@VARIANT`. A path that exists is never taken for anything else.
     """
+    (before, old), (after, new) = _of_variant(before), _of_variant(after)
+    found = _targets_of(before, after)
+    return replace(found[0], variant=old), replace(found[1], variant=new)
+
+
+def _of_variant(text: str) -> tuple[str, str]:
+    """Return a document and the variant that is meant of it, empty for all of it."""
+    found = _VARIANT.fullmatch(text)
+    if found is None or Path(text).exists():
+        return text, ""
+    return found["document"], found["variant"]
+
+
+def _targets_of(before: str, after: str) -> tuple[Target, Target]:
     both = (_named(before), _named(after))
     if not any(revision for revision, _ in both):
         return Target(before, note=_note(before)), Target(after, note=_note(after))
@@ -140,19 +161,39 @@ def at_revision(revision: Revision, path: str) -> Target:
 
 def open_side(target: Target, store: Store | None) -> Side:
     """Read one side; raises `DdspecError` as whoever reads its kind of document does."""
-    from ddspec.cli.report import Report, report_of_store
-    from ddspec.run.measured import is_measured, read_measured
+    from ddspec.run.measured import is_measured, read_evidence, read_plan_digest
 
     path = Path(target.path)
     if target.revision is None and is_measured(path):
-        measured = read_measured(path)
-        return Side(target, measured.plan, measured.scores)
-    opened = as_written(target)
-    if opened.plan.is_matrix:  # its variants have results of their own
+        return Side(target, read_plan_digest(path), _only(read_evidence(path), target))
+    opened = _alone(as_written(target), target.variant)
+    if store is None:
         return Side(target, opened.plan.digest, (), opened)
-    found = report_of_store(opened.plan, store)
-    scores = found.scores if isinstance(found, Report) else ()
-    return Side(target, opened.plan.digest, scores, opened)
+    from ddspec.run.evidence import evidence_of
+
+    return Side(target, opened.plan.digest, evidence_of(opened.plan, store, target.name), opened)
+
+
+def _alone(opened: Opened, variant: str) -> Opened:
+    """Return a document with one variant as the only experiment; with several, as their matrix."""
+    chosen = opened.only([variant] if variant else None)
+    if not variant or len(chosen.plan.variants) > 1:
+        return chosen
+    return replace(chosen, plan=chosen.plan.of(chosen.plan.variants[0].name))
+
+
+def _only(evidence: Sequence[Evidence], target: Target) -> Sequence[Evidence]:
+    """Return the variants of a file of results that are meant; refuse where there is none."""
+    if not target.variant:
+        return evidence
+    from fnmatch import fnmatchcase
+
+    found = [one for one in evidence if fnmatchcase(one.variant, target.variant)]
+    if not found:
+        raise DdspecError(
+            f"`{target.path}` has no variant called `{target.variant}`", exit=Exit.USAGE
+        )
+    return found
 
 
 def as_written(target: Target) -> Opened:

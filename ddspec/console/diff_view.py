@@ -8,12 +8,10 @@ from ddspec.canon import Digest, Json, canonical
 from ddspec.console.columns import columns
 from ddspec.console.markdown_costs import TO, hours
 from ddspec.console.quantities import flops, memory, size
-from ddspec.console.scores_view import scores_json
 from ddspec.console.stage_groups import stage_groups
 from ddspec.plan.category import scope
 from ddspec.plan.diff import PlanDiff, SettingChange
 from ddspec.plan.effort import Effort, Taken
-from ddspec.run.scores import Score
 from ddspec.visible import visible
 
 DIFF_JSON_FORMAT = "ddspec.diff/1"
@@ -55,15 +53,17 @@ def render_results_diff(before: str, after: str, *, changed: bool) -> str:
 
 def diff_json(
     found: PlanDiff | None,
-    before: Sequence[Score] = (),
-    after: Sequence[Score] = (),
+    results: Sequence[Json] = (),
     *,
     plans: tuple[Digest, Digest],
     changed: bool,
     cost: Effort | None = None,
     where: Callable[[str], str] = lambda _: "",
 ) -> dict[str, Json]:
-    """Return the difference as one JSON object; `found` is None where results alone compare."""
+    """Return the difference as one JSON object; `found` is None where results alone compare.
+
+    `results` are the pairs of accuracies, as `scores_json` has them.
+    """
     nothing: dict[str, Json] = dict.fromkeys(PLAN_FIELDS)
     return {
         "format": DIFF_JSON_FORMAT,
@@ -71,7 +71,7 @@ def diff_json(
         "plans": {"before": plans[0], "after": plans[1]},
         **(nothing if found is None else _plan_json(found, where)),
         "costs": None if cost is None else _cost_json(cost),
-        "results": scores_json(before, after),
+        "results": list(results),
     }
 
 

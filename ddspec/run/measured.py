@@ -102,11 +102,12 @@ class _Document(BaseModel):
 
 
 class _Kind(BaseModel):
-    """What a matrix's file has and others lack."""
+    """What a matrix's file has and others lack, and the plan that every file names."""
 
     model_config = ConfigDict(frozen=True)
 
     format: str
+    plan: Digest = ""
     variants: Any = None
 
 
@@ -159,6 +160,11 @@ def read_evidence(path: Path, document: str = "") -> tuple[Evidence, ...]:
     return tuple(
         _evidence(called, matrix, one.name, one.results, one.evidence) for one in matrix.variants
     )
+
+
+def read_plan_digest(path: Path) -> Digest:
+    """Return the digest of the plan that a file of results is of; raises as `read_measured`."""
+    return _read(path, _Kind).plan
 
 
 def _content(path: Path) -> bytes:

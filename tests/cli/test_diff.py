@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from fake_cli import SPEC, Shell
 
 from ddspec.errors import Exit
 
+MATRIX = SPEC + "matrix:\n  loops.outer_loops: {as: loops, values: [2, 3]}\n"
 LONGER = SPEC.replace("outer_loops: 2", "outer_loops: 3")
 
 
@@ -70,6 +73,94 @@ def test_a_side_without_results_is_named(shell: Shell) -> None:
     text = shell("diff", "small.yaml", "longer.yaml").out
 
     assert text.endswith(" only before has results of distilled on convnet2-w8\n")
+
+
+def saved(shell: Shell, name: str, **changes: object) -> str:
+    """Write what `run --json` printed, with facts of our own in its evidence or rows."""
+    found = shell("run", "small.yaml", "--json").json
+    facts = {"protocol": "1" * 64, "test_set": "1" * 64, "images_per_class": 1, **changes}
+    found["evidence"] = {key: value for key, value in facts.items() if key != "labels"}
+    for row in found["results"]:
+        row["keys"] = []
+        row["labels"] = changes.get("labels", row["labels"])
+    return shell.write(name, json.dumps(found))
+
+
+UNLIKE = {
+    "protocol": ({"protocol": "0" * 64}, "protocol is"),
+    "test set": ({"test_set": "0" * 64}, "test set is"),
+    "labels": ({"labels": "soft"}, "label kind is hard before and soft after"),
+    "budget": ({"images_per_class": 7}, "images per class is 1 before and 7 after"),
+}
+
+
+@pytest.mark.parametrize(("changes", "words"), UNLIKE.values(), ids=UNLIKE)
+def test_results_that_are_not_alike_are_refused(
+    changes: dict[str, object], words: str, shell: Shell
+) -> None:
+    before, after = saved(shell, "before.json"), saved(shell, "after.json", **changes)
+
+    refused, forced = shell("diff", before, after), shell("diff", before, after, "--force")
+
+    assert (refused.code, forced.code) == (Exit.REFUSED, Exit.DONE)
+    assert refused.out == ""
+    assert words in refused.err
+    assert "--force" in refused.err
+    assert "not alike" in forced.out
+
+
+def test_a_spec_is_shown_beside_results_that_are_not_alike(shell: Shell) -> None:
+    other = saved(shell, "other.json", protocol="0" * 64)
+
+    ended = shell("diff", "small.yaml", other)
+
+    assert ended.code == Exit.DONE
+    assert "not alike" in ended.out
+
+
+def test_where_statistics_are_not_installed_errors_are_shown_and_one_note(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, after = saved(shell, "before.json"), saved(shell, "after.json")
+    monkeypatch.setattr("ddspec.run.analysis.NEEDED", ("no_such_library",))
+
+    ended = shell("diff", before, after)
+
+    assert ended.code == Exit.DONE
+    assert "standard error" in ended.out
+    assert ended.err.count("note: no intervals") == 1
+
+
+def test_variants_of_one_matrix_are_compared_with_each_other(shell: Shell) -> None:
+    many = shell.write("many.yaml", MATRIX)
+    shell("run", many)
+
+    text = shell("diff", f"{many}@loops-2", f"{many}@loops-3").out
+    found = shell("diff", f"{many}@loops-2", f"{many}@loops-3", "--json").json
+
+    assert "loops.outer_loops" in text
+    assert [row["after"]["set"] for row in found["results"]] == ["random", "init"]
+
+
+def test_variants_of_saved_results_are_compared_with_each_other(shell: Shell) -> None:
+    many = shell.write("many.yaml", MATRIX)
+    kept = shell.write("many.json", shell("run", many, "--json").out)
+
+    found = shell("diff", f"{kept}@loops-2", f"{kept}@loops-3", "--json").json
+    both = shell("diff", many, kept)
+    none = shell("diff", f"{kept}@loops-9", kept)
+
+    assert [row["variant"] for row in found["results"]] == [None, None]
+    assert "loops-2" in both.out
+    assert none.code == Exit.USAGE
+    assert "no variant called `loops-9`" in none.err
+
+
+def test_an_unknown_variant_of_a_spec_is_refused(shell: Shell) -> None:
+    ended = shell("diff", f"{shell.write('many.yaml', MATRIX)}@loops-9", "small.yaml")
+
+    assert ended.code == Exit.USAGE
+    assert "loops-9" in ended.err
 
 
 DAMAGED_RESULTS = {

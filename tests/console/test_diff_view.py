@@ -9,14 +9,12 @@ from typing import Any
 import pytest
 
 from ddspec.console.diff_view import diff_json, render_diff
-from ddspec.console.scores_view import render_scores
 from ddspec.plan.compile import compile_plan
 from ddspec.plan.devices import device
 from ddspec.plan.diff import PlanDiff, diff
 from ddspec.plan.effort import Clock, Effort, Taken
 from ddspec.plan.forecast import Span
 from ddspec.plan.ir import Plan
-from ddspec.run.scores import Score
 from ddspec.spec.experiment import Experiment
 from ddspec.spec.load import load_spec
 
@@ -157,67 +155,9 @@ def test_the_first_line_gives_the_verdict(changes: dict[str, Any], verdict: str)
     assert render_diff(changed(**changes), "a", "b").split("\n")[0] == f"a -> b: {verdict}"
 
 
-def score(set_name: str, *accuracies: float) -> Score:
-    return Score(set_name, "convnet3", "idc", "test", accuracies, planned=len(accuracies))
-
-
-def test_results_stand_side_by_side_with_their_standard_error() -> None:
-    before = [score("distilled", 0.80, 0.82), score("random", 0.70)]
-    after = [score("distilled", 0.84, 0.88), score("random", 0.71), score("full", 0.99)]
-
-    # Deviations .014142 and .028284 of two repeats: errors of the means .01 and .02, of their
-    # difference sqrt(.01^2 + .02^2) = .02236.
-    *table, alone = render_scores(before, after).split("\n")
-    rows = [line.split("  ") for line in table]
-    cells = [[cell.strip() for cell in row if cell.strip()] for row in rows]
-
-    assert cells == [
-        ["set", "network", "before %", "after %", "difference", "standard error"],
-        ["distilled", "convnet3", "81.00 ± 1.41 (n=2)", "86.00 ± 2.83 (n=2)", "+5.00", "2.24"],
-        ["random", "convnet3", "70.00 (n=1)", "71.00 (n=1)", "+1.00", "-"],
-    ]
-    assert alone == " only after has results of full on convnet3"
-
-
-def test_the_same_evaluations_are_no_second_measurement() -> None:
-    one = replace(score("random", 0.4, 0.6), keys=("a", "b"))
-
-    (row,) = render_scores([one], [one]).split("\n")[1:]
-
-    assert row.split() == [
-        "random",
-        "convnet3",
-        *["50.00", "±", "14.14", "(n=2)"] * 2,
-        "same",
-        "runs",
-        "-",
-    ]
-
-
-def test_accuracies_of_different_protocols_are_marked() -> None:
-    other = replace(score("random", 0.4, 0.6), protocol="dc")
-
-    text = render_scores([score("random", 0.5)], [other])
-
-    assert text.endswith("\n before: idc on test, after: dc on test; these do not compare")
-
-
-def test_results_of_one_side_only_are_named() -> None:
-    text = render_scores([score("random", 0.5)], [score("init", 0.5), score("full", 0.9)])
-
-    assert text.split("\n") == [
-        " only before has results of random on convnet3",
-        " only after has results of init on convnet3, full on convnet3",
-    ]
-
-
-def test_without_results_nothing_is_shown() -> None:
-    assert render_scores([], []) == ""
-
-
 def test_the_difference_as_json_is_whole() -> None:
-    scores = [score("distilled", 0.8, 0.82)]
-    found = diff_json(changed(update__momentum=0.1), scores, scores, plans=("a", "b"), changed=True)
+    results = [{"difference": 0.0}]
+    found = diff_json(changed(update__momentum=0.1), results, plans=("a", "b"), changed=True)
     found = json.loads(json.dumps(found))
 
     assert found["changed"] is True
@@ -234,4 +174,4 @@ def test_the_difference_as_json_is_whole() -> None:
     ]
     assert {stage["status"] for stage in found["stages"]} == {"same", "edited", "downstream"}
     assert found["comparable"]["verdict"] is True
-    assert found["results"][0]["difference"] == 0
+    assert found["results"] == results
