@@ -81,7 +81,8 @@ def with_images(plan: Plan, missing: Callable[[], Sequence[Stage]], data: Path |
     if not titles and not _given(plan):
         return plan
     stages = missing()
-    _require_weights(_given(stages), data)
+    for what, hint, places in _given(stages):
+        _require_given(what, hint, places, data)
     works = [stage.work for stage in stages]
     read = dict.fromkeys(work.source.name for work in works if isinstance(work, PrepareWork))
     names = [name for name in read if name in titles]
@@ -103,30 +104,32 @@ def with_images(plan: Plan, missing: Callable[[], Sequence[Stage]], data: Path |
     return located
 
 
-def _given(stages: Iterable[Stage]) -> list[str]:
-    """Return where the weights lie that stages take over."""
-    from ddspec.wire.work import CheckpointWork
+def _given(stages: Iterable[Stage]) -> list[tuple[str, str, list[str]]]:
+    """Return what files from elsewhere stages take over: what, whose they are, where they lie."""
+    from ddspec.wire.work import CheckpointWork, ImportWork
 
-    return [
-        stage.location["path"]
-        for stage in stages
-        if isinstance(stage.work, CheckpointWork) and "path" in stage.location
-    ]
+    found = []
+    for stage in stages:
+        if isinstance(stage.work, CheckpointWork) and "path" in stage.location:
+            by = "put the file there, as torchvision or its authors publish it"
+            found.append(("weights", by, [stage.location["path"]]))
+        elif isinstance(stage.work, ImportWork):
+            by = "put the file there, as it was when the set was imported"
+            found.append(("files", by, list(stage.location.values())))
+    return found
 
 
-def _require_weights(places: Sequence[str], data: Path | None) -> None:
+def _require_given(what: str, hint: str, places: Sequence[str], data: Path | None) -> None:
     for place in places:
         if data is None:
             raise DdspecError(
-                f"the weights `{place}` have to be read, and there is no data directory",
+                f"the {what} `{place}` have to be read, and there is no data directory",
                 exit=Exit.UNABLE,
                 hint="give `--data DIR` or set DDSPEC_DATA",
             )
         if not (data / place).is_file():
             raise DdspecError(
-                f"the weights `{data / place}` cannot be found",
-                exit=Exit.UNABLE,
-                hint="put the file there, as torchvision or its authors publish it",
+                f"the {what} `{data / place}` cannot be found", exit=Exit.UNABLE, hint=hint
             )
 
 

@@ -22,6 +22,7 @@ BEARS: Mapping[str, tuple[str, ...]] = {
     "schedule": ("loops", "perturbation", "pool", "seed", "matcher.models_per_image"),
     "matcher": ("matcher", "loops", "update", "init", "precision", "budget", "parameterization"),
     "inner": ("inner", "resources"),
+    "imported": ("imported",),
     "evaluator": ("evaluate", "network"),
 }
 """Settings that a section of the overview speaks of."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ddspec.console.imported_words import imported_words
 from ddspec.console.method_words import (
     inner_words,
     labels_words,
@@ -17,6 +18,7 @@ from ddspec.console.quantities import brief, count, decimal, size
 from ddspec.console.setting_words import cut
 from ddspec.plan.document_parts import schedule_of
 from ddspec.plan.estimate import shard_speedup, stage_cost
+from ddspec.plan.imports import idle
 from ddspec.plan.ir import Plan
 from ddspec.plan.works import networks_of
 from ddspec.spec.baselines import FeaturesSpec
@@ -40,11 +42,16 @@ def sections(plan: Plan) -> Iterator[tuple[str, list[str]]]:
     """Yield (name, parts) of each piece of the plan of one experiment."""
     yield "what", _what(plan)
     yield "budget", _budget(plan)
-    yield "pool", _pool(plan)
-    if plan.distillation():
-        yield "schedule", _schedule(plan)
-    yield "matcher", _matcher(plan)
-    yield "inner", _inner(plan)
+    unread = idle(plan.experiment)
+    if "pool" not in unread:
+        yield "pool", _pool(plan)
+    if plan.experiment.imported is not None:
+        yield "imported", imported_words(plan.experiment.imported, sorted(unread))
+    else:
+        if plan.distillation():
+            yield "schedule", _schedule(plan)
+        yield "matcher", _matcher(plan)
+        yield "inner", _inner(plan)
     yield "evaluator", _evaluator(plan)
 
 
@@ -99,7 +106,8 @@ def _budget(plan: Plan) -> list[str]:
     ]
     parts += _views(plan)
     space = plan.experiment.parameterization.space
-    parts += [] if space == "pixel" else [f"learned in {space} space"]
+    how = "learned" if plan.experiment.imported is None else "kept"
+    parts += [] if space == "pixel" else [f"{how} in {space} space"]
     return [*parts, *learned]
 
 

@@ -27,6 +27,8 @@ def render_schedule(plan: Plan) -> str:
     Under statistics matching a line is one of the networks of an image index.
     """
     works = plan.distillation()
+    if not works:
+        return " nothing is distilled, so there is no schedule"
     schedule, stop = works[0].schedule, works[-1].rows.stop
     unit = "row" if isinstance(works[0].matcher, StatisticsMatcherSpec) else "loop"
     head = [f" {unit:>5}  {'member':>6}  coefficient:seed of each direction"]

@@ -19,7 +19,7 @@ from ddspec.executors.ends import megabytes
 from ddspec.executors.leases import GPUS_LABEL
 from ddspec.executors.local import THREAD_VARIABLES
 from ddspec.wire.job import Job
-from ddspec.wire.work import CheckpointWork, PrepareWork
+from ddspec.wire.work import CheckpointWork, ImportWork, PrepareWork
 
 STORE = "org.ddspec.store"
 HOME = "org.ddspec.home"
@@ -190,7 +190,9 @@ def name_of(attempt: str) -> str:
 
 def reads_data(job: Job) -> bool:
     """Return whether a job reads datasets or given weights, and not only outputs of others."""
-    return any(isinstance(stage.work, PrepareWork | CheckpointWork) for stage in job.stages)
+    return any(
+        isinstance(stage.work, PrepareWork | CheckpointWork | ImportWork) for stage in job.stages
+    )
 
 
 def _body(

@@ -9,7 +9,7 @@ from pathlib import Path
 from ddspec.errors import DdspecError, Exit
 from ddspec.spec.facts import FACTS
 from ddspec.wire.job import JobStage
-from ddspec.wire.work import CheckpointWork, PrepareWork
+from ddspec.wire.work import CheckpointWork, ImportWork, PrepareWork, Work
 
 
 def data_root(data: Path, *, home: Path, socket: Path | None) -> Path:
@@ -45,27 +45,28 @@ def refuse_escapes(root: Path, stages: Iterable[JobStage]) -> None:
     by an absolute path, which is another one in a container.
     """
     for stage in stages:
-        if isinstance(stage.work, PrepareWork | CheckpointWork):
+        if isinstance(stage.work, PrepareWork | CheckpointWork | ImportWork):
             for link in _links(root, stage.work, stage.location):
                 _check(root, link)
 
 
-def _links(
-    root: Path, work: PrepareWork | CheckpointWork, location: Mapping[str, str]
-) -> Iterator[Path]:
+def _links(root: Path, work: Work, location: Mapping[str, str]) -> Iterator[Path]:
     """Yield the symbolic links at and below what a stage reads."""
-    if "path" in location:
-        place = root / location["path"]
+    named = [at for name, at in location.items() if name == "path" or name.startswith("file/")]
+    for at in named:
+        place = root / at
         # before anything there is looked at: a plan may come from somebody else
         if not Path(os.path.normpath(place)).is_relative_to(root):
             raise DdspecError(
-                f"`{location['path']}` leads out of the data directory {root}",
+                f"`{at}` leads out of the data directory {root}",
                 exit=Exit.REFUSED,
                 hint="the plan names folders of images below the data directory",
             )
         yield from _on_the_way(root, place)
         yield from _below(place)
-    elif isinstance(work, PrepareWork) and work.source.name in FACTS:
+    if named:
+        return
+    if isinstance(work, PrepareWork) and work.source.name in FACTS:
         for file in FACTS[work.source.name].files:
             yield from _on_the_way(root, root / file.path)
 

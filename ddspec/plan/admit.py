@@ -17,6 +17,7 @@ LABELS: Mapping[str, re.Pattern[str]] = {
         "checkpoint": r"pool/(\d+|converged)",
         "prune": r"pool/\d+",
         "distill": r"distill(/\d+)?(/to-\d+)?",
+        "import": r"import",
         "merge": r"merge(/to-\d+)?",
         "round": r"round",
         "select": rf"select/(init|{CHOSEN}|random/\d+)",
@@ -30,6 +31,7 @@ INPUTS: Mapping[str, frozenset[str]] = {
     "pretrain": frozenset({"train"}),
     "prune": frozenset({"train", "network"}),
     "distill": frozenset({"train"}),
+    "import": frozenset({"train"}),
     "merge": frozenset({"shard/0"}),
     "round": frozenset({"set"}),
     "select": frozenset({"train"}),
@@ -38,8 +40,8 @@ INPUTS: Mapping[str, frozenset[str]] = {
 }
 """Inputs without which a kind of work cannot do."""
 
-PLACES = frozenset({"path", "train", "test"})
-"""Where the images of a dataset may be said to lie."""
+PLACES = re.compile(r"path|train|test|file/\d{1,3}", re.ASCII)
+"""Where the images of a dataset may be said to lie, and the files of an imported set."""
 
 
 def check_stage(label: str, kind: str, inputs: Mapping[str, str]) -> None:
@@ -53,7 +55,11 @@ def check_stage(label: str, kind: str, inputs: Mapping[str, str]) -> None:
 
 def check_location(location: object) -> None:
     """Raise ValueError where the places of a stage's files are no texts by name."""
-    if not isinstance(location, Mapping) or not location.keys() <= PLACES:
-        raise ValueError(f"a location has no other places than {', '.join(sorted(PLACES))}")
+    if not isinstance(location, Mapping) or not all(map(_is_place, location)):
+        raise ValueError("a location has no other places than path, train, test and file/NUMBER")
     if not all(isinstance(place, str) for place in location.values()):
         raise ValueError("the places of a location are texts")
+
+
+def _is_place(name: object) -> bool:
+    return isinstance(name, str) and PLACES.fullmatch(name) is not None

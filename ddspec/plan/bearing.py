@@ -67,6 +67,11 @@ BEARING: Mapping[str, tuple[str, ...]] = {
     "update": ("update", "budget", "dataset"),
     "selection": ("parameterization", "init", "network"),
     "shards": ("resources.shards",),
+    **dict.fromkeys(
+        ("layout", "files", "space", "mean", "std", "experiment", "order", "learned_lr"),
+        ("imported", "dataset"),
+    ),
+    "import.labels": ("labels",),
 }
 """Sections of a spec by field of a work, or by the first word of labels and field; a field that is
 missing may be made from any setting."""
@@ -86,6 +91,7 @@ COUNTING = (
     "resources.shards",
     "loops.snapshots",
     "labels",
+    "imported",
     "dataset",
 )
 """Sections that decide which stages there are."""

@@ -43,6 +43,7 @@ REACHES: Mapping[str, Category] = {
     "prune": "pool",
     "distill": "distillation",
     "merge": "distillation",
+    "import": "distillation",
     "round": "evaluation only",
     "select": "evaluation only",
     "relabel": "evaluation only",

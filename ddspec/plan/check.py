@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from typing import TypeAlias
 
-from ddspec.plan.check_composition import COMPOSITION_RULES
-from ddspec.plan.check_fit import FIT_RULES
+from ddspec.plan.check_composition import COMPOSITION_RULES, expert_label_findings
+from ddspec.plan.check_fit import FIT_RULES, loose_settings
+from ddspec.plan.check_imported import IMPORT_RULES
 from ddspec.plan.check_judging import JUDGING_RULES
 from ddspec.plan.check_networks import network_findings
 from ddspec.plan.findings import Finding, Path, Places, Report, error, located, note, nowhere
+from ddspec.plan.imports import idle
 from ddspec.plan.ir import DataFacts
 from ddspec.plan.memo import Memo
 from ddspec.plan.works import factor_of, networks_of
@@ -61,8 +63,13 @@ def findings(experiment: Experiment, data: DataFacts, memo: Memo) -> Iterator[Fi
 
     `memo` has what rules found in experiments that are alike, as the variants of a matrix are.
     """
-    for found in memo.each(FINDERS, experiment, data):
-        yield from found
+    if experiment.imported is None:
+        for found in memo.each(FINDERS, experiment, data):
+            yield from found
+        return
+    unread = idle(experiment)
+    for found in memo.each(IMPORT_FINDERS, experiment, data):
+        yield from (one for one in found if one.path[0] not in unread)
 
 
 def _protocol(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
@@ -172,8 +179,9 @@ def _validation(share: float, data: DataFacts) -> Iterator[Finding]:
 
 
 def _budget(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
-    each = factor_of(experiment) ** 2 if experiment.init.kind == "mix" else 1
-    if experiment.init.kind == "noise" and not _compared_with_real(experiment):
+    start = "noise" if experiment.imported else experiment.init.kind
+    each = factor_of(experiment) ** 2 if start == "mix" else 1
+    if start == "noise" and not _compared_with_real(experiment):
         return
     wanted = each * experiment.budget.images_per_class
     if data.smallest_class is not None and wanted > data.smallest_class:
@@ -309,3 +317,15 @@ def _finder(rule: Rule) -> Callable[[Experiment, DataFacts], tuple[Finding, ...]
 
 
 FINDERS = tuple(map(_finder, RULES))
+IMPORT_FINDERS = tuple(
+    map(
+        _finder,
+        (
+            *IMPORT_RULES,
+            loose_settings,
+            expert_label_findings,
+            *(rule for rule in RULES if rule not in {*FIT_RULES, *COMPOSITION_RULES}),
+        ),
+    )
+)
+"""Where the set is imported: rules about how it would have been distilled do not count."""

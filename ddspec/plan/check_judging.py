@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
 
 from ddspec.plan.check_fit import trained
-from ddspec.plan.findings import Finding, error, note
+from ddspec.plan.findings import Finding, Path, error, note
 from ddspec.plan.ir import DataFacts
 from ddspec.plan.pools import zca_of
 from ddspec.plan.soft_labels import soft_labels
@@ -129,18 +129,31 @@ def rate_findings(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:
             f"{low:g} to {high:g}",
             "a rate belongs to its space: in [0, 1] it acts about 25 times as much as normalised",
         )
-    protocol, inner = judged_by(experiment), experiment.inner
-    learns = isinstance(inner, UnrolledInnerSpec) and inner.learned is not None
-    if protocol is None or bool(protocol.learned_rate) == learns:
+    protocol, learned = judged_by(experiment), _rate_learned(experiment)
+    if protocol is None or bool(protocol.learned_rate) == (learned is not None):
         return
     if protocol.learned_rate:
         message = f"`{protocol.name}` takes the learning rate that was learned, and none is"
-        unrolled = isinstance(inner, UnrolledInnerSpec)
-        hint = "add `inner.learned`" if unrolled else "take another protocol, or write one out"
-        yield error(36, ("evaluate", "protocol"), message, hint)
-    else:
+        yield error(36, ("evaluate", "protocol"), message, _to_learn(experiment))
+    elif learned is not None:
         message = f"a learning rate is learned, and `{protocol.name}` takes its own"
-        yield note(36, ("inner", "learned"), message, "add `learned_rate: true` to the protocol")
+        yield note(36, learned, message, "add `learned_rate: true` to the protocol")
+
+
+def _rate_learned(experiment: Experiment) -> Path | None:
+    """Return the setting by which a learning rate comes with the set; None where none does."""
+    imported, inner = experiment.imported, experiment.inner
+    if imported is not None:
+        return None if imported.learning_rate is None else ("imported", "learning_rate")
+    learns = isinstance(inner, UnrolledInnerSpec) and inner.learned is not None
+    return ("inner", "learned") if learns else None
+
+
+def _to_learn(experiment: Experiment) -> str:
+    if experiment.imported is not None:
+        return "say it in `imported.learning_rate`: logs have it, the files do not"
+    unrolled = isinstance(experiment.inner, UnrolledInnerSpec)
+    return "add `inner.learned`" if unrolled else "take another protocol, or write one out"
 
 
 def repeat_findings(experiment: Experiment, data: DataFacts) -> Iterator[Finding]:

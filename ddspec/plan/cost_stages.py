@@ -26,6 +26,7 @@ from ddspec.wire.work import (
     DistillWork,
     EvaluateWork,
     HerdingSelection,
+    ImportWork,
     InitSelection,
     KCenterSelection,
     Precision,
@@ -290,6 +291,17 @@ class Counting:
                 return _cost(tally, network, precision, held, output_bytes=size)
             case _:
                 return Cost(output_bytes=size)
+
+    def imported(self, work: ImportWork) -> Cost:
+        """Count a set that is copied from files, with the whitening that it was made in."""
+        classes, images = len(self.data.classes), work.images_per_class
+        if not classes:
+            return Cost(output_bytes=None)
+        size = disk.set_bytes(self.data, classes, images, 4) + disk.RESULT
+        if work.labels is not None:
+            size += disk.soft_bytes(classes, classes * images, 4)
+        whitened = work.parameterization.space == "zca"
+        return Cost(output_bytes=size + (disk.whitening_bytes(self.data, 4) if whitened else 0))
 
     def merge(self) -> Cost:
         """Count the joining of shards."""

@@ -170,7 +170,7 @@ def _change(old: Stage, new: Stage) -> Change:
 def _sources(stage: Stage) -> Mapping[str, str]:
     """Return where inputs come from, however the distilled set is cut into stages."""
     return {
-        name: "distilled" if label.startswith(("distill", "merge")) else label
+        name: "distilled" if label.startswith(("distill", "merge", "import")) else label
         for name, label in stage.upstream.items()
     }
 

@@ -19,7 +19,7 @@ from ddspec.plan.document_parts import (
     group_of,
     in_full,
     presets_in,
-    schedule_of,
+    schedule_section,
     unlike,
     work_of,
 )
@@ -50,7 +50,7 @@ def document_of(plan: Plan, made_from: str | None) -> dict[str, Json]:
         "spec": fields(plan.experiment),
         "protocol": fields(plan.protocol),
         "data": counts_of(plan.data),
-        "schedule": schedule_of(plan),
+        **schedule_section(plan),
         "counted": counted,
         "works": by_likeness(shared),
         "stages": [_line(stage, shared[group_of(stage)]) for stage in plan],

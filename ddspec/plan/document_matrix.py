@@ -19,7 +19,7 @@ from ddspec.plan.document_parts import (
     digests_of,
     fields,
     group_of,
-    schedule_of,
+    schedule_section,
 )
 from ddspec.plan.ir import Plan, Stage, Variant, own_label, spec_digests
 from ddspec.plan.labels import folded
@@ -50,7 +50,7 @@ def matrix_document(plan: Plan, made_from: str | None, counted: Json) -> dict[st
         "axes": list(first.settings),
         "variants": list(_variant_lines(plan, wholes)),
         **whole,
-        "schedule": schedule_of(plan.of(first.name)),
+        **schedule_section(plan.of(first.name)),
         "counted": counted,
         "works": by_likeness(lines.shared),
         "stages": [lines.line(stage) for stage in plan],

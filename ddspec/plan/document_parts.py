@@ -15,6 +15,7 @@ from ddspec.wire.work import (
     CheckpointWork,
     DistillWork,
     EvaluateWork,
+    ImportWork,
     MergeWork,
     PrepareWork,
     PretrainWork,
@@ -37,6 +38,7 @@ WORKS: Mapping[str, type[Work]] = {
     "checkpoint": CheckpointWork,
     "prune": PruneWork,
     "distill": DistillWork,
+    "import": ImportWork,
     "merge": MergeWork,
     "round": RoundWork,
     "select": SelectWork,
@@ -113,6 +115,11 @@ def _identity(source: SourceModel) -> dict[str, Any]:
         "mean": source.mean,
         "std": source.std,
     }
+
+
+def schedule_section(plan: Plan) -> dict[str, Json]:
+    """Return the section of a plan file about its schedule; none where nothing is distilled."""
+    return {"schedule": schedule_of(plan)} if plan.distillation() else {}
 
 
 def schedule_of(plan: Plan) -> dict[str, Json]:

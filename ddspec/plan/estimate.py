@@ -12,6 +12,7 @@ from ddspec.wire.work import (
     CheckpointWork,
     DistillWork,
     EvaluateWork,
+    ImportWork,
     MergeWork,
     PrepareWork,
     PretrainWork,
@@ -50,6 +51,8 @@ def stage_cost(plan: Plan, work: Work) -> Cost:
             return count.prune(work)
         case DistillWork():
             return count.distill(work)
+        case ImportWork():
+            return count.imported(work)
         case SelectWork():
             return count.select(work)
         case MergeWork():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ddspec.canon import Digest
+from ddspec.plan.imports import IMPORT, idle, import_location, import_work
 from ddspec.plan.ir import DataFacts, Stage, stage_key
 from ddspec.plan.lower_labels import label_softly
 from ddspec.plan.lower_pool import TRAIN, lower_pool
@@ -49,7 +50,7 @@ def lowered(
     """Lower an experiment, sharing what others before it had in common with it."""
     before = shared.memo.once(_before_distilling, experiment, data, shared)
     stages = before.again(experiment)
-    distilled = _distill(stages, data)
+    distilled = _import(stages, data) if experiment.imported else _distill(stages, data)
     sources = _select(stages) | {
         "full": ("prepare/train",) * experiment.evaluate.baselines.full,
     }
@@ -80,7 +81,8 @@ def _before_distilling(experiment: Experiment, data: DataFacts, shared: Shared) 
     """Lower what most variants of a matrix have in common."""
     stages = Stages(experiment, data.content is not None, shared)
     _prepare(stages, data)
-    lower_pool(stages, data)
+    if "pool" not in idle(experiment):
+        lower_pool(stages, data)
     return stages
 
 
@@ -101,6 +103,13 @@ def _location(experiment: Experiment) -> dict[str, str]:
         return {}
     location = {"path": dataset.path, "train": dataset.train}
     return location | ({"test": dataset.test} if dataset.test is not None else {})
+
+
+def _import(stages: Stages, data: DataFacts) -> str:
+    """Add the stage that takes the set from files; return its label."""
+    location = stages.made(import_location)
+    stages.add(IMPORT, stages.made(import_work, data), TRAIN, location=location)
+    return IMPORT
 
 
 def _distill(stages: Stages, data: DataFacts) -> str:

@@ -10,6 +10,7 @@ from ddspec.plan.rule import Rule
 from ddspec.plan.rules_composition import COMPOSITION_RULES
 from ddspec.plan.rules_data import DATA_RULES
 from ddspec.plan.rules_families import FAMILY_RULES
+from ddspec.plan.rules_imported import IMPORT_RULES
 from ddspec.plan.rules_judging import JUDGING_RULES
 from ddspec.plan.rules_method import METHOD_RULES
 from ddspec.plan.rules_networks import NETWORK_RULES
@@ -23,6 +24,7 @@ RULES: tuple[Rule, ...] = tuple(
             *FAMILY_RULES,
             *COMPOSITION_RULES,
             *JUDGING_RULES,
+            *IMPORT_RULES,
         ),
         key=lambda rule: rule.number,
     )

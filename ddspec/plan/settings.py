@@ -36,6 +36,7 @@ EXPECTED: Mapping[str, Category] = {
     "budget": "protocol",
     "network": "protocol",
     "pool": "pool",
+    "imported": "distillation",
     "perturbation": "distillation",
     "inner": "distillation",
     "matcher": "distillation",

@@ -12,7 +12,7 @@ from itertools import groupby
 from ddspec.canon import Digest
 from ddspec.plan.ir import Stage
 
-CHEAP = frozenset({"prepare", "select", "merge", "round"})
+CHEAP = frozenset({"prepare", "select", "merge", "round", "import"})
 """Kinds of work that take less time than starting a second process."""
 
 

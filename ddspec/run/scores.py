@@ -15,7 +15,7 @@ from ddspec.plan.ir import Stage
 from ddspec.spec.baselines import SetName
 from ddspec.spec.evaluate import Reported
 from ddspec.spec.network import network_name
-from ddspec.wire.work import DistillWork, EvaluateWork, MergeWork
+from ddspec.wire.work import DistillWork, EvaluateWork, ImportWork, MergeWork
 
 SETS: tuple[str, ...] = get_args(SetName)
 """In the order of tables: what was made, then what it is compared with."""
@@ -233,8 +233,8 @@ def set_of(work: EvaluateWork) -> str:
 
 def _loops(label: str, stages: Mapping[str, Stage]) -> int | None:
     """Return after how many loops a set was taken; None where it was not distilled."""
-    made = _distillation(label, stages)
-    return None if made is None else made.stop
+    made = _maker(label, stages)
+    return made.stop if isinstance(made, DistillWork) else None
 
 
 def _labels(stage: Stage, work: EvaluateWork, stages: Mapping[str, Stage]) -> str:
@@ -243,16 +243,19 @@ def _labels(stage: Stage, work: EvaluateWork, stages: Mapping[str, Stage]) -> st
         return HARD
     if "labels" in stage.upstream or work.teachers is not None:
         return "soft"
-    made = _distillation(stage.upstream["set"], stages)
+    made = _maker(stage.upstream["set"], stages)
+    if isinstance(made, ImportWork):
+        return made.labels or HARD
     return HARD if made is None or made.labels is None else made.labels.kind
 
 
-def _distillation(label: str, stages: Mapping[str, Stage]) -> DistillWork | None:
-    """Return the work that learned a set; None where none did."""
+def _maker(label: str, stages: Mapping[str, Stage]) -> DistillWork | ImportWork | None:
+    """Return the work that learned a set, or took it from files; None where none did."""
     made = stages.get(label)
     if made is not None and isinstance(made.work, MergeWork):
-        return _distillation(made.upstream["shard/0"], stages)
-    return made.work if made is not None and isinstance(made.work, DistillWork) else None
+        return _maker(made.upstream["shard/0"], stages)
+    work = None if made is None else made.work
+    return work if isinstance(work, DistillWork | ImportWork) else None
 
 
 def _rate_of(metrics: Mapping[str, object]) -> Rate | None:

@@ -10,6 +10,7 @@ from ddspec.spec.augmentation import AugmentationSection
 from ddspec.spec.base import Count, Fraction, Name, SpecModel, Text
 from ddspec.spec.dataset import DatasetSpec
 from ddspec.spec.evaluate import EvaluateSpec
+from ddspec.spec.imported import ImportedSpec
 from ddspec.spec.method import (
     AnyUpdateSpec,
     InitSpec,
@@ -93,3 +94,5 @@ class Experiment(SpecModel):
     evaluate: EvaluateSpec
     resources: ResourcesSpec = Field(default_factory=ResourcesSpec)
     expect: tuple[ExpectSpec, ...] = ()
+    imported: ImportedSpec | None = None
+    """By default the set is distilled; else it is taken from files of official code."""

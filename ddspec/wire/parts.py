@@ -25,6 +25,7 @@ from ddspec.wire.work import (
     DistillWork,
     EvaluateWork,
     HerdingSelection,
+    ImportWork,
     InitSelection,
     KCenterSelection,
     MergeWork,
@@ -56,6 +57,8 @@ def parts_of(work: Work) -> Iterator[Part]:
             yield _network(work.network)
         case DistillWork():
             yield from _distill(work)
+        case ImportWork():
+            yield from _import(work)
         case SelectWork():
             yield from _select(work)
         case RelabelWork():
@@ -114,6 +117,12 @@ def _distill(work: DistillWork) -> Iterator[Part]:
     if work.record is not None:
         yield "pool", "snapshots"
     yield "labels", "hard" if work.labels is None else work.labels.kind
+
+
+def _import(work: ImportWork) -> Iterator[Part]:
+    yield "layout", work.layout
+    yield from _learned(work.parameterization)
+    yield "labels", work.labels or "hard"
 
 
 def _matcher(matcher: MatcherSpec) -> Iterator[Part]:

@@ -27,6 +27,7 @@ from ddspec.spec.method import (
     StatisticsMatcherSpec,
 )
 from ddspec.spec.network import NetworkSpec
+from ddspec.wire.imported import ImportWork
 from ddspec.wire.judging import EvaluateWork, RelabelWork, Teachers
 from ddspec.wire.model import Precision, WorkModel
 from ddspec.wire.networks import CheckpointWork, PretrainWork, PruneWork
@@ -233,6 +234,7 @@ Work = Annotated[
     | CheckpointWork
     | PruneWork
     | DistillWork
+    | ImportWork
     | SelectWork
     | MergeWork
     | RoundWork
@@ -248,6 +250,7 @@ __all__ = [
     "EvaluateWork",
     "ForgettingSelection",
     "HerdingSelection",
+    "ImportWork",
     "InitSelection",
     "KCenterSelection",
     "MergeWork",

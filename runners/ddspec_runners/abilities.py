@@ -35,6 +35,7 @@ ABLE: Mapping[str, frozenset[str]] = {
     "features": frozenset({"embedding", "pixels"}),
     "parameterization": frozenset({"pixels", "multi_formation"}),
     "space": frozenset({"pixel", "normalised", "zca"}),
+    "layout": frozenset({"dc", "mtt", "idc"}),
     "selection": frozenset({"random", "init", "herding", "k_center", "forgetting"}),
     "update": frozenset({"sgd", "adam", "schedule", "averaging"}),
     "clock": frozenset({"shared", "per_class", "joint"}),

@@ -50,8 +50,18 @@ class Provenance(CardModel):
     """Which stage made the set."""
 
     key: Digest
-    kind: Literal["distill", "select", "round"]
+    kind: Literal["distill", "select", "round", "import"]
     seed: Seed
+    files: tuple[str, ...] | None = None
+    """Of an imported set: SHA-256 of the files that it was in."""
+
+    @model_serializer(mode="wrap")
+    def _as_ever(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what only imported sets say: stored cards keep their bytes."""
+        shown: dict[str, Any] = whole(self)
+        if self.files is None:
+            del shown["files"]
+        return shown
 
 
 class LeftOpen(CardModel):

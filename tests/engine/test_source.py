@@ -127,7 +127,7 @@ def test_a_file_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.Mon
 def test_the_revisions_are_those_of_the_works() -> None:
     assert revisions() == dict.fromkeys(
         (
-            *("prepare", "pretrain", "checkpoint", "prune", "distill"),
+            *("prepare", "pretrain", "checkpoint", "prune", "distill", "import"),
             *("select", "merge", "round", "relabel", "evaluate"),
         ),
         1,

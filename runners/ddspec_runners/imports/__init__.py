@@ -1,0 +1,1 @@
+"""Sets in files of official code: opened without trust, and understood."""
