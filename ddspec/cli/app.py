@@ -23,6 +23,7 @@ from ddspec.cli.export import export
 from ddspec.cli.gallery import gallery
 from ddspec.cli.gc import gc
 from ddspec.cli.image import image
+from ddspec.cli.imports import import_set
 from ddspec.cli.init import init
 from ddspec.cli.lock import lock
 from ddspec.cli.logs import logs
@@ -53,6 +54,7 @@ VERBS: dict[str, Callable[..., Exit]] = {
     "report": report,
     "plot": plot,
     "export": export,
+    "import": import_set,
     "status": status,
     "logs": logs,
     "gc": gc,
