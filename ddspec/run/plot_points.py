@@ -171,6 +171,8 @@ def _line_of(result: Result, axis: str, *, along: bool) -> Hashable:
     shown = DISTILLED if name.startswith("to-") else name
     if shown in NAMES:
         return (shown, evidence.dataset)
+    if axis in WORK and shown != DISTILLED and result.score.keys:
+        return (shown, result.score.keys)
     if axis in WORK and along:
         return (shown, evidence.method or (evidence.document, evidence.of))
     if axis == BUDGET:
