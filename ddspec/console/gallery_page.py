@@ -105,7 +105,8 @@ def gallery_page(exhibits: Sequence[Exhibit], device: str) -> str:
         "are in percent, with the standard deviation over n networks that were trained on one set; "
         "differences in points, with their standard error. Times of measured ones are the work of "
         "all stages, one after the other; of others they are a forecast by formula for one "
-        f"{escaped(device)}. Commands are given from the folder that holds this one.",
+        f"{escaped(device)}; some of those need a "
+        "`ddspec lock` of their data first. Commands are given from the folder that holds this one.",
     ]
     for folder in _folders(exhibits):
         lines += ["", *_group(folder, [one for one in exhibits if one.folder == folder])]
@@ -177,10 +178,10 @@ def _accuracies(found: Sequence[Row]) -> list[str]:
         [
             *([one.variant] if several else []),
             one.score.network,
-            _accuracy(one.score),
-            "" if one.baseline is None else f"{one.baseline.set} {_accuracy(one.baseline)}",
-            "" if one.baseline is None else _ahead(one.score, one.baseline),
-            *(["" if one.whole is None else _accuracy(one.whole)] if whole else []),
+            _whole(_accuracy(one.score)),
+            _whole("" if one.baseline is None else f"{one.baseline.set} {_accuracy(one.baseline)}"),
+            _whole("" if one.baseline is None else _ahead(one.score, one.baseline)),
+            *([_whole("" if one.whole is None else _accuracy(one.whole))] if whole else []),
         ]
         for one in found
     ]
@@ -223,11 +224,16 @@ def _waiting(exhibits: Sequence[Exhibit]) -> list[str]:
             _linked(one.path, one.name),
             Markdown(f"{escaped(one.title)} · {escaped(one.facts)}<br>{code(one.command)}"),
             one.expected or "",
-            prose("after `ddspec lock`") if one.forecast is None else time_span(one.forecast),
+            _whole("after a lock" if one.forecast is None else time_span(one.forecast)),
         )
         for one in exhibits
     ]
     return table(head, rows, right=(2, 3))
+
+
+def _whole(text: str) -> Markdown:
+    """Return a text that no narrow column breaks."""
+    return Markdown(escaped(text).replace(" ", "&nbsp;").replace("-", "&#8209;"))
 
 
 def _linked(path: str, text: str) -> Markdown:

@@ -19,6 +19,8 @@ CAPTION = 18
 """Pixels of the line above a picture."""
 TALL = 300
 """Pixels that a picture is high at most."""
+ALIKE = 1.5
+"""A row ends before a picture that is so many times higher or lower."""
 MOST = 12
 """Pictures on a sheet."""
 MOST_PIXELS = 2**26
@@ -79,13 +81,14 @@ def _picture(plain: Json) -> tuple[str, Image.Image]:
 
 
 def _placed(named: Sequence[tuple[str, Image.Image]], width: int) -> list[Placed]:
-    """Return where pictures go: from left to right, and in a new row where there is no room."""
+    """Return where pictures go: from left to right, in rows of pictures about as high."""
     caption = CAPTION if len(named) > 1 else 0
     found: list[Placed] = []
     x = y = height = 0
     for name, one in named:
         picture = _at_most(one, width)
-        if x and x + picture.width > width:
+        uneven = x and not 1 / ALIKE <= (picture.height + caption) / height <= ALIKE
+        if uneven or (x and x + picture.width > width):
             x, y, height = 0, y + height + GAP, 0
         found.append(Placed(name, picture, x, y + caption))
         x, height = x + picture.width + GAP, max(height, picture.height + caption)

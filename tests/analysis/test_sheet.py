@@ -38,11 +38,17 @@ def test_a_single_picture_is_itself() -> None:
 
 
 def test_pictures_go_side_by_side_and_into_rows() -> None:
-    _, image = sheet(png(90, 40), png(90, 20), png(90, 30))
+    _, image = sheet(png(90, 40), png(90, 32), png(90, 30))
 
     assert image.size == (90 + GAP + 90, CAPTION + 40 + GAP + CAPTION + 30)
     assert image.getpixel((90 + GAP, CAPTION)) == 128
     assert image.getpixel((0, CAPTION + 40 + GAP + CAPTION)) == 128
+
+
+def test_a_much_higher_picture_begins_a_row() -> None:
+    _, image = sheet(png(50, 20), png(50, 200))
+
+    assert image.size == (50, CAPTION + 20 + GAP + CAPTION + 200)
 
 
 def test_captions_stand_above_their_pictures() -> None:

@@ -410,7 +410,8 @@ def test_hooks_call_verbs_that_there_are(repo: Repo) -> None:
     (repo.folder / "specs" / "x.plan.yaml").write_text("format: ddspec.plan/1\n")
     codes = {}
     for hook in hooks:
-        command = [*hook["entry"].split(), "specs/x.yaml"]
+        files = ["specs/x.yaml"] if hook.get("pass_filenames", True) else []
+        command = [*hook["entry"].split(), *files]
         done = subprocess.run(
             command,
             cwd=repo.folder,
@@ -421,4 +422,4 @@ def test_hooks_call_verbs_that_there_are(repo: Repo) -> None:
         )
         codes[hook["id"]] = done.returncode
 
-    assert codes == {"ddspec-validate": 0, "ddspec-plan-check": 4}
+    assert codes == {"ddspec-validate": 0, "ddspec-plan-check": 4, "ddspec-gallery": 4}

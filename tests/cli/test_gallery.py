@@ -81,7 +81,8 @@ def test_the_page_tells_what_was_measured_and_what_was_not(recorded: Shell) -> N
     assert "### [small](small.yaml) · A small experiment" in page
     assert "![Images of small](pictures/small.png)" in page
     assert "Small things.\n" in page
-    assert "| convnet2-w8 | 85.0 ± 7.1 (n 2) | random 60.0 ± 14.1 (n 2) | +25.0 ± 11.2 |" in page
+    row = "| convnet2-w8 | 85.0 ± 7.1 (n 2) | random 60.0 ± 14.1 (n 2) | +25.0 ± 11.2 |"
+    assert row in page.replace("&nbsp;", " ")
     assert "measured for exactly this plan" in page
     assert "[other](papers/other.yaml)" in page
 
