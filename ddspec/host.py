@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,6 +100,21 @@ def parse_birth(line: str) -> str:
 def birth_in(fields: list[str]) -> str:
     """Return the start time (field 22 of proc(5)) among the fields from the third on."""
     return fields[19]
+
+
+def memory_of_groups() -> Mapping[int, int]:
+    """Return the resident bytes of each group of processes here; empty where there is no /proc.
+
+    What processes share is counted for each of them.
+    """
+    if not _has_proc():
+        return {}
+    page, found = os.sysconf("SC_PAGE_SIZE"), dict[int, int]()
+    for folder in PROC.iterdir():
+        if folder.name.isdigit() and (fields := _stat(int(folder.name))) is not None:
+            group = int(fields[2])
+            found[group] = found.get(group, 0) + page * int(fields[21])
+    return found
 
 
 def _members(group: int) -> Iterator[int]:

@@ -53,7 +53,7 @@ def gc(
     as_json: AsJson = False,
     home: Home = None,
 ) -> Exit:
-    """Show what no plan under some folders can reach, with its size; remove it if told to.
+    """Show what no plan under some folders reaches; `--delete` removes it.
 
     Specs count with all their variants. What is being made, what living runs read and what is
     younger than an hour stays too. Where a spec does not compile, nothing is removed.
