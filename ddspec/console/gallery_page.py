@@ -105,8 +105,8 @@ def gallery_page(exhibits: Sequence[Exhibit], device: str) -> str:
         "are in percent, with the standard deviation over n networks that were trained on one set; "
         "differences in points, with their standard error. Times of measured ones are the work of "
         "all stages, one after the other; of others they are a forecast by formula for one "
-        f"{escaped(device)}; some of those need a "
-        "`ddspec lock` of their data first. Commands are given from the folder that holds this one.",
+        f"{escaped(device)}; some of those need a `ddspec lock` of their data first. Commands are "
+        "given from the folder that holds this one.",
     ]
     for folder in _folders(exhibits):
         lines += ["", *_group(folder, [one for one in exhibits if one.folder == folder])]
