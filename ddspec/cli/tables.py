@@ -112,14 +112,14 @@ def _write(path: Path, text: str, *, force: bool) -> None:
     content = text.rstrip("\n").encode("utf-8", "replace") + b"\n"
     try:
         with full_disk_named(path.absolute().parent):
-            if force and not path.is_dir():
-                write_whole(path, content)
-            elif not create_whole(path, content):
+            if path.is_dir() or not (force or create_whole(path, content)):
                 raise DdspecError(
                     f"`{path}` is there already",
                     exit=Exit.REFUSED,
-                    hint="`--force` replaces it, or name another file",
+                    hint="name another file" + ("" if path.is_dir() else ", or give `--force`"),
                 )
+            if force:
+                write_whole(path, content)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise DdspecError(f"cannot write `{path}`: {reason}", exit=Exit.UNABLE) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from ddspec.console.table_sections import (
@@ -21,16 +22,18 @@ from ddspec.run.tables import Block
 from ddspec.visible import visible
 
 PREAMBLE = r"% needs \usepackage{booktabs}"
+_HYPHENS = re.compile("-(?=-)")
+"""Which LaTeX would join to a dash."""
 _SPECIAL = {
     "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
     "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
     '"': r"\char34{}", "`": r"\char96{}", "'": r"\char39{}",
     "·": r"$\cdot$", "±": r"$\pm$", "†": r"$\dagger$", "…": r"\dots{}",
     **{char: f"\\{char}" for char in "&%$#_{}"},
-    **{char: f"{{{char}}}" for char in "-[]*"},
+    **{char: f"{{{char}}}" for char in "[]*"},
 }  # fmt: skip
-"""What LaTeX would read as anything but itself. Hyphens become dashes beside each other, and a
-bracket or star would belong to the end of the line before."""
+"""What LaTeX would read as anything but itself; a bracket or star that begins a row would belong to
+the end of the row before."""
 
 
 def latex_tables(blocks: Sequence[Block]) -> str:
@@ -45,7 +48,8 @@ def tex(text: str) -> str:
 
     pdflatex stops at characters of which its fonts have none, and which it has is not known here.
     """
-    return "".join(_tex(char) for char in visible(text))
+    whole = "".join(_tex(char) for char in visible(text))
+    return _HYPHENS.sub("-{}", whole)
 
 
 def _tex(char: str) -> str:
@@ -53,7 +57,7 @@ def _tex(char: str) -> str:
         return _SPECIAL[char]
     if char.isascii() or char in _LATIN:
         return char
-    return f"[U+{ord(char):04X}]"
+    return tex(f"[U+{ord(char):04X}]")
 
 
 _LATIN = frozenset(map(chr, (*range(0xC0, 0xD7), *range(0xD8, 0xF7), *range(0xF8, 0x100))))

@@ -7,7 +7,7 @@ from textwrap import fill
 
 from ddspec.plan.labels import folded
 from ddspec.run.evidence import Evidence
-from ddspec.run.stored import Damage
+from ddspec.run.stored import NO_ACCURACY, Damage
 from ddspec.visible import visible
 
 WIDTH = 100
@@ -44,8 +44,15 @@ def damaged_lines(damaged: Iterable[Damage]) -> list[str]:
             f"   {visible(one.path)}",
         )
     ]
-    way = "   `ddspec run` sets them aside and makes them again; `ddspec verify --store` reads all"
-    return [*lines, way] if lines else []
+    return [*lines, *_ways(one.problem for one in once.values())]
+
+
+def _ways(problems: Iterable[str]) -> list[str]:
+    """Return what to do about damage, for each kind of it."""
+    published = {problem == NO_ACCURACY for problem in problems}
+    again = "   `ddspec run` sets it aside and makes it again; `ddspec verify --store` reads all"
+    odd = "   what was published without an accuracy is made again once its folder is removed"
+    return [*([again] if False in published else []), *([odd] if True in published else [])]
 
 
 def _words(labels: Iterable[str]) -> str:

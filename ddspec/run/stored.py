@@ -13,6 +13,9 @@ from ddspec.run.scores import accuracy_of
 from ddspec.store.store import Store, StoredResult
 from ddspec.wire.work import EvaluateWork
 
+NO_ACCURACY = "result.json has no accuracy"
+"""What a runner published, so that no run makes it again while it is there."""
+
 
 @dataclass(frozen=True, slots=True)
 class Damage:
@@ -78,5 +81,5 @@ def _looked(store: Store, stage: Stage, key: Digest) -> StoredResult | str | Non
     if result is None:
         return "result.json is missing or unreadable"
     if isinstance(stage.work, EvaluateWork) and accuracy_of(result.metrics) is None:
-        return "result.json has no accuracy"
+        return NO_ACCURACY
     return result

@@ -95,7 +95,7 @@ def _cell(set_name: str, scores: Sequence[tuple[Evidence, Score]]) -> Cell:
         planned=sum(score.planned for _, score in scores),
         cost=Cost() if set_name in FREE else mean_cost(costs),
         keys=frozenset(key for _, score in scores for key in score.keys),
-        of=tuple(one.of for one, _ in scores),
+        of=tuple(dict.fromkeys(one.of for one, _ in scores)),
     )
 
 
