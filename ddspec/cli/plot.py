@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -34,7 +35,7 @@ def plot(
     documents: Annotated[
         list[Path],
         typer.Argument(
-            metavar="DOC...", help="Specs, plan files, results as JSON, or folders of them."
+            metavar="DOC", help="Specs, plan files, results as JSON, or folders of them."
         ),
     ],
     x: Annotated[
@@ -74,6 +75,12 @@ def plot(
         bool | None,
         typer.Option("--log/--linear", help="Of the axis; by default as its values are spread."),
     ] = None,
+    references: Annotated[
+        bool,
+        typer.Option(
+            "--references/--no-references", help="Draw full data, and sets that are the same along."
+        ),
+    ] = True,
     variant: Variants = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
     as_json: AsJson = False,
@@ -97,6 +104,8 @@ def plot(
     choice = Choice(tuple(sets or ("distilled",)), network, protocol, labels, on)
     results = results_of(evidence, choice)
     shown = plotted(results, x)
+    if not references:
+        shown = replace(shown, references=())
     for remark in _remarks(evidence, results, shown):
         say(remark)
     if not shown.lines:

@@ -102,6 +102,9 @@ def test_a_baseline_that_is_the_same_all_along_is_a_reference(finished: Shell) -
     sets = ("--set", "distilled", "--set", "random")
     ended = finished("plot", "m.yaml", "--x", "pool.models", *sets, "--json")
 
+    bare = finished("plot", "m.yaml", "--x", "pool.models", *sets, "--no-references", "--json")
+
+    assert bare.json == {**ended.json, "references": []}
     assert [one["name"] for one in ended.json["references"]] == ["Random images"]
     assert ended.json["references"][0]["points"][0]["accuracy_mean"] == pytest.approx(0.4)
 
