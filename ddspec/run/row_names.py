@@ -25,7 +25,7 @@ def row_name(plan: Plan, variant: Variant) -> str:
     if name is not None and kind.startswith(f"{name}-"):
         title, kind = f"{title}{kind.removeprefix(name)}", ""  # IDC's `idc-i` is IDC-i
     words = [title, kind, "-".join(rest)]
-    return " ".join(filter(None, words)) or variant.name or plan.name
+    return " ".join(filter(None, words)) or plan.name
 
 
 def _preset_of(plan: Plan, variant: Variant) -> tuple[str | None, str]:
