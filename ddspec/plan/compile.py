@@ -152,7 +152,7 @@ class _Matrix:
             self._refuse(f"the variants distil for more than {most} outer loops together")
 
     def _refuse(self, message: str) -> NoReturn:
-        problem = Diagnostic(message, self.loaded.place("matrix"), "split the matrix")
+        problem = Diagnostic(message, self.loaded.spanned, "split the matrix")
         raise DdspecError([problem], exit=Exit.INVALID)
 
     def _checked(self, name: str, settings: Mapping[str, Json], made: Loaded) -> Variant | None:
@@ -181,7 +181,7 @@ class _Matrix:
         }
         if len(places) > 1:
             message = "variants read different folders of images, but a spec has one data lock"
-            place = self.loaded.place("matrix")
+            place = self.loaded.spanned
             self.errors[Diagnostic(message, place, "make a spec for each folder")] = None
 
     def _require_unlike(self, plan: Plan) -> None:
@@ -192,7 +192,7 @@ class _Matrix:
             if same != one.name:
                 message = f"variants `{same}` and `{one.name}` compute the same"
                 hint = "no stage depends on what they differ in: leave it out of the matrix"
-                self.errors[Diagnostic(message, self.loaded.place("matrix"), hint)] = None
+                self.errors[Diagnostic(message, self.loaded.spanned, hint)] = None
 
 
 def _data(experiment: Experiment, lock: Lock | None) -> DataFacts:

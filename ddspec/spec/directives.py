@@ -16,6 +16,10 @@ Setting = Annotated[str, Field(strict=True, pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+)*
 """A setting by its keys: `perturbation.coefficient`."""
 
 
+Replicates = Annotated[int, Field(strict=True, ge=1, le=1000)]
+"""How often all is done, with a seed of its own each time."""
+
+
 class PresetChoice(SpecModel):
     """Which published method gives what a spec leaves out."""
 
@@ -41,6 +45,7 @@ class Directives(SpecModel):
     preset: PresetChoice | None = None
     extends: tuple[Text, ...] = ()
     matrix: Any = None
+    replicates: Replicates | None = None
     disagreements: tuple[DisagreementSpec, ...] = ()
 
 

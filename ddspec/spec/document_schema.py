@@ -78,7 +78,7 @@ def _layering(presets: Sequence[Choice]) -> dict[str, Any]:
             "title": "extends: a path, or a list of paths",
             "description": "Specs that this one starts from, relative to this file and inside the "
             "repository; of several the later one wins, and this file over all. Name, title, "
-            "expectations and matrix are not inherited.",
+            "expectations, matrix and replicates are not inherited.",
             "anyOf": [
                 {"type": "string", "minLength": 1},
                 {"type": "array", "minItems": 1, "items": {"type": "string", "minLength": 1}},
@@ -90,6 +90,15 @@ def _layering(presets: Sequence[Choice]) -> dict[str, Any]:
             "description": "Compiles one spec into variants: the product of the axes, less "
             "`exclude`, plus `include`. Stages that variants share appear and run once.",
             "$ref": "#/$defs/Matrix",
+        },
+        "replicates": {
+            "title": "replicates: a number",
+            "description": "Does all so often, each time with a seed of its own, from `seed` on: "
+            "the spread over them tells of the method, and that over networks of one set only.",
+            "type": "integer",
+            "minimum": 1,
+            "maximum": 1000,
+            "examples": [3],
         },
         "disagreements": _disagreements(),
     }

@@ -2,8 +2,8 @@
 
 A path is relative to the file that says it; of several the later one wins, and the file itself over
 all. A parent is part of a spec and need not be one by itself. What it says of itself alone is not
-inherited: its name, title, published numbers to reproduce, and matrix. Its preset is, like any
-setting; `preset: null` forgets it.
+inherited: its name, title, published numbers to reproduce, matrix and replicates. Its preset is,
+like any setting; `preset: null` forgets it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,15 @@ from ddspec.visible import visible
 KEYS = (*Experiment.model_fields, *DIRECTIVES)
 """Every key that a spec may have at its top."""
 
-NOT_INHERITED = ("name", "title", "expect", "matrix", "extends", "disagreements")
+NOT_INHERITED = (
+    "name",
+    "title",
+    "expect",
+    "matrix",
+    "replicates",
+    "extends",
+    "disagreements",
+)
 """What a file says of itself alone, and what is followed from where it stands."""
 
 MAX_GENERATIONS = 8

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F")
 Kind: TypeAlias = Literal["preset", "extends", "spec", "matrix"]
-DIRECTIVES = ("preset", "extends", "matrix", "disagreements")
+DIRECTIVES = ("preset", "extends", "matrix", "replicates", "disagreements")
 """Keys of a spec that are resolved away before it is an experiment."""
 CONTEXT = ("preset", "dataset", "budget")
 """Sections on which it depends what a preset sets."""

@@ -55,6 +55,11 @@ class Loaded:
         return self.document.find("matrix")
 
     @property
+    def spanned(self) -> Place:
+        """Where it is written that there are variants."""
+        return self.place("matrix" if self.matrix is not None else "replicates")
+
+    @property
     def presets(self) -> Mapping[str, Digest]:
         """The preset that gives values, by its name, with the digest of its meaning."""
         preset = self.stack.preset

@@ -67,14 +67,16 @@ class Combination:
     """The same as a tree, whose every value and key lies where the matrix says it."""
 
 
-def read_matrix(node: Node) -> tuple[Combination, ...]:
+def read_matrix(node: Node, copies: int = 1) -> tuple[Combination, ...]:
     """Return the variants of a `matrix:` section, the first axis varying slowest.
+
+    `copies` is how many are made of each afterwards: all of them must be few enough.
 
     Raises `DdspecError` (invalid) with every problem of the section: no axis, an empty one, values
     or variants that are there twice, axes of which one lies within the other, exclusions that match
     nothing, more than 10,000 variants. Whether settings exist is left to the variants' validation.
     """
-    reading = _Reading(node, Reader(node.source))
+    reading = _Reading(node, Reader(node.source), copies)
     found = reading.combinations()
     if reading.reader.problems:
         raise DdspecError(reading.reader.problems, exit=Exit.INVALID)
@@ -85,6 +87,7 @@ def read_matrix(node: Node) -> tuple[Combination, ...]:
 class _Reading:
     node: Node
     reader: Reader
+    copies: int
 
     def combinations(self) -> tuple[Combination, ...]:
         if not isinstance(self.node.value, dict):
@@ -107,14 +110,15 @@ class _Reading:
     def _is_small(self, axes: Sequence[Axis], included: Sequence[_Chosen]) -> bool:
         """Refuse more than there may be, before any variant is made; return whether it is less."""
         spanned = prod(len(axis.choices) for axis in axes)
-        count = spanned + len(included)
+        count = self.copies * (spanned + len(included))
         if count > MAX_VARIANTS:
             number = f"{count:,}" if count <= COUNTED else f"more than {COUNTED:,}"
             message = f"{number} variants are more than the {MAX_VARIANTS:,} that a spec may have"
             self.reader.refuse(message, self.node.span, "split the matrix, or use longer steps")
             return False
         weights = Weights()
-        room = MAX_WEIGHT - sum(weights.of(one.settings) for one in included)
+        most = MAX_WEIGHT // self.copies
+        room = most - sum(weights.of(one.settings) for one in included)
         for axis in axes:
             each = sum(weights.of(choice.settings) for choice in axis.choices)
             room -= each * (spanned // len(axis.choices))

@@ -21,7 +21,7 @@ MAX_LISTED = 20
 """Known names that a hint looks through and lists."""
 _MOST = f"values; at most {MAX_VARIANTS:,} variants"
 RANGE_KEYS = "a range has `from`, `to`, `step` and `as`"
-FIXED = ("name", "extends", "matrix", "disagreements")
+FIXED = ("name", "extends", "matrix", "replicates", "disagreements")
 """What all variants share, so that none can set it."""
 
 

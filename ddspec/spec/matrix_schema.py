@@ -8,7 +8,7 @@ from typing import Any
 from ddspec.spec.schema import one_of
 
 AXIS_PATTERN = r"^[a-z_]+(\.[a-z_0-9]+)*$"
-NOT_AXES = frozenset({"name", "extends", "matrix", "disagreements"})
+NOT_AXES = frozenset({"name", "extends", "matrix", "replicates", "disagreements"})
 """Keys at the top that are the same for all variants."""
 
 _NAME = {

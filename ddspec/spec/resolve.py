@@ -33,14 +33,11 @@ def with_overrides(loaded: Loaded, overrides: Node | None) -> Loaded:
 
 
 def first(layers: Layers) -> Loaded:
-    """Return a spec, or the first variant of its matrix: the rest need not be one by itself."""
-    matrix = layers.document.root.children.get("matrix")
-    if matrix is None:
+    """Return a spec, or its first variant: without what variants set, it need not be one."""
+    if not any(key in layers.document.root.children for key in ("matrix", "replicates")):
         return _resolved(layers, None)
-    from ddspec.spec.matrix import read_matrix
-
     try:
-        combinations = read_matrix(matrix)
+        combinations = _combinations(layers.document.root)
     except DdspecError as error:
         raise with_rest(error, layers.document) from None
     try:
@@ -48,6 +45,29 @@ def first(layers: Layers) -> Loaded:
     except DdspecError as error:
         raise _of_all(error, layers, combinations[1:]) from None
     return replace(made, combinations=combinations)
+
+
+def _combinations(root: Node) -> tuple[Combination, ...]:
+    """Return the variants that a matrix and replicates span."""
+    from ddspec.spec.matrix import read_matrix
+
+    matrix, number = root.children.get("matrix"), root.children.get("replicates")
+    copies = number.value if number is not None and isinstance(number.value, int) else 1
+    found = () if matrix is None else read_matrix(matrix, copies)
+    if number is None or number.value is None:
+        return found
+    from ddspec.spec.replicates import alone, replicated
+
+    every, seed = found or (alone(number),), _seed(root)
+    # what is no seed is refused where the first variant is validated, as long as it is still there
+    return every if seed is None else replicated(every, number, seed)
+
+
+def _seed(root: Node) -> int | None:
+    """Return the seed of a spec; None for what is none."""
+    given = root.children.get("seed")
+    value = Experiment.model_fields["seed"].default if given is None else given.value
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _of_all(error: DdspecError, layers: Layers, rest: Sequence[Combination]) -> DdspecError:

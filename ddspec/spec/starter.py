@@ -75,6 +75,10 @@ def _overrides(starter: Starter) -> Iterator[str]:
     yield "# One plan for several budgets, which share their networks:"
     yield "#"
     yield f"# matrix: {{budget.images_per_class: [1, {max(2, starter.images_per_class)}]}}"
+    yield "#"
+    yield "# All of it with three seeds, so that intervals speak of the method:"
+    yield "#"
+    yield "# replicates: 3"
 
 
 def beside(setting: str, comment: str) -> str:

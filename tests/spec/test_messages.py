@@ -50,8 +50,8 @@ x.yaml:2:1: unknown key `zzz`
     | ^^^
   hint: the keys here are `name`, `title`, `seed`, `dataset`, `budget`, `network`, `pool`, \
 `perturbation`, `inner`, `matcher`, `augmentation`, `parameterization`, `init`, `update`, \
-`labels`, `loops`, `precision`, `evaluate`, `resources`, `expect`, `preset`, `extends`, `matrix`, \
-`disagreements`""",
+`labels`, `loops`, `precision`, `evaluate`, `resources`, `expect`, `imported`, `preset`, \
+`extends`, `matrix`, `replicates`, `disagreements`""",
             id="unknown-section",
         ),
         pytest.param(
