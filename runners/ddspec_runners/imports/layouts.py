@@ -134,12 +134,11 @@ def _images(value: object, file: Opened) -> Tensor:
         bytes_ = value.dtype == torch.uint8
         hint = "; bytes are no learned values" if bytes_ else ""
         raise BadData(f"{file.path} holds {described(value)}: {expected}{hint}")
-    if value.shape[1] not in CHANNELS:
-        last = value.shape[3] in CHANNELS
-        hint = "; here channels come last, (N, H, W, C)" if last else ""
+    _, channels, height, width = value.shape
+    if channels not in CHANNELS or height != width:
+        last = channels == height and width in CHANNELS
+        hint = "; here channels come last, (N, H, W, C)" if last else ", and they are square"
         raise BadData(f"{file.path} holds {described(value)}: {expected}{hint}")
-    if value.shape[2] != value.shape[3]:
-        raise BadData(f"{file.path} holds {described(value)}: images are square")
     plain = value.detach()
     if not bool(plain.isfinite().all()):
         raise BadData(f"{file.path} cannot be used: its images hold NaN or infinite values")
