@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from ddspec.canon import Json
 from ddspec.cli.inputs import Opened, open_document
 from ddspec.cli.report import headline
-from ddspec.cli.spec_files import specs_in
+from ddspec.cli.spec_files import Broken, specs_in
 from ddspec.cli.surroundings import read_from_data
 from ddspec.console.gallery_page import Exhibit, gallery_page
-from ddspec.errors import DdspecError, Diagnostic, Exit
+from ddspec.errors import DdspecError, Exit
 from ddspec.plan.devices import device
 from ddspec.plan.estimate import stage_costs
 from ddspec.plan.forecast import Span, forecast
@@ -66,14 +66,16 @@ def gallery_of(folder: Path) -> Gallery:
     Raises `DdspecError` (exit 3) with all specs that do not compile, and all damaged results.
     """
     exhibits: list[Exhibit] = []
-    problems: list[Diagnostic] = []
+    broken = Broken()
     for spec in specs_in(folder):
         try:
-            exhibits.append(_exhibit(spec, folder))
+            opened = open_document(spec)
+            broken.passed(opened)
+            exhibits.append(_exhibit(opened, spec, folder))
         except DdspecError as error:
-            problems += error.diagnostics
-    if problems:
-        raise DdspecError(dict.fromkeys(problems), exit=Exit.INVALID)
+            broken.add(spec, error)
+    if problems := broken.problems():
+        raise DdspecError(problems, exit=Exit.INVALID)
     kept = {folder / path for one in exhibits for path in (one.record_path, one.picture) if path}
     return Gallery(folder, tuple(exhibits), tuple(_strays(folder, kept)))
 
@@ -94,8 +96,7 @@ def command_of(spec: Path, folder: Path, plan: Plan) -> str:
     return f"ddspec run {path.as_posix()}{' --data DIR' if read_from_data(plan) else ''}"
 
 
-def _exhibit(spec: Path, folder: Path) -> Exhibit:
-    opened = open_document(spec)
+def _exhibit(opened: Opened, spec: Path, folder: Path) -> Exhibit:
     plan = opened.plan
     path, picture = record_path(spec, folder), picture_path(spec, folder)
     record = read_record(path) if path.is_file() else None

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ddspec.cli.inputs import LOCK_SUFFIX, PLAN_SUFFIX
-from ddspec.errors import DdspecError, Exit
+from ddspec.cli.inputs import LOCK_SUFFIX, PLAN_SUFFIX, Opened
+from ddspec.errors import DdspecError, Diagnostic, Exit
 from ddspec.spec.extends import KEYS
 from ddspec.spec.source import MAX_BYTES
 
@@ -43,6 +43,36 @@ def named_specs(documents: Iterable[Path]) -> tuple[Path, ...]:
             for path in (specs_in(document) if document.is_dir() else (document,))
         )
     )
+
+
+class Broken:
+    """Specs of a folder that do not compile, as they are found.
+
+    A file that others extend need not be a spec by itself, and is none of them.
+    """
+
+    def __init__(self) -> None:
+        self._errors: dict[Path, DdspecError] = {}
+        self._extended: set[Path] = set()
+
+    def add(self, path: Path, error: DdspecError) -> None:
+        """Note why a file does not compile."""
+        self._errors[path] = error
+
+    def passed(self, opened: Opened) -> None:
+        """Note what a spec that compiles extends."""
+        if opened.loaded is not None:
+            self._extended |= {Path(name).resolve() for name in opened.loaded.document.others}
+
+    def problems(self) -> list[Diagnostic]:
+        """Return what is wrong, each problem once."""
+        told = [
+            problem
+            for path, error in self._errors.items()
+            if path.resolve() not in self._extended
+            for problem in error.diagnostics
+        ]
+        return list(dict.fromkeys(told))
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from ddspec.cli.inputs import Opened
+    from ddspec.cli.spec_files import Broken
     from ddspec.cli.verified import Beside
     from ddspec.errors import Diagnostic
     from ddspec.run.judgement import Verdict
@@ -86,19 +87,23 @@ def verify(
     asked = Asked(executor, device, jobs, image, gpus, together=together)
     form = Format.JSON if as_json else form
     several = any(document.is_dir() for document in documents) or form is Format.MARKDOWN or every
+    from ddspec.cli.spec_files import Broken
+
     found: list[Beside] = []
-    problems: list[Diagnostic] = []
+    broken = Broken()
     for document in _named(documents):
         try:
-            one = _looked(document, variant, gpu, home, (asked, data, policy) if run else None)
+            to_run = (asked, data, policy) if run else None
+            one = _looked(document, variant, gpu, home, to_run, broken)
         except DdspecError as error:
             if not any(document.is_relative_to(named) for named in documents if named.is_dir()):
                 raise
-            problems += error.diagnostics
+            broken.add(document, error)
             continue
         if one is None:
             return Exit.INTERRUPTED
         found.append(one)
+    problems = broken.problems()
     if not problems and not any(one.verified.claims for one in found):
         files = ", ".join(f"`{document}`" for document in documents)
         raise DdspecError(f"nothing is expected in {files}", exit=Exit.USAGE, hint="add `expect:`")
@@ -123,12 +128,14 @@ def _looked(
     gpu: str | None,
     home: Path | None,
     to_run: tuple[Asked, Path | None, Path | None] | None,
+    broken: Broken,
 ) -> Beside | None:
     """Judge one document, and first run what is left of it if asked; None where interrupted."""
     from ddspec.cli.inputs import existing_store, open_document
     from ddspec.cli.verified import verified
 
     opened = open_document(document)
+    broken.passed(opened)
     if to_run is not None and _expecting(opened, variant):
         asked, data, policy = to_run
         if _run(opened, document, variant, asked, data, home, policy) is Exit.INTERRUPTED:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -178,6 +179,19 @@ def test_a_spec_that_does_not_compile_is_named_and_the_others_are_shown(shell: S
     assert "papers/broken.yaml:6" in ended.err
     assert cells(ended.out, "not read") == ["not", "read", "papers/broken.yaml"]
     assert cells(ended.out, "together")[-7] == "7"
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_file_that_others_extend_need_not_be_a_spec(shell: Shell) -> None:
+    subprocess.run(["git", "init", "-q", "."], check=True)  # what is extended lies in a repository
+    shell.write("papers/base.yaml", "dataset: {kind: digits}\n")
+    child = MATRIX.replace("name: table", "name: child\nextends: ../base.yaml")
+    shell.write("papers/a/child.yaml", child)
+
+    ended = shell("verify", "papers")
+
+    assert (ended.code, ended.err) == (Exit.FAILED, "")
+    assert cells(ended.out, "together")[-7] == "14"
 
 
 @pytest.mark.usefixtures("folder")
