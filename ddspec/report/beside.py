@@ -56,7 +56,7 @@ class Comparison:
     """What a reader of two documents wants to know first."""
 
     against: tuple[str, ...]
-    """What speaks against comparing the accuracies, in words; empty where nothing does."""
+    """In what they differ that speaks against comparing accuracies; empty where in nothing."""
     rows: tuple[Beside, ...]
     moved: tuple[Moved, ...]
     how: str = HOW
@@ -72,7 +72,7 @@ def comparison_of(first: Side, second: Side) -> Comparison:
     is_barred = not (facts["protocol"] and facts["test set"])
     pairs = [] if is_barred else list(_pairs(first, second))
     return Comparison(
-        against=tuple(f"another {name}" for name, same in facts.items() if not same),
+        against=tuple(name for name, same in facts.items() if not same),
         rows=tuple(_judged(pairs)) if pairs else (),
         moved=tuple(_moved(first, second)),
     )

@@ -79,6 +79,7 @@ def _images(side: Side) -> Card:
     about = f"{classes} classes" if classes else "classes are not known yet"
     if classes and len(budgets) == 1:
         images = classes * next(iter(budgets))
-        share = f", {100 * images / side.plan.data.train:.2g} %" if side.plan.data.train else ""
-        about = f"{images:,} of {classes} classes{share}"
+        train = side.plan.data.train
+        share = f", {100 * images / train:.2g} % of the data" if train else ""
+        about = f"{images:,} image{'' if images == 1 else 's'} in all{share}"
     return Card("images per class", shown, about=about)

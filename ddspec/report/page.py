@@ -7,7 +7,8 @@ them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,6 +18,7 @@ import markupsafe
 
 from ddspec.console.durations import duration, time_span
 from ddspec.console.quantities import flops
+from ddspec.plan.leaves import leaves
 from ddspec.report.beside import Comparison
 from ddspec.report.cards import cards_of
 from ddspec.report.figures import drawn
@@ -51,7 +53,11 @@ class Page:
     @property
     def title(self) -> str:
         """Return what a window is called."""
-        return " against ".join(side.title for side in self.sides)
+        titles = list(dict.fromkeys(side.title for side in self.sides))
+        labels = list(dict.fromkeys(side.label for side in self.sides))
+        if len(titles) == len(self.sides) or labels == titles:
+            return " against ".join(titles)
+        return f"{titles[0]}: {' against '.join(labels)}"
 
 
 def rendered(page: Page) -> str:
@@ -88,6 +94,12 @@ def _facts(side: Side) -> list[str]:
     return list(dict.fromkeys(name for one in side.environments for name in one.facts))
 
 
+def _asides(claims: Sequence[Claim]) -> list[str]:
+    """Return why claims cannot be compared, and how they were taken otherwise; each once."""
+    told = (text for one in claims for text in (one.judgement.reason, one.note) if text)
+    return list(dict.fromkeys(told))
+
+
 def _band(claim: Claim) -> float | None:
     return band_of(claim.expected.tolerance, claim.expected.std)
 
@@ -99,6 +111,13 @@ def _shown(value: object) -> object:
     return visible_lines(str(value))
 
 
+def _prose(text: str) -> markupsafe.Markup:
+    """Return a message with what stands between backticks as code."""
+    escaped = str(markupsafe.escape(visible_lines(text)))
+    return markupsafe.Markup(_CODE.sub(r"<code>\1</code>", escaped))
+
+
+_CODE = re.compile("`([^`]+)`")
 SECTIONS: Mapping[str, str] = {
     "compared": "Compared",
     "mind": "Keep in mind",
@@ -114,6 +133,7 @@ SECTIONS: Mapping[str, str] = {
 }
 """By the name that links have, in the order of the page."""
 FILTERS: Mapping[str, Callable[..., object]] = {
+    "asides": _asides,
     "band": _band,
     "cards": cards_of,
     "facts": _facts,
@@ -121,10 +141,12 @@ FILTERS: Mapping[str, Callable[..., object]] = {
     "worst": _worst,
     "duration": duration,
     "flops": flops,
+    "leaves": leaves,
     "level": level,
     "moment": moment_utc,
     "percent": percent,
     "points": points,
+    "prose": _prose,
     "short": short,
     "span": time_span,
     "spread": spread,

@@ -56,7 +56,7 @@ class Album:
         for caption, stage in _sets(plan):
             content = shelf.read(stage.key, GRID, limit=LARGEST)
             size = _size(content)
-            alt = f"{caption}: {classes} classes, {budget} images each"
+            alt = f"{caption}: {classes} classes, {budget} image{'' if budget == 1 else 's'} each"
             if content is None or size is None:
                 if shelf.has(stage.key):
                     yield Picture(caption, alt, left_out="its picture is too large, or none")

@@ -84,6 +84,11 @@ class Side:
         return (*of_outcomes, *(() if self.timeline is None else (self.timeline,)))
 
     @property
+    def label(self) -> str:
+        """Return what tells it from the other side: the variant, else the title."""
+        return self.plan.variants[0].name or self.title
+
+    @property
     def is_matrix(self) -> bool:
         """Return whether it has variants."""
         return self.plan.is_matrix and len(self.plan.variants) > 1
