@@ -47,7 +47,7 @@ def show_tables(evidence: Sequence[Evidence], wanted: Wanted) -> Exit:
     from ddspec.run.tabulating import blocks_of
 
     blocks = blocks_of(evidence)
-    blocks = related(blocks, wanted.baseline)
+    blocks = _told(related(blocks, wanted.baseline)) if wanted.baseline else related(blocks)
     damaged = [damage for one in evidence for damage in one.damaged]
     code = Exit.FAILED if damaged else Exit.DONE
     notes = "\n".join([*unfinished_lines(evidence), *damaged_lines(damaged)])
@@ -62,6 +62,20 @@ def show_tables(evidence: Sequence[Evidence], wanted: Wanted) -> Exit:
         if notes and wanted.format is not Format.JSON:
             say(notes)
     return code
+
+
+def _told(blocks: Sequence[Block]) -> tuple[Block, ...]:
+    """Return tables with intervals of differences; a note where that needs more than there is."""
+    from ddspec.cli.output import say
+    from ddspec.run.telling import told
+
+    try:
+        return told(blocks)
+    except DdspecError as error:
+        if error.exit is not Exit.UNABLE:
+            raise
+        say(f"note: no intervals, {error.diagnostics[0].message}: `pip install 'ddspec[report]'`")
+        return tuple(blocks)
 
 
 def _text(blocks: Sequence[Block], evidence: Sequence[Evidence], wanted: Wanted, code: Exit) -> str:

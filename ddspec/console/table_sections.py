@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from ddspec.run.inference import CONFIDENCE
 from ddspec.run.tables import Block, Cell, Row
 
 UNLIKE = "†"
+UNTOLD = "~"
 NONE = "-"
 ACCURACY = "accuracy, %"
 
@@ -22,6 +24,8 @@ class Words:
     counts: str = ""
     """Sets and networks behind it."""
     mark: str = ""
+    interval: tuple[str, str] | None = None
+    """Between what it lies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +100,12 @@ def _of_full(cell: Cell) -> Words | None:
 def _ahead(cell: Cell) -> Words | None:
     if cell.ahead is None:
         return None
-    return Words(f"{100 * cell.ahead:+.1f}", mark=UNLIKE if cell.unlike else "")
+    number = f"{100 * cell.ahead:+.1f}"
+    if cell.unlike or cell.told is None:
+        return Words(number, mark=UNLIKE if cell.unlike else "")
+    low, high = cell.told.low, cell.told.high
+    known = None if low is None or high is None else (f"{100 * low:+.1f}", f"{100 * high:+.1f}")
+    return Words(number, mark=UNTOLD if cell.told.verdict == "cannot tell" else "", interval=known)
 
 
 def _hours(cell: Cell) -> Words | None:
@@ -122,6 +131,7 @@ def _notes(block: Block) -> Iterator[str]:
         yield "± is over sets where there are several (3 x 5: sets x networks), else over networks"
     elif over:
         yield "± is over networks, whose number stands in brackets; of each method there is one set"
+    yield from _told_notes(block)
     if any(cell.unlike for cell in block.cells()):
         yield f"{UNLIKE} networks learn from labels of another kind there: these do not compare"
     if block.labelled and any(cell.of_full is not None for cell in block.cells()):
@@ -131,6 +141,21 @@ def _notes(block: Block) -> Iterator[str]:
         ran = {name for cell in _timed(block) for name in cell.cost.device.split(", ")}
         where = " and ".join(sorted(ran))
         yield f"hours, on {where}, are those of pool, distillation and labels; of shared pools all"
+
+
+def _told_notes(block: Block) -> Iterator[str]:
+    told = [cell.told for cell in block.cells() if cell.told is not None]
+    if any(one.low is not None for one in told):
+        yield (
+            f"[a, b] is the {100 * CONFIDENCE:.0f} % interval of a difference, of methods where "
+            "both have several sets (hierarchical), else of these sets alone (Welch)"
+        )
+    if any(one.verdict == "cannot tell" for one in told):
+        over = block.corrected_over
+        yield (
+            f"{UNTOLD} may be chance: not told from 0 after Holm's correction over {over} "
+            f"test{'' if over == 1 else 's'}"
+        )
 
 
 def _devices(block: Block) -> Iterator[str]:

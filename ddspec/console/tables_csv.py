@@ -13,6 +13,7 @@ FIELDS = (
     "dataset", "test_set", "network", "protocol", "protocol_digest", "on", "which", "row", "set",
     "labels", "images_per_class", "accuracy_mean", "accuracy_std", "std_over", "sets",
     "sets_planned", "networks", "networks_planned", "of_full", "against", "ahead", "other_labels",
+    "low", "high", "p_adjusted", "verdict",
     "hours", "hours_of", "device", "flops", "speed_up", "accuracies", "of",
 )  # fmt: skip
 FORMULAS = ("=", "+", "-", "@", "\t", "\r", "|", "%")
@@ -58,6 +59,9 @@ def _values(block: Block, row: Row, column: int | None, cell: Cell) -> Iterator[
     yield safe(block.against)
     yield _number(cell.ahead)
     yield "" if cell.ahead is None else str(cell.unlike).lower()
+    told = cell.told
+    yield from map(_number, (None,) * 3 if told is None else (told.low, told.high, told.p_adjusted))
+    yield "" if told is None else told.verdict
     yield _number(cell.cost.hours)
     yield "" if cell.cost.hours is None else cell.cost.unit
     yield safe(cell.cost.device)

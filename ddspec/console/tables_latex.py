@@ -9,6 +9,7 @@ from ddspec.console.table_sections import (
     ACCURACY,
     NONE,
     UNLIKE,
+    UNTOLD,
     Line,
     Section,
     Words,
@@ -22,6 +23,7 @@ from ddspec.run.tables import Block
 from ddspec.visible import visible
 
 PREAMBLE = r"% needs \usepackage{booktabs}"
+_MARKS = {UNLIKE: r"$^\dagger$", UNTOLD: r"$^\sim$"}
 _HYPHENS = re.compile("-(?=-)")
 """Which LaTeX would join to a dash."""
 _SPECIAL = {
@@ -100,9 +102,8 @@ def _number(cell: Words | None) -> str:
         return NONE * 2
     number = f"${cell.number}" + (f" \\pm {cell.spread}" if cell.spread else "") + "$"
     counts = tex(cell.counts).replace(" x ", r" $\times$ ")
-    return (
-        number + (f" ({counts})" if counts else "") + (r"$^\dagger$" if cell.mark == UNLIKE else "")
-    )
+    interval = "" if cell.interval is None else " [${}$, ${}$]".format(*cell.interval)
+    return number + (f" ({counts})" if counts else "") + interval + _MARKS.get(cell.mark, "")
 
 
 def _cells(cells: Iterator[str] | map[str]) -> str:

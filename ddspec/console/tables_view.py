@@ -102,4 +102,5 @@ def cell_text(cell: Words | None) -> str:
         return NONE
     spread = f" ± {cell.spread}" if cell.spread else ""
     counts = f" ({cell.counts})" if cell.counts else ""
-    return f"{cell.number}{spread}{counts}{cell.mark}"
+    interval = "" if cell.interval is None else f" [{cell.interval[0]}, {cell.interval[1]}]"
+    return f"{cell.number}{spread}{counts}{interval}{cell.mark}"

@@ -78,6 +78,7 @@ def _beside(row: Row, at: int | None, full: Row | None, other: Row | None) -> Ce
         of_full=_ratio(cell.mean, None if whole is None else whole.mean),
         ahead=_difference(cell.mean, None if base is None else base.mean),
         speed_up=None if base is None or other is None else _speed_up(cell, base),
+        base=base,
         unlike=other is not None and base is not None and other.labels != row.labels,
     )
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from ddspec.canon import Digest, Json
 from ddspec.run.costs import Cost
+from ddspec.run.inference import Inference
 from ddspec.run.scores import HARD
 
 FULL = "full"
@@ -39,6 +40,11 @@ class Cell:
     """How many times less working time than the row that all are compared with, on one device."""
     unlike: bool = False
     """Whether what it is compared with was learned from labels of another kind."""
+
+    base: Cell | None = field(default=None, repr=False)
+    """What it is compared with."""
+    told: Inference | None = None
+    """What statistics say of the difference, where they were asked."""
 
     @property
     def networks(self) -> int:
@@ -78,6 +84,7 @@ class Cell:
             "accuracies": [list(one) for one in self.levels],
             "of_full": self.of_full,
             "ahead": self.ahead,
+            "inference": None if self.told is None else _plain_inference(self.told),
             "cost": self.cost.plain(),
             "speed_up": self.speed_up,
             "other_labels": self.unlike,
@@ -143,6 +150,8 @@ class Block:
     """Tells blocks of one title apart, whose protocols or test sets differ."""
     against: str = ""
     """Name of the row that all are compared with; empty where there is none."""
+    corrected_over: int = 0
+    """Of how many tests the verdicts on differences are corrected."""
 
     @property
     def title(self) -> str:
@@ -178,8 +187,21 @@ class Block:
             "which": place.which,
             "images_per_class": list(self.columns),
             "against": self.against or None,
+            "corrected_over": self.corrected_over,
             "rows": [_plain_row(row) for row in self.rows],
         }
+
+
+def _plain_inference(one: Inference) -> dict[str, Json]:
+    return {
+        "low": one.low,
+        "high": one.high,
+        "p": one.p,
+        "p_adjusted": one.p_adjusted,
+        "of": one.of,
+        "test": one.test,
+        "verdict": one.verdict,
+    }
 
 
 def _plain_row(row: Row) -> dict[str, Json]:

@@ -48,16 +48,18 @@ def test_one_document_has_a_table_where_it_is_asked_for(shell: Shell) -> None:
     ended = shell("results", "small.yaml", "--baseline", "random")
 
     assert ended.code == Exit.DONE
-    assert ended.out.split("\n")[:8] == [
-        " digits of scikit-learn · convnet2-w8 by protocol brief, on test",
-        " images per class                 1",
-        "   small             85.0 ± 7.1 (2)",
-        "   random           60.0 ± 14.1 (2)",
-        "   init                    40.0 (1)",
-        " points above random",
-        "   small                      +25.0",
-        "   init                       -20.0",
+    lines = [" ".join(line.split()) for line in ended.out.splitlines()]
+    assert lines[:6] == [
+        "digits of scikit-learn · convnet2-w8 by protocol brief, on test",
+        "images per class 1",
+        "small 85.0 ± 7.1 (2)",
+        "random 60.0 ± 14.1 (2)",
+        "init 40.0 (1)",
+        "points above random",
     ]
+    # two networks each tell nothing: 25 points are as good as none
+    assert lines[6].startswith("small +25.0 [-")
+    assert lines[6].endswith("]~")
 
 
 def test_replicates_of_a_matrix_are_one_number(shell: Shell) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from ddspec.console.tables_markdown import markdown_tables
 from ddspec.console.tables_view import render_tables
 from ddspec.console.unfinished_view import damaged_lines, unfinished_lines
 from ddspec.run.evidence import Evidence
+from ddspec.run.inference import Inference
 from ddspec.run.relating import related
 from ddspec.run.stored import Damage
 from ddspec.run.tables import Block
@@ -99,7 +101,7 @@ def test_no_field_of_csv_is_a_formula(text: str) -> None:
     (row,) = rows
     assert len(row) == len(header)
     for name, value in zip(header, row, strict=True):
-        if name not in ("ahead",):  # the only number that may be below 0
+        if name not in ("ahead", "low", "high"):  # numbers that may be below 0
             assert not value.startswith(("=", "+", "-", "@", "\t", "\r", "%", "|")), name
 
 
@@ -129,6 +131,32 @@ def test_csv_holds_every_accuracy_in_full() -> None:
     values = dict(zip(header, row, strict=True))
     assert [float(one) for one in values["accuracies"].split()] == [third, 0.5]
     assert float(values["accuracy_mean"]) == (third + 0.5) / 2
+
+
+def test_differences_have_their_intervals_and_chance_is_marked() -> None:
+    chance = Inference(
+        0.01, -0.02, 0.04, 0.3, 0.6, "sets", "welch", None, 0.01, None, "cannot tell"
+    )
+    sure = replace(chance, low=0.03, high=0.07, p=0.001, p_adjusted=0.002, verdict="ahead")
+    (block,) = tables([evidence("DM", 1, score("distilled", (0.5,))),
+                       evidence("DC", 1, score("distilled", (0.6,))),
+                       evidence("DSA", 1, score("distilled", (0.55,)))], "DM")  # fmt: skip
+    answers = {"DC": sure, "DSA": chance}
+    rows = [
+        replace(row, cells={1: replace(row.cells[1], told=answers.get(row.name))})
+        for row in block.rows
+    ]
+    found = [replace(block, rows=tuple(rows), corrected_over=2)]
+
+    text, latex = render_tables(found), latex_tables(found)
+
+    lines = [" ".join(line.split()) for line in text.split("\n")]
+    assert "DC +10.0 [+3.0, +7.0]" in lines
+    assert "DSA +5.0 [-2.0, +4.0]~" in lines
+    assert "~ may be chance: not told from 0 after Holm's correction over 2 tests" in text
+    assert r"DC & $+10.0$ [$+3.0$, $+7.0$] \\" in latex
+    assert r"DSA & $+5.0$ [$-2.0$, $+4.0$]$^\sim$ \\" in latex
+    assert "0.03,0.07,0.002,ahead" in csv_tables(found)
 
 
 def test_partial_results_say_how_much_of_them_there_is() -> None:
