@@ -152,10 +152,9 @@ def _write(output: Path, form: str, asked: Json, *, force: bool) -> None:
 
 
 def _alone(svg: str) -> str:
-    """Return a drawing that is a file of its own: black ink, but white where pages are dark."""
-    style = "<style>svg{color:#111}@media(prefers-color-scheme:dark){svg{color:#e6e6e6}}</style>"
+    """Return a drawing as a file of its own: dark ink on white, whatever it is shown on."""
     head, _, rest = svg.partition(">")
-    return f"{head}>{style}{rest}"
+    return f'{head} color="#111"><rect width="100%" height="100%" fill="#fff"/>{rest}'
 
 
 def _exists(output: Path) -> DdspecError:

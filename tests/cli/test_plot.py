@@ -95,7 +95,7 @@ def test_it_is_replaced_when_that_is_said(finished: Shell) -> None:
     ended = finished("plot", "m.yaml", "--x", "pool.models", "-o", "f.svg", "--force")
 
     assert ended.code == Exit.DONE
-    assert (finished.folder / "f.svg").read_text().startswith("<svg")
+    assert (finished.folder / "f.svg").read_text().startswith("<svg ")
 
 
 def test_a_baseline_that_is_the_same_all_along_is_a_reference(finished: Shell) -> None:
