@@ -36,7 +36,7 @@ EXPECTED: Mapping[str, Category] = {
     "budget": "protocol",
     "network": "protocol",
     "pool": "pool",
-    "imported": "distillation",
+    "imported": "pool",
     "perturbation": "distillation",
     "inner": "distillation",
     "matcher": "distillation",

@@ -11,7 +11,7 @@ from ddspec.plan.ir import Plan, Stage
 from ddspec.run.scores import judged
 from ddspec.run.stored import Stored
 from ddspec.store.store import StoredResult
-from ddspec.wire.work import MergeWork, PrepareWork, SelectWork
+from ddspec.wire.work import ImportWork, MergeWork, PrepareWork, SelectWork
 
 CPU = "cpu"
 
@@ -53,7 +53,7 @@ def costs_of(plan: Plan, stored: Stored) -> dict[str, Cost]:
     """Return the cost of each set of a plan of one variant, of snapshots as well, by its name.
 
     Of several draws of a set it is that of the first. Sets that take no work, as full data, have
-    none.
+    none, and nobody knows what the distillation of an imported set took.
     """
     counted = {label: cost.flops for label, cost in stage_costs(plan).items()}
     found: dict[str, Cost] = {}
@@ -62,7 +62,7 @@ def costs_of(plan: Plan, stored: Stored) -> dict[str, Cost]:
         if one.set not in done:
             done.add(one.set)
             behind = tuple(_behind(plan, one.stage))
-            if behind:
+            if behind and not any(isinstance(stage.work, ImportWork) for stage in behind):
                 found[one.set] = _cost(plan, behind, counted, stored)
     return found
 

@@ -6,7 +6,10 @@ from collections.abc import Collection, Mapping, Sequence
 
 from ddspec.canon import Digest
 from ddspec.plan.ir import Stage
-from ddspec.wire.work import DistillWork, MergeWork
+from ddspec.wire.work import DistillWork, ImportWork, MergeWork
+
+MADE = (DistillWork, MergeWork, ImportWork)
+"""Works that end in the set that a spec is about."""
 
 
 def targets(stages: Sequence[Stage]) -> frozenset[Digest]:
@@ -20,8 +23,7 @@ def targets(stages: Sequence[Stage]) -> frozenset[Digest]:
     return frozenset(
         _key(stage)
         for stage in stages
-        if stage.key not in taken
-        or (isinstance(stage.work, DistillWork | MergeWork) and stage.key not in merged)
+        if stage.key not in taken or (isinstance(stage.work, MADE) and stage.key not in merged)
     )
 
 
