@@ -11,7 +11,7 @@ from ddspec.plan.ir import Plan, Stage
 from ddspec.report.subject import Shelf
 from ddspec.run.deliver import GRID
 from ddspec.run.scores import SETS, judged
-from ddspec.wire.work import DistillWork, MergeWork
+from ddspec.wire.work import DistillWork, ImportWork, MergeWork
 
 PNG = b"\x89PNG\r\n\x1a\n"
 LARGEST = 3 << 20
@@ -83,7 +83,7 @@ def _sets(plan: Plan) -> Iterator[tuple[str, Stage]]:
 
 def _last(plan: Plan) -> Stage | None:
     """Return the stage that makes the set of a plan that judges none."""
-    made = [stage for stage in plan if isinstance(stage.work, DistillWork | MergeWork)]
+    made = [stage for stage in plan if isinstance(stage.work, DistillWork | MergeWork | ImportWork)]
     return made[-1] if made else None
 
 
