@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from pathlib import Path
@@ -77,7 +78,8 @@ def gc(
             hint="name the folders that hold them",
         )
     now = time.time()
-    wanted = Wanted(roots.keys, roots.names, now - age, history=journal)
+    before = now - age if age else math.inf  # not `now`: what jobs leave is taken down meanwhile
+    wanted = Wanted(roots.keys, roots.names, before, history=journal)
     cleared = (clear if delete else look)(store, wanted, places_of(store))
     free = free_bytes(store.layout.home)
     if as_json:

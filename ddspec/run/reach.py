@@ -78,11 +78,14 @@ def reach_of(
 def bury(store: Store, dead: Iterable[Claim], place: Callable[[str], Executor[Any]]) -> None:
     """Take down what is left of dead jobs, and drop their claims; the silent keep theirs."""
     for claim in dead:
+        executor = place(claim.executor)
         with suppress(DdspecError):
-            if claim.handle is not None:
-                place(claim.executor).retire(claim.handle)
-            elif place(claim.executor).settle(claim.attempt) is not None:
-                continue  # it did start: the next look finds it at work
+            # one that died before it wrote the handle down may have started its job all the same
+            handle = claim.handle or executor.settle(claim.attempt)
+            if handle is not None:
+                if not executor.poll([handle])[handle].over:
+                    continue
+                executor.retire(handle)
             with store.claims.lock(claim.key):
                 store.claims.drop(claim.key, claim.attempt)
 
