@@ -38,7 +38,8 @@ def diff(
         typer.Argument(
             metavar="A B",
             help="Specs, plan files or results as JSON; `REV:PATH` is read from git, and `REV:` "
-            "stands for the other's path. With --base: specs or folders, by default `specs`.",
+            "stands for the other's path; `PATH@VARIANT` is one variant of a matrix. With --base: "
+            "specs or folders, by default `specs`.",
         ),
     ] = None,
     base: Annotated[

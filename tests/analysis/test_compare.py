@@ -319,25 +319,39 @@ def test_an_interval_leaves_zero_out_where_the_p_value_says_so() -> None:
 # --- what would tell ------------------------------------------------------------------------------
 
 
-def test_power_is_that_of_noncentral_students_t() -> None:
-    for freedom, far in ((2.0, 3.0), (8.0, 2.0), (30.0, 2.9), (200.0, 1.0)):
-        critical = stats.t.isf(0.025, freedom)
-        expected = stats.nct.sf(critical, freedom, far) + stats.nct.cdf(-critical, freedom, far)
-        half = Estimate(0.0, 0.5, freedom / 2)
+def test_power_of_many_is_that_of_noncentral_students_t() -> None:
+    for freedom, far in ((200, 1.0), (500, 2.5), (2000, 3.0)):
+        both, critical = 2.0 * freedom, stats.t.isf(0.025, 2 * freedom)
+        expected = stats.nct.sf(critical, both, far) + stats.nct.cdf(-critical, both, far)
+        half = Estimate(0.0, 0.5, freedom)
 
-        # the grid has cells of 0.0045: a midpoint sum is off by their square / 24 at most
-        assert power_of(half, half, far, 0.05) == pytest.approx(expected, abs=1e-6)
+        # Welch's degrees of freedom lie by 1 in `freedom` below those of both
+        assert power_of(half, half, far, 0.05) == pytest.approx(expected, abs=0.5 / freedom)
 
 
-def test_power_is_what_a_simulation_of_the_test_says() -> None:
+SAMPLES = {
+    "pairs": ((2, 1.0), (2, 1.0), 6.0, 0.05),
+    "threes": ((3, 1.0), (3, 1.0), 2.5, 0.05),
+    "threes-in-a-table": ((3, 1.0), (3, 1.0), 6.0, 0.05 / 20),
+    "two-against-five": ((2, 1.0), (5, 2.0), 4.0, 0.05),
+    "one-steady": ((8, 1e-9), (6, 1.5), 2.0, 0.05),
+    "many": ((30, 1.0), (40, 1.5), 0.8, 0.05),
+}
+
+
+@pytest.mark.parametrize(("one", "other", "size", "level"), SAMPLES.values(), ids=SAMPLES)
+def test_power_is_what_a_simulation_of_the_test_says(
+    one: tuple[int, float], other: tuple[int, float], size: float, level: float
+) -> None:
     rng = np.random.default_rng(2)
-    one, other = rng.normal(0, 1, (20_000, 8)), rng.normal(1.3, 1.5, (20_000, 6))
-    told = np.mean(stats.ttest_ind(one, other, axis=1, equal_var=False).pvalue < 0.05)
+    drawn = [rng.normal(0, spread, (20_000, n)) for n, spread in (one, other)]
+    tests = stats.ttest_ind(drawn[0], drawn[1] + size, axis=1, equal_var=False)
 
-    forecast = power_of(Estimate(0, 1 / 8, 7), Estimate(0, 2.25 / 6, 5), 1.3, 0.05)
+    sides = [Estimate(0.0, spread**2 / n, n - 1) for n, spread in (one, other)]
+    forecast = power_of(sides[0], sides[1], size, level)
 
-    # Satterthwaite's approximation, beside a binomial error of 0.35 %
-    assert forecast == pytest.approx(told, abs=0.012)
+    # three binomial errors of at most 0.36 %
+    assert forecast == pytest.approx(np.mean(tests.pvalue < level), abs=0.011)
 
 
 def test_the_fewest_are_found_as_by_trying_one_after_another() -> None:
@@ -360,6 +374,39 @@ def test_as_many_more_networks_as_it_says_would_tell_most_times() -> None:
     spread = float(np.std(before[0], ddof=1))
     one = rng.normal(0.0, spread, (5000, 4 + plan.n))
     other = rng.normal(0.01, spread, (5000, 4 + plan.n))
+
+    told = np.mean(stats.ttest_ind(one, other, axis=1, equal_var=False).pvalue < 0.05)
+
+    # 80 % and up to what one network more brings; three binomial errors of 0.57 % beside
+    assert 0.8 - 0.017 < told < 0.83 + 0.017
+
+
+def test_as_many_more_sets_as_it_says_would_tell_most_times() -> None:
+    rng = np.random.default_rng(6)
+    before, after = ((0.60,), (0.62,), (0.64,)), ((0.63,), (0.65,), (0.64,))
+    plan = more(before, after, of="methods", size=0.02, level=0.05, power=0.8)
+    assert plan is not None
+    assert plan.what == "replicates"
+    assert plan.n is not None
+    one = rng.normal(0.0, 0.02, (5000, 3 + plan.n))
+    other = rng.normal(0.02, 0.01, (5000, 3 + plan.n))
+
+    told = np.mean(stats.ttest_ind(one, other, axis=1, equal_var=False).pvalue < 0.05)
+
+    # 80 % and up to what one set more brings; three binomial errors of 0.57 % beside
+    assert 0.8 - 0.017 < told < 0.85 + 0.017
+
+
+def test_more_networks_of_the_same_sets_tell_methods_apart_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(8)
+    before = ((0.57, 0.65), (0.67, 0.59), (0.58, 0.66))
+    after = ((0.59, 0.67), (0.68, 0.60), (0.58, 0.66))
+    plan = more(before, after, of="methods", size=0.03, level=0.05, power=0.8)
+    assert plan is not None
+    assert (plan.what, plan.n is None) == ("repeats", False)
+    # sets differ no more than their networks explain, so that all that varies is networks
+    spread = math.sqrt(0.0032 / (2 + (plan.n or 0)))
+    one, other = rng.normal(0.0, spread, (5000, 3)), rng.normal(0.03, spread, (5000, 3))
 
     told = np.mean(stats.ttest_ind(one, other, axis=1, equal_var=False).pvalue < 0.05)
 
