@@ -20,6 +20,8 @@ TICK_CHARS, TICK_LINES = 14, 3
 LABEL_CHARS = 30
 """Of an axis that stands upright; figures are high enough for as many."""
 FEW_DECADES = 2.0
+DASHES = ((1.0, 1.6), (7.0, 2.5), (1.0, 4.0), (7.0, 2.5, 1.0, 2.5))
+"""Of values to compare with, which have the colour of the text."""
 SMALL, LARGE = 1e-3, 1e5
 """Numbers outside are written with a power of ten."""
 
@@ -56,7 +58,7 @@ def draw_references(axes: Axes, references: Sequence[Reference]) -> list[Handle]
     """Draw values to compare with across the figure, and return their samples."""
     found: list[Handle] = []
     for at, one in enumerate(references):
-        dash = (0, (1.0, 1.6 + 1.6 * at))
+        dash = (0, DASHES[at % len(DASHES)])
         axes.axhline(one.y, color=INK, linewidth=1.1, linestyle=dash, alpha=0.75)
         found.append((Line2D([], [], color=INK, linewidth=1.1, linestyle=dash), one.name))
     return found

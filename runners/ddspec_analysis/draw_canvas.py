@@ -25,6 +25,7 @@ LINE_INCHES = 0.19
 """Height of a line of a title or legend."""
 TITLE_LINES, NOTE_LINES, LEGEND_LINES = 3, 2, 4
 NOTE_POINTS = 7.5
+EDGE_INCHES = 0.06
 HANDLE_CHARS = 7
 """Width of a legend's sample, in characters."""
 
@@ -65,7 +66,7 @@ def canvas(asked: Framed, height: float, names: Sequence[str]) -> tuple[Figure, 
     note = wrapped(asked.note, columns_of(width) * 10 // 8, NOTE_LINES)
     extra = LINE_INCHES * sum(text.count("\n") + 1.5 for text in (heading, note) if text)
     figure = Figure(figsize=(width, height + extra + _legend_inches(width, names)))
-    figure.set_layout_engine("constrained")
+    figure.set_layout_engine("constrained", w_pad=EDGE_INCHES, h_pad=EDGE_INCHES)
     axes = figure.add_subplot()
     if heading:
         figure.suptitle(heading, fontsize=matplotlib.rcParams["axes.titlesize"])
