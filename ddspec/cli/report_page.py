@@ -123,7 +123,7 @@ def _page(named: list[Subject], home: Path | None) -> Page:
     sides = tuple(
         side_of(one, store, album, anchor) for one, anchor in zip(named, ("a", "b"), strict=False)
     )
-    return Page(sides, comparison_of(*sides) if len(sides) == 2 else None)
+    return Page(sides, comparison_of(sides[0], sides[1], store) if len(sides) == 2 else None)
 
 
 def _require_free(target: Path, *, force: bool) -> None:

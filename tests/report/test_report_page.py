@@ -6,7 +6,6 @@ import base64
 import json
 import re
 from pathlib import Path
-from typing import Any
 
 import fake_store
 import pytest
@@ -238,46 +237,32 @@ def test_one_variant_is_shown_as_an_experiment(
     assert [one for one in page.named("details") if "variant" in one.get("class", "")] == []
 
 
-@pytest.fixture
-def compared(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Answer each comparison with one interval."""
-    asked: list[Any] = []
-
-    def answer(tool: str, question: Any) -> Json:
-        assert tool == "compare"
-        asked.append(question)
-        more = {"what": "repeats", "n": 7}
-        row = {"low": -0.01, "high": 0.02, "verdict": "cannot tell", "more": more}
-        return {"comparisons": [row for _ in question["comparisons"]]}
-
-    monkeypatch.setattr("ddspec.report.beside.ask", answer)
-    return asked
-
-
 def test_two_stand_beside_each_other_with_what_differs(
-    spec: Path, shell: Shell, drawings: list[Json], compared: list[Any]
+    spec: Path, shell: Shell, drawings: list[Json]
 ) -> None:
     other = shell.folder / "other.yaml"
     other.write_text(SPEC.replace("small", "other").replace("rate: 0.1}\nl", "rate: 0.2}\nl"))
     fake_store.fill(shell.home, plan_of(spec))
-    fake_store.fill(shell.home, plan_of(other), accuracy=lambda stage: 0.7)
+    fake_store.fill(shell.home, plan_of(other), accuracy=lambda stage: 0.7 + 0.01 * num(stage))
 
     page = report(shell, "--against", "other.yaml")
 
-    (question,) = compared
-    assert question["comparisons"][0] == {
-        "before": [[0.8, 0.81]], "after": [[0.7, 0.7]], "same": False,
-    }  # fmt: skip
-    assert question["comparisons"][1]["same"]  # of random images, both are the same evaluations
-    told = "\u221210.5 \u22121.0 to +2.0 cannot tell; 7 more repeats on each side would"
+    # Welch of 80, 81 and 70, 71: standard error sqrt(.5), 2 degrees of freedom, 4.303 of them
+    told = "80.5 ± 0.7 (2) 70.5 ± 0.7 (2) \u221210.0 \u221213.0 to \u22127.0 A is ahead"
     assert told in page.words
-    assert "update.learning_rate 0.1 0.2" in page.words
-    assert page.headings[:2] == [1, 2]
+    assert "random convnet2-w8 50.5 ± 0.7 (2) 50.5 ± 0.7 (2) +0.0 \u2013 the same" in page.words
+    assert "1 setting differs setting A B update.learning_rate 0.1 0.2" in page.words
+    assert page.headings[:3] == [1, 2, 2]
     assert len([one for one in page.named("div") if one.get("class") == "side"]) == 2 * 9
 
 
+def num(stage: Stage) -> int:
+    last = stage.label.rpartition("/")[2]
+    return int(last) if last.isdecimal() else 0
+
+
 def test_accuracies_by_two_protocols_are_not_compared(
-    spec: Path, shell: Shell, drawings: list[Json], compared: list[Any]
+    spec: Path, shell: Shell, drawings: list[Json]
 ) -> None:
     other = shell.folder / "other.yaml"
     other.write_text(SPEC.replace("steps: 10", "steps: 11"))
@@ -286,8 +271,8 @@ def test_accuracies_by_two_protocols_are_not_compared(
 
     page = report(shell, "--against", "other.yaml")
 
-    assert "Not compared: the two differ in protocol." in page.words
-    assert compared == []
+    assert "80.5 ± 0.7 (2) \u2013 \u2013 not compared: another protocol" in page.words
+    assert "which says" in page.words
 
 
 def test_a_whole_matrix_cannot_stand_beside_another(
