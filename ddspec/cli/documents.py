@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,10 +17,9 @@ if TYPE_CHECKING:
     from ddspec.run.evidence import Evidence
     from ddspec.store.store import Store
 
-SUFFIXES = (".yaml", ".yml", ".json")
+SUFFIXES = (".yaml", ".yml")
+RESULTS = ".json"
 MAX_DOCUMENTS = 2_000
-HEAD_BYTES = 2**20
-"""Of a file in a folder, in which it says that it is a spec."""
 
 
 def gather(
@@ -30,17 +29,29 @@ def gather(
 
     `paths` are specs, plan files, files of results, and folders of them; `variants` are globs of
     names, of which each must match in some document. Runs nothing. Raises `DdspecError` as
-    whoever reads a kind of document does.
+    whoever reads a kind of document does, for all specs of folders at once; files that others
+    extend need not be specs by themselves there.
     """
+    from ddspec.cli.spec_files import Broken
     from ddspec.run.measured import is_measured
 
-    store = existing_store(home)
+    store, broken = existing_store(home), Broken()
     found: list[Evidence] = []
     for path in documents_in(paths):
         if is_measured(path):
             found += _of_file(path)
+            continue
+        try:
+            opened = open_document(path)
+        except DdspecError as error:
+            if path in paths or error.exit is not Exit.INVALID:
+                raise
+            broken.add(path, error)
         else:
-            found += _of_document(open_document(path), store, path)
+            broken.passed(opened)
+            found += _of_document(opened, store, path)
+    if problems := broken.problems():
+        raise DdspecError(problems, exit=Exit.INVALID)
     if not variants:
         return tuple(found)
     _require_matches(variants, [one.variant for one in found])
@@ -66,9 +77,12 @@ def documents_in(paths: Sequence[Path]) -> tuple[Path, ...]:
 
 
 def _inside(folder: Path) -> Iterator[Path]:
-    names = sorted(_walked(folder))
-    specs = {path for path in names if path.suffix in SUFFIXES[:2] and _is_spec(path)}
-    for path in names:
+    from ddspec.cli.spec_files import specs_in
+
+    specs: set[Path] = set()
+    with suppress(DdspecError):  # a folder of plans or results has no spec
+        specs.update(specs_in(folder))
+    for path in sorted(_walked(folder)):
         if path in specs or (_is_other(path) and not _has_spec(path, specs)):
             yield path
 
@@ -78,36 +92,23 @@ def _walked(folder: Path) -> Iterator[Path]:
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in files:
             path = Path(place, name)
-            if name.endswith(SUFFIXES) and not name.startswith(".") and not path.is_symlink():
+            known = name.endswith((*SUFFIXES, RESULTS)) and not name.startswith(".")
+            if known and not path.is_symlink():
                 yield path
 
 
-def _is_spec(path: Path) -> bool:
-    if path.name.endswith((PLAN_SUFFIX, LOCK_SUFFIX)) or not path.is_file():
-        return False
-    from ddspec.spec.extends import KEYS
-
-    told_by = "|".join(sorted(set(KEYS) - {"name", "title"}))
-    try:
-        with path.open("rb") as file:
-            return bool(
-                re.search(rf"^(?:{told_by}):".encode(), file.read(HEAD_BYTES), re.MULTILINE)
-            )
-    except OSError:
-        return True  # whoever reads it next says why
-
-
 def _is_other(path: Path) -> bool:
+    """Return whether a file is a plan or holds results."""
     from ddspec.run.measured import is_measured
 
-    if path.suffix == ".json":
+    if path.suffix == RESULTS:
         return is_measured(path)
     return not path.name.endswith(LOCK_SUFFIX) and is_plan_file(path)
 
 
 def _has_spec(plan: Path, specs: set[Path]) -> bool:
     stem = plan.name.removesuffix(PLAN_SUFFIX)
-    return any(plan.with_name(stem + suffix) in specs for suffix in SUFFIXES[:2])
+    return any(plan.with_name(stem + suffix) in specs for suffix in SUFFIXES)
 
 
 def _of_file(path: Path) -> tuple[Evidence, ...]:

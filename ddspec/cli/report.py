@@ -175,8 +175,8 @@ def _stored_line(stage: Stage, result: StoredResult | None) -> Line:
 
 def _files(plan: Plan, name: str, store: Store) -> dict[str, str]:
     """Return the paths of the delivered set's files, where it is the one of this plan."""
-    folder = store.layout.results / name
-    if _delivered(folder) != _distilled(plan):
+    folder, key = store.layout.results / name, _distilled(plan)
+    if key is None or _delivered(folder) != key:
         return {}
     files = {name: _near(folder / file) for name, file in SET_FILES.items()}
     if (folder / LABELS / FACTS).is_file():

@@ -125,14 +125,14 @@ def evidence_of(plan: Plan, store: Store | None, document: str = "") -> tuple[Ev
 def methods_of(evidence: Iterable[Evidence]) -> tuple[Method, ...]:
     """Group replicates, in the order of their first appearance.
 
-    Of what has the same seed too, as one spec that is named twice, that with more accuracies
-    counts. What does not tell its method stands alone.
+    Of what has the same seed too, as one experiment in several specs, that with more accuracies
+    counts, else that with the shortest row. What does not tell its method stands alone.
     """
     groups: dict[object, dict[int | None, Evidence]] = {}
     for number, one in enumerate(evidence):
         group = groups.setdefault(number if one.method is None else one.method, {})
         before = group.get(one.seed)
-        if before is None or _known(one) > _known(before):
+        if before is None or _rank(one) > _rank(before):
             group[one.seed] = one
     return tuple(
         Method(tuple(group[seed] for seed in sorted(group, key=_order)))
@@ -189,8 +189,8 @@ def _missing(plan: Plan, stored: Stored) -> tuple[str, ...]:
     return tuple(stage.label for stage in plan if stage.label in left)
 
 
-def _known(one: Evidence) -> int:
-    return sum(len(score.accuracies) for score in one.scores)
+def _rank(one: Evidence) -> tuple[int, int]:
+    return sum(len(score.accuracies) for score in one.scores), -len(one.row)
 
 
 def _order(seed: int | None) -> int:

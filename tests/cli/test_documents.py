@@ -135,3 +135,21 @@ def test_variants_are_chosen_by_globs(shell: Shell) -> None:
     assert [one.variant for one in found] == ["seed-1"]
     with pytest.raises(DdspecError, match="no variant of these documents is called `nothing`"):
         gathered(shell, "m.yaml", variants=["nothing"])
+
+
+def test_a_broken_spec_of_a_folder_is_an_error_and_what_others_extend_is_none(shell: Shell) -> None:
+    folder = shell.folder / "many"
+    folder.mkdir()
+    (folder / "base.yaml").write_text(SPEC.replace("loops: {outer_loops: 2, inner_steps: 1}\n", ""))
+    (folder / "own.yaml").write_text(
+        "name: own\nextends: base.yaml\nloops: {outer_loops: 2, inner_steps: 1}\n"
+    )
+
+    found = gathered(shell, "many")
+
+    assert [one.name for one in found] == ["own"]
+    (folder / "broken.yaml").write_text(SPEC + "nonsense: 1\n")
+    with pytest.raises(DdspecError) as caught:
+        gathered(shell, "many")
+    assert caught.value.exit is Exit.INVALID
+    assert "broken.yaml" in str(caught.value)

@@ -149,6 +149,17 @@ def test_damage_is_part_of_json(shell: Shell) -> None:
     assert tables.json["damaged"] == [damaged]
 
 
+def test_a_plan_whose_data_nobody_locked_has_no_files(shell: Shell) -> None:
+    shell("run", "small.yaml")
+    shell.write("t.yaml", SPEC.replace("kind: digits, validation: 0.2", "kind: tiny_imagenet"))
+
+    ended = shell("results", "t.yaml")
+
+    assert ended.code == Exit.DONE
+    assert "grid.png" not in ended.out
+    assert " nothing is in the store yet of t.yaml" in ended.out
+
+
 def test_a_table_is_written_whole_and_never_over_another_file(shell: Shell) -> None:
     shell("run", "small.yaml")
     command = ["results", "small.yaml", "--format", "latex", "-o", "t.tex"]
