@@ -118,6 +118,9 @@ def paired(before: Iterable[Evidence], after: Iterable[Evidence]) -> Paired:
 def _matched(
     before: Sequence[Method], after: Sequence[Method]
 ) -> Iterator[tuple[str, Method, Method]]:
+    if len(before) == len(after) == 1:
+        yield "", before[0], after[0]
+        return
     names = {name: one for one in before for name in _variants(one)}
     shared = [(one, sorted(_variants(one) & names.keys())) for one in after]
     if any(found for _, found in shared):

@@ -131,7 +131,6 @@ def test_replicates_speak_of_methods() -> None:
                 variant=f"seed-{seed}",
                 seed=seed,
                 method=method,
-                row="DM",
             )
             for seed in range(3)
         ]
@@ -141,7 +140,7 @@ def test_replicates_speak_of_methods() -> None:
     lines = text(paired(before, after)).split("\n")
 
     # means .505 .515 .525 of two networks each
-    assert cells(lines[2:3])[0][:2] == ["DM", "51.50 ± 1.00 (3x2)"]
+    assert cells(lines[2:3])[0][:2] == ["distilled", "51.50 ± 1.00 (3x2)"]
     assert "over synthetic sets, so of the methods" in lines[-1]
 
 

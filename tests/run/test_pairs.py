@@ -84,9 +84,12 @@ def test_replicates_are_joined_in_one_row() -> None:
         for seed in (0, 1, 2)
     ]
 
-    (pair,) = paired(before, after).pairs
+    other = evidence(score("distilled", 0.9), variant="dc", method="o")
 
-    assert pair.variant == "DM"
+    (pair,) = paired(before, after).pairs
+    named = paired(before, [*after, other]).pairs
+
+    assert (pair.variant, [one.variant for one in named]) == ("", ["DM"])
     assert [one.accuracies for one in pair.before] == [(0.6,), (0.7,)]
     assert len(pair.after) == 3
     assert pair.difference == pytest.approx(0.15)
