@@ -62,7 +62,7 @@ def run(
     """
     from ddspec.cli.inputs import existing_store, open_document
     from ddspec.cli.output import say, show, show_json
-    from ddspec.cli.report import report_of_run
+    from ddspec.cli.report import report_of_run, standing
 
     first = open_document(document)
     if dry_run:
@@ -75,7 +75,10 @@ def run(
     if outcome.detached:
         return outcome.exit  # the terminal is gone
     if as_json:
-        show_json(report.plain("ddspec.run/1") | {"exit": int(outcome.exit)})
+        from ddspec.run.evidence import evidence_of
+
+        known = evidence_of(done.plan, done.store, str(document))
+        show_json(standing(report.plain("ddspec.run/1"), known) | {"exit": int(outcome.exit)})
     else:
         show(report.text())
     if outcome.interrupted:

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from ddspec.canon import Digest, Json
 from ddspec.plan.estimate import stage_costs
 from ddspec.plan.ir import Plan, Stage
 from ddspec.run.scores import judged
-from ddspec.run.stored import Stored
 from ddspec.store.store import StoredResult
 from ddspec.wire.work import ImportWork, MergeWork, PrepareWork, SelectWork
 
 CPU = "cpu"
+
+
+class Results(Protocol):
+    """Something that knows what became of stages."""
+
+    def result(self, stage: Stage) -> StoredResult | None:
+        """Return what the result of a stage tells; None where there is none."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +57,7 @@ class Cost:
         return {"seconds": self.seconds, "device": self.device, "flops": self.flops}
 
 
-def costs_of(plan: Plan, stored: Stored) -> dict[str, Cost]:
+def costs_of(plan: Plan, stored: Results) -> dict[str, Cost]:
     """Return the cost of each set of a plan of one variant, of snapshots as well, by its name.
 
     Of several draws of a set it is that of the first. Sets that take no work, as full data, have
@@ -81,7 +89,7 @@ def _behind(plan: Plan, evaluation: Stage) -> Iterator[Stage]:
 
 
 def _cost(
-    plan: Plan, stages: tuple[Stage, ...], counted: Mapping[str, int | None], stored: Stored
+    plan: Plan, stages: tuple[Stage, ...], counted: Mapping[str, int | None], stored: Results
 ) -> Cost:
     flops = [counted[stage.label] for stage in stages]
     ran = _ran(plan, stages, stored)
@@ -94,7 +102,7 @@ def _cost(
 
 
 def _ran(
-    plan: Plan, stages: tuple[Stage, ...], stored: Stored
+    plan: Plan, stages: tuple[Stage, ...], stored: Results
 ) -> list[tuple[Stage, StoredResult | None]]:
     """Return each stage with its result, with None where its working time is not to be had.
 
