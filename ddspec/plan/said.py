@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ddspec.errors import Place
+from ddspec.plan.imports import idle
 from ddspec.plan.ir import Plan
 from ddspec.plan.leaves import leaves
 from ddspec.plan.past import Said
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from ddspec.spec.origins import Origin
 
 DEFAULT = "default"
+UNREAD = "reaches nothing here"
 
 
 def settings_of(loaded: Loaded) -> Iterator[Said]:
@@ -25,17 +27,22 @@ def settings_of(loaded: Loaded) -> Iterator[Said]:
 
     What is left out and means nothing (`pool.sharpness` of a pool without) is left out here too.
     """
-    presets = ", ".join(loaded.presets)
+    presets, unread = ", ".join(loaded.presets), idle(loaded.experiment)
     for path, value, origin in loaded.settings():
         if value is not None or origin.kind != DEFAULT:
             where = DEFAULT if origin.place is None else where_of(origin.place)
-            yield Said(".".join(path), value, where, _note(origin, presets))
+            note = UNREAD if path[0] in unread else _note(origin, presets)
+            yield Said(".".join(path), value, where, note)
 
 
 def settings_in(plan: Plan, file: str) -> Iterator[Said]:
     """Yield the settings of a plan file, which no longer knows where they were written."""
     spec = plan.experiment.model_dump(mode="json", exclude_none=True)
-    return (Said(path, value, file) for path, value in leaves(spec))
+    unread = idle(plan.experiment)
+    return (
+        Said(path, value, file, UNREAD if path.partition(".")[0] in unread else "")
+        for path, value in leaves(spec)
+    )
 
 
 def over_variants(settings: Sequence[Said], plan: Plan) -> tuple[Said, ...]:

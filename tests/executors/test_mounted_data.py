@@ -10,7 +10,13 @@ from ddspec.errors import DdspecError, Exit
 from ddspec.executors.container import reads_data
 from ddspec.executors.mounted_data import data_root, refuse_escapes
 from ddspec.wire.job import Job, JobStage
-from ddspec.wire.work import CheckpointWork, PrepareWork, PretrainWork, SourceModel
+from ddspec.wire.work import (
+    CheckpointWork,
+    ImportWork,
+    PrepareWork,
+    PretrainWork,
+    SourceModel,
+)
 
 
 def stage(name: str, **location: str) -> JobStage:
@@ -166,3 +172,28 @@ def test_weights_are_looked_at_as_datasets_are(data: Path) -> None:
 )
 def test_the_data_are_mounted_for_whoever_reads_them(one: JobStage, reads: bool) -> None:
     assert reads_data(Job.model_construct(stages=(one,))) is reads
+
+
+def imported(**location: str) -> JobStage:
+    work = ImportWork.model_construct(kind="import")
+    return JobStage.model_construct(
+        key="k", label="import", work=work, inputs={}, location=location
+    )
+
+
+def test_files_of_an_imported_set_are_read_from_the_data() -> None:
+    assert reads_data(Job.model_construct(stages=(imported(**{"file/0": "sets/data.pt"}),)))
+
+
+def test_every_file_of_an_imported_set_lies_in_the_data(tmp_path: Path, data: Path) -> None:
+    (tmp_path / "outside/labels.pt").write_bytes(b"")
+    (data / "images.pt").write_bytes(b"")
+    (data / "labels.pt").symlink_to(tmp_path / "outside/labels.pt")
+
+    refuse_escapes(data, [imported(**{"file/0": "images.pt"})])
+    with pytest.raises(DdspecError, match="containers cannot follow the symbolic link") as linked:
+        refuse_escapes(data, [imported(**{"file/0": "images.pt", "file/1": "labels.pt"})])
+    with pytest.raises(DdspecError, match="leads out of the data directory") as led:
+        refuse_escapes(data, [imported(**{"file/0": "../outside/labels.pt"})])
+
+    assert (linked.value.exit, led.value.exit) == (Exit.UNABLE, Exit.REFUSED)

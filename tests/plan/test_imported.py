@@ -8,6 +8,7 @@ from ddspec.errors import DdspecError
 from ddspec.plan.compile import compile_spec
 from ddspec.plan.diff import diff
 from ddspec.plan.ir import Plan
+from ddspec.plan.said import settings_of
 from ddspec.plan.text import dump_plan, load_plan
 from ddspec.spec.load import load_text
 from ddspec.wire.work import ImportWork
@@ -214,3 +215,19 @@ def test_a_protocol_that_takes_a_learned_rate_needs_it_to_be_said() -> None:
 )
 def test_a_section_that_contradicts_itself_is_refused(section: str, said: str) -> None:
     assert said in refused(BASE + f"imported: {section.replace('DIGEST', SHA)}\n")
+
+
+def test_settings_that_reach_nothing_are_told_as_such() -> None:
+    notes = {one.path: one.note for one in settings_of(load_text(BASE + IMPORTED, "judged.yaml"))}
+
+    assert notes["matcher.kind"] == notes["loops.outer_loops"] == "reaches nothing here"
+    assert notes["network.width"] == notes["imported.layout"] == ""
+
+
+def test_a_setting_that_reaches_nothing_changes_nothing(imported: Plan) -> None:
+    moved = plan_of(BASE + IMPORTED + "loops: {outer_loops: 7}\n")
+
+    found = diff(imported, moved)
+
+    assert found.moves == "cosmetic"
+    assert [stage.key for stage in moved] == [stage.key for stage in imported]

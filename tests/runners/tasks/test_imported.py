@@ -10,15 +10,23 @@ from typing import Any
 import pytest
 import torch
 from official_files import in_class_order, write_dc, write_idc, write_mtt
-from taught_sets import CLASSES, PER_CLASS, SIZE, write_split
+from taught_sets import CLASSES, PER_CLASS, SIZE, evaluate_work, site, write_split
 from torch import Tensor
 
+from ddspec.spec.evaluate import ProtocolSpec
+from ddspec.spec.method import PixelsSpec
 from ddspec.wire.work import ImportWork
-from ddspec_runners.artifacts import SyntheticSet, read_synthetic_set
+from ddspec_runners.artifacts import (
+    SyntheticSet,
+    labels_of,
+    read_synthetic_set,
+    write_synthetic_set,
+)
+from ddspec_runners.card import Provenance, make_card
 from ddspec_runners.data.whitening import Whitening
 from ddspec_runners.faults import BadData, BadJob
 from ddspec_runners.site import Site
-from ddspec_runners.tasks import imported
+from ddspec_runners.tasks import evaluate, imported
 
 N = CLASSES * PER_CLASS
 LABELS = in_class_order(CLASSES, PER_CLASS)
@@ -65,7 +73,7 @@ class Desk:
         self.count += 1
         output = self.root / f"output{self.count}"
         output.mkdir()
-        site = Site(
+        place = Site(
             key="2" * 64,
             inputs={"train": self.root / "train"},
             output=output,
@@ -73,7 +81,7 @@ class Desk:
             data=self.data,
             location={f"file/{i}": str(p.relative_to(self.data)) for i, p in enumerate(paths)},
         )
-        imported.run(work, site)
+        imported.run(work, place)
         return read_synthetic_set(output)
 
 
@@ -268,6 +276,39 @@ def test_doubles_stay_doubles_and_halves_become_floats(desk: Desk) -> None:
     assert double.images.dtype == torch.float64
     assert half.images.dtype == torch.float32
     assert torch.equal(half.images.flatten(0, 1), pixels().half().float())
+
+
+@pytest.mark.parametrize("layout", ["idc", "dc", "mtt"])
+def test_a_set_judged_after_a_detour_over_official_files_scores_the_same(
+    desk: Desk, layout: str
+) -> None:
+    learned = pixels() if layout == "idc" else normalised()
+    space: Any = "pixel" if layout == "idc" else "normalised"
+    card = make_card(
+        write_split(desk.root / "test").card,
+        parameterization=PixelsSpec(space=space),
+        images_per_class=PER_CLASS,
+        provenance=Provenance(key="1" * 64, kind="distill", seed=(0,)),
+    )
+    (desk.root / "learned").mkdir()
+    write_synthetic_set(desk.root / "learned", learned.reshape(card.shape), labels_of(card), card)
+    match layout:
+        case "idc":
+            desk.run([write_idc(desk.data, learned, LABELS)])
+        case "dc":
+            desk.run([write_dc(desk.data / "res.pt", [(learned, LABELS)])], **DC)
+        case _:
+            desk.run(write_mtt(desk.data, learned, LABELS), **MTT)
+
+    figures = [judged(desk.root, name) for name in ("learned", "output1")]
+
+    assert figures[0] == figures[1]
+
+
+def judged(root: Path, name: str) -> Any:
+    protocol = ProtocolSpec.model_validate({"name": "short", "epochs": 3, "batch": 4})
+    inputs = {"set": root / name, "test": root / "test"}
+    return evaluate.run(evaluate_work(protocol), site(root, f"judged-{name}", inputs))
 
 
 # --- what is refused ------------------------------------------------------------------------------
