@@ -45,11 +45,13 @@ def verified(
 
     plan = opened.plan
     chosen = {one.name for one in opened.only(variants).plan.variants}
-    claims = [one for one in claims_of(plan, metrics_of(plan, store)) if one.variant in chosen]
+    claims = [
+        one for one in claims_of(plan, metrics_of(plan, store)) if chosen.intersection(one.variants)
+    ]
     of = forecaster(plan, store, gpu)
-    waiting = dict.fromkeys(claim.variant for claim in claims if claim.is_left)
-    others = [claim.expected.above for claim in claims if claim.is_left and claim.expected.above]
-    needed = tuple(dict.fromkeys([*waiting, *others]))
+    waiting = {claim.variant: claim.variants for claim in claims if claim.is_left}
+    others = [name for claim in claims if claim.is_left for name in claim.others]
+    needed = tuple(dict.fromkeys([*(name for some in waiting.values() for name in some), *others]))
     whole, stages = of.left(needed)
     from_data = " --data DIR" if read_from_data(plan) else ""
     only = "".join(f" --variant '{glob}'" for glob in variants or ())
@@ -58,7 +60,7 @@ def verified(
         title=headline(plan),
         plan=plan.digest,
         claims=claims,
-        left={name: of.left([name])[0] for name in waiting},
+        left={name: of.left(some)[0] for name, some in waiting.items()},
         whole=whole,
         device=of.device,
         missing=missing_parts(stages),
@@ -88,6 +90,5 @@ def _witness(plan: Plan, claim: Claim, store: Store | None) -> Witness | None:
     if claim.measured is None:
         return None
     keys = [*claim.measured.keys, *(() if claim.other is None else claim.other.keys)]
-    return replace(
-        witness_of(keys, store), of=evaluated_set(plan.of(claim.variant), claim.measured)
-    )
+    sets = (evaluated_set(plan.of(name), claim.measured) for name in claim.variants)
+    return replace(witness_of(keys, store), sets=tuple(key for key in sets if key is not None))

@@ -187,13 +187,15 @@ def exit_of(verdicts: Iterable[Verdict]) -> Exit:
 
 def _expecting(opened: Opened, variants: Sequence[str] | None) -> list[str]:
     """Return the variants that expect something, and those that they are to be above."""
-    plan = opened.only(variants).plan
+    from ddspec.run.verification import named_by
+
+    plan, names = opened.only(variants).plan, [one.name for one in opened.plan.variants]
     found: dict[str, None] = {}
     for one in plan.variants:
         for expected in one.experiment.expect:
             found[one.name] = None
             if expected.above is not None:
-                found[expected.above] = None
+                found.update(dict.fromkeys(named_by(names, expected.above)))
     return list(found)
 
 

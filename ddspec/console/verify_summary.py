@@ -128,14 +128,18 @@ def tally_lines(found: Sequence[Tally]) -> list[str]:
 
 def evidence(witness: Witness) -> list[str]:
     """Return in words which evaluations a verdict rests on, who made them and when."""
-    keys = [key[:SHORT] for key in witness.keys[:KEYS_SHOWN]]
-    more = len(witness.keys) - len(keys)
-    parts = [f"evaluations {' '.join(keys)}{f' and {more} more' if more else ''}"]
-    parts += [] if witness.of is None else [f"set {witness.of[:SHORT]}"]
+    parts = [f"evaluations {_short(witness.keys)}"]
+    parts += [f"set {_short(witness.sets)}"] if witness.sets else []
     parts += [visible(device) for device in witness.devices]
     if witness.dates:
         parts.append(" to ".join(dict.fromkeys((witness.dates[0], witness.dates[-1]))))
     return parts
+
+
+def _short(keys: Sequence[str]) -> str:
+    more = len(keys) - KEYS_SHOWN
+    shown = " ".join(key[:SHORT] for key in keys[:KEYS_SHOWN])
+    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def damage(one: Verified) -> list[str]:

@@ -91,8 +91,11 @@ class Verified:
 
     def makes(self, claim: Claim) -> str:
         """Return the command that makes what a claim is judged by."""
-        names = [claim.variant, claim.expected.above or ""]
-        only = "".join(f" --variant {name}" for name in names if name)
+        asked = [
+            *_globs(claim.variant, claim.variants),
+            *_globs(claim.expected.above, claim.others),
+        ]
+        only = "".join(f" --variant {name}" for name in asked)
         return f"ddspec run {self.file}{only}{self.from_data}"
 
     def plain(self) -> dict[str, Json]:
@@ -115,6 +118,13 @@ class Verified:
 
     def _evidence(self, claim: Claim, witness: Witness | None) -> Json:
         return None if witness is None else {**witness.plain(), "command": self.makes(claim)}
+
+
+def _globs(name: str | None, variants: Sequence[str]) -> list[str]:
+    """Return how variants are asked for: replicates together, and nothing where all are meant."""
+    if len(variants) > 1:
+        return [f"'{name}-seed-*'"] if name else []
+    return [one for one in variants if one]
 
 
 def render_verified(found: Verified) -> str:

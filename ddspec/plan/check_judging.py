@@ -16,6 +16,7 @@ from ddspec.presets.protocols import PROTOCOLS
 from ddspec.spec.evaluate import ProtocolSpec
 from ddspec.spec.experiment import Experiment
 from ddspec.spec.method import RecordedPoolSpec, SoftLabelsSpec, UnrolledInnerSpec
+from ddspec.spec.variant_names import base_of
 
 USUAL_STD = 0.008
 """Of accuracies over networks, where a publication prints none."""
@@ -232,9 +233,13 @@ def snapshot_findings(experiment: Experiment, data: DataFacts) -> Iterator[Findi
 def order_findings(
     experiment: Experiment, name: str = "", variants: Collection[str] = ()
 ) -> Iterator[Finding]:
-    """Yield expectations of variant `name` to be above one that is no other of the matrix."""
+    """Yield expectations of variant `name` to be above one that is no other of the matrix.
+
+    Replicates are named together, by the variant that they are of.
+    """
+    others = {*variants, *map(base_of, variants)} - {name, base_of(name)}
     for index, expected in enumerate(experiment.expect):
-        if expected.above is None or (expected.above != name and expected.above in variants):
+        if expected.above is None or expected.above in others:
             continue
         message = f"there is no other variant `{expected.above}` to be above"
         close = get_close_matches(expected.above, variants, n=1)

@@ -26,13 +26,13 @@ class Witness:
     """Of PyTorch, each once."""
     dates: tuple[str, ...] = ()
     """Days in UTC on which they were finished, in order, each once: `2026-11-20`."""
-    of: Digest | None = None
-    """Key of the set that is judged, where one is."""
+    sets: tuple[Digest, ...] = ()
+    """Keys of the sets that are judged."""
 
     def plain(self) -> dict[str, Json]:
         """Return it as it is printed with `--json`."""
         return {
-            "set": self.of,
+            "sets": list(self.sets),
             "keys": list(self.keys),
             "devices": list(self.devices),
             "torch": list(self.versions),

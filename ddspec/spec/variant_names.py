@@ -12,6 +12,7 @@ NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 LONGEST = 63
 SHORT: Mapping[str, str] = {"images_per_class": "ipc"}
 """Last parts of paths that the field has a shorter word for."""
+_REPLICATE = re.compile(r"(?:\A|-)seed-\d+\Z")
 _OTHER = re.compile(r"[^a-z0-9_-]+")
 
 
@@ -33,6 +34,15 @@ def slug(value: Json) -> str:
             return _joined(value[name] for name in sorted(value))
         case _:
             return _joined(value)
+
+
+def base_of(name: str) -> str:
+    """Return the variant that a replicate is of, by its name; any other name as it is.
+
+    >>> base_of("idc-seed-3"), base_of("seed-3"), base_of("idc")
+    ('idc', '', 'idc')
+    """
+    return _REPLICATE.sub("", name)
 
 
 def _number(value: float) -> str:

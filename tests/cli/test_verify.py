@@ -220,6 +220,64 @@ def test_variants_are_judged_line_by_line_and_by_their_order(shell: Shell) -> No
     assert not any("none" in label for label in (shell.folder / "log").read_text().split())
 
 
+def test_replicates_are_judged_together_over_their_sets(shell: Shell) -> None:
+    shell.write(
+        "e.yaml",
+        SPEC.replace("loops: {outer_loops: 2, ", "loops: {")
+        + "seed: 4\nreplicates: 2\nmatrix:\n  variants:\n"
+        "    few: {loops.outer_loops: 2, expect: [{accuracy: 0.4, source: T, tolerance: 0.01}]}\n"
+        "    more: {loops.outer_loops: 3, expect: [{above: few, source: Fig. 1}]}\n",
+    )
+    accuracies = {
+        "few-seed-4": (0.38, 0.40),
+        "few-seed-5": (0.40, 0.42),
+        "more-seed-4": (0.6, 0.6),
+        "more-seed-5": (0.6, 0.61),
+    }
+    script = {
+        f"evaluate/convnet2-w8/{repeat}@{name}": {"result": {"metrics": {"accuracy": value}}}
+        for name, values in accuracies.items()
+        for repeat, value in enumerate(values)
+    }
+    (shell.folder / "script.json").write_text(json.dumps(script))
+
+    ended = shell("verify", "e.yaml", "--run", "--json")
+    text = shell("verify", "e.yaml").out
+
+    few, more = ended.json["documents"][0]["expectations"]
+    assert (few["variant"], few["variants"]) == ("few", ["few-seed-4", "few-seed-5"])
+    assert (few["sets"], few["measured"]["repeats"], few["repeats_planned"]) == (2, 4, 4)
+    # Means of 39 and 41 %: half of the interval is 12.706 times 1.414 / sqrt 2 points.
+    assert few["error_95"] == pytest.approx(0.12706, rel=1e-3)
+    assert few["verdict"] == "within tolerance"
+    assert more["difference"] == pytest.approx(0.6025 - 0.4)
+    assert more["verdict"] == "reproduced"
+    assert len(more["evidence"]["sets"]) == 2
+    assert more["evidence"]["command"] == (
+        "ddspec run e.yaml --variant 'more-seed-*' --variant 'few-seed-*'"
+    )
+    assert "over 2 sets of different seeds" in text
+
+
+def test_a_replicate_alone_is_judged_over_its_networks(shell: Shell) -> None:
+    expecting = SPEC + "replicates: 2\nexpect: [{accuracy: 0.86, source: Table 1}]\n"
+    shell.write("e.yaml", expecting)
+    script = {
+        f"evaluate/convnet2-w8/{repeat}@seed-0": {"result": {"metrics": {"accuracy": value}}}
+        for repeat, value in enumerate((0.8, 0.9))
+    }
+    (shell.folder / "script.json").write_text(json.dumps(script))
+    shell("run", "e.yaml", "--variant", "seed-0")
+
+    (found,) = shell("verify", "e.yaml", "--json").json["documents"][0]["expectations"]
+    text = shell("verify", "e.yaml").out
+
+    assert (found["variant"], found["sets"]) == ("", 1)
+    assert (found["measured"]["repeats"], found["repeats_planned"]) == (2, 4)
+    assert "2 of 4" in text
+    assert "different seeds" not in text
+
+
 def test_several_specs_are_verified_at_once(shell: Shell) -> None:
     shell.write("e.yaml", EXPECTING)
     shell.write("f.yaml", EXPECTING.replace("name: small", "name: other").replace("0.86", "0.1"))

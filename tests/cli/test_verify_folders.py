@@ -145,7 +145,7 @@ def test_the_evidence_names_evaluations_device_and_day(shell: Shell) -> None:
     assert len(found["evidence"]["dates"]) == 1
     results = shell("results", "papers/a/table.yaml", "--json").json
     distilled = next(one["key"] for one in results["stages"] if one["label"] == "distill@off")
-    assert found["evidence"]["set"] == distilled
+    assert found["evidence"]["sets"] == [distilled]
     assert found["evidence"]["command"] == "ddspec run papers/a/table.yaml --variant off"
 
 
