@@ -14,18 +14,19 @@ _WORD = re.compile(r"[^a-z0-9]+")
 
 
 def row_name(plan: Plan, variant: Variant) -> str:
-    """Return what a table calls a variant: `Acc-DD 5x`, `DM augmented`, else its name.
+    """Return what a table calls a variant: `Acc-DD 5x`, `DM augmented`, else the spec's name.
 
     Images per class, dataset and seed stand elsewhere in a table; the words of a variant's name
     that only repeat them, or its preset, are left out.
     """
-    name, kind = _preset_of(plan, variant)
-    title = "" if name is None else _title(name)
-    rest = _without(variant.name.split("-"), _said(variant, name, kind))
-    if name is not None and kind.startswith(f"{name}-"):
-        title, kind = f"{title}{kind.removeprefix(name)}", ""  # IDC's `idc-i` is IDC-i
+    preset, kind = _preset_of(plan, variant)
+    title = "" if preset is None else _title(preset)
+    rest = _without(variant.name.split("-"), _said(variant, preset, kind))
+    if preset is not None and kind.startswith(f"{preset}-"):
+        title, kind = f"{title}{kind.removeprefix(preset)}", ""  # IDC's `idc-i` is IDC-i
     words = [title, kind, "-".join(rest)]
-    return " ".join(filter(None, words)) or plan.name
+    name = " ".join(filter(None, words)) or plan.name
+    return name if variant.experiment.imported is None else f"{name} (imported)"
 
 
 def _preset_of(plan: Plan, variant: Variant) -> tuple[str | None, str]:

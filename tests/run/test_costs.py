@@ -114,6 +114,17 @@ def test_snapshots_cost_what_led_to_them(tmp_path: Path) -> None:
     assert found["to-1"].flops < found["distilled"].flops
 
 
+def test_nobody_knows_what_an_imported_set_took(tmp_path: Path) -> None:
+    files = f"[{{path: a.pt, sha256: {'ab' * 32}}}]"
+    imported = f"imported: {{layout: dc, files: {files}, space: normalised}}\n"
+    plan = plan_of(tmp_path, PLAIN + imported)
+
+    found = costs_of(plan, FakeStored(all_ran(plan, {})))
+
+    assert "distilled" not in found
+    assert found["random"].seconds == 1000.0
+
+
 @pytest.mark.parametrize("label", ["pool/1", "distill"])
 def test_nothing_is_known_unless_every_stage_is(tmp_path: Path, label: str) -> None:
     plan = plan_of(tmp_path, PLAIN)

@@ -66,6 +66,12 @@ def evidence(seed: int | None, *accuracies: float, method: str | None = "m") -> 
             ["DM as_is", "DM early_on"],
             id="what else differs is told as the spec does",
         ),
+        pytest.param(
+            "preset: dm\nevaluate: {baselines: {init: 0}}\nimported: {layout: dc, space: normalised, files: "
+            f"[{{path: a.pt, sha256: {'ab' * 32}}}]}}\n",
+            ["DM (imported)"],
+            id="what others distilled",
+        ),
     ],
 )
 def test_rows_are_called_by_preset_and_variant(tmp_path: Path, text: str, rows: list[str]) -> None:
