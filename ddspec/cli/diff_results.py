@@ -22,9 +22,15 @@ class Beside:
     """None where statistics are not installed."""
 
     def require_some(self) -> None:
-        """Raise `DdspecError` (refused) where there are pairs, and none may be compared."""
+        """Raise `DdspecError` (refused) where nothing may be compared."""
         pairs = self.paired.pairs
-        if pairs and all(pair.unlike for pair in pairs):
+        if not pairs:
+            raise DdspecError(
+                "these results do not compare: no set was measured on the same network in both",
+                exit=Exit.REFUSED,
+                hint="`--force` lists what each of them has",
+            )
+        if all(pair.unlike for pair in pairs):
             facts = dict.fromkeys(
                 f"{one.fact} is {one.before} before and {one.after} after"
                 for pair in pairs

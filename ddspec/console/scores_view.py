@@ -184,7 +184,7 @@ def _meaning(rows: Sequence[Row], told: Inferences) -> list[str]:
     tests = {row.inference.test for row in rows if row.inference is not None}
     parts = ["of after against before"] if tests - {None} else []
     if "hierarchical" in tests:
-        parts.append("over synthetic sets, so of the methods (hierarchical, Satterthwaite)")
+        parts.append("over synthetic sets, so of the methods (hierarchical)")
     if "welch" in tests:
         welch = [r for r in rows if r.inference is not None and r.inference.test == "welch"]
         whose = f"{_names(rows, welch)}: " if "hierarchical" in tests else ""

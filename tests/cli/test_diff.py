@@ -40,7 +40,8 @@ def test_saved_results_are_compared_with_each_other_and_with_a_spec(shell: Shell
 
     assert (saved["changed"], saved["settings"]) == (True, None)
     assert [row["after"]["set"] for row in saved["results"]] == ["distilled", "random", "init"]
-    assert saved == mixed
+    told = [{**row, "untold": []} for row in mixed["results"]]
+    assert saved == {**mixed, "results": told}  # beside a set lies what it scored, and no more
     assert [row["same_runs"] for row in saved["results"]] == [False, True, True]
     assert text.code == Exit.CHANGED
     assert "results of different plans; settings are compared between specs" in text.out
@@ -109,6 +110,18 @@ def test_results_that_are_not_alike_are_refused(
     assert words in refused.err
     assert "--force" in refused.err
     assert "not alike" in forced.out
+
+
+def test_results_that_share_no_network_are_refused(shell: Shell) -> None:
+    before = saved(shell, "before.json")
+    other = json.loads((shell.folder / "before.json").read_text().replace("convnet2-w8", "mlp"))
+    after = shell.write("after.json", json.dumps(other))
+
+    refused, forced = shell("diff", before, after), shell("diff", before, after, "--force")
+
+    assert (refused.code, forced.code) == (Exit.REFUSED, Exit.DONE)
+    assert "no set was measured on the same network in both" in refused.err
+    assert "only after has results of distilled on mlp" in forced.out
 
 
 def test_a_spec_is_shown_beside_results_that_are_not_alike(shell: Shell) -> None:
