@@ -13,6 +13,8 @@ from ddspec.run.plot_points import Line, Plotted, Point
 WIDE = 20.0
 """Ratio of the greatest to the least value from which an axis is logarithmic by itself."""
 MOST_TICKS = 8
+MOST_LOOKS = 8
+"""Kinds of points that are told apart."""
 UNITS = ((1 / 30, "seconds", 3600.0), (2.0, "minutes", 60.0))
 """Hours up to which an axis is in smaller units."""
 
@@ -50,7 +52,7 @@ def figure(shown: Plotted, words: Words, *, log: bool | None = None) -> dict[str
         ticks = [{"at": at, "label": f"{at:g}"} for at in scale.ticks]
     axis: Json = {"label": scale.label, "log": scale.log, "ticks": ticks}
     if all(len(line.points) == 1 for line in shown.lines):
-        return common | {"kind": "scatter", "x": axis, "series": [_cloud(shown, scale)]}
+        return common | {"kind": "scatter", "x": axis, "series": _clouds(shown, scale)}
     lines: list[Json] = [
         {"name": line.name, **_columns(line.points, scale)} for line in shown.lines
     ]
@@ -138,10 +140,19 @@ def _columns(points: Sequence[Point], scale: _Scale) -> dict[str, Json]:
     return found
 
 
-def _cloud(shown: Plotted, scale: _Scale) -> Json:
-    points = [line.points[0] for line in shown.lines]
-    named: Json = [line.name for line in shown.lines]
-    return {"name": "", **_columns(points, scale), "labels": named}
+def _clouds(shown: Plotted, scale: _Scale) -> list[Json]:
+    """Return single points, those alike whose names begin alike, as a method's speeds do."""
+    groups: dict[str, list[Line]] = {}
+    for line in shown.lines:
+        groups.setdefault(line.name.partition(" ")[0], []).append(line)
+    if len(groups) > MOST_LOOKS:
+        groups = {"": list(shown.lines)}
+    return [_cloud(lines, scale) for lines in groups.values()]
+
+
+def _cloud(lines: Sequence[Line], scale: _Scale) -> Json:
+    points = [line.points[0] for line in lines]
+    return {"name": "", **_columns(points, scale), "labels": [line.name for line in lines]}
 
 
 def _bars(shown: Plotted) -> dict[str, Json]:

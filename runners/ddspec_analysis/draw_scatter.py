@@ -17,7 +17,7 @@ from matplotlib.transforms import Bbox
 from ddspec_analysis.draw_axes import draw_references, named, set_axes
 from ddspec_analysis.draw_canvas import Handle, canvas, legend
 from ddspec_analysis.draw_looks import look
-from ddspec_analysis.draw_model import Scatter
+from ddspec_analysis.draw_model import Scatter, Series
 from ddspec_analysis.draw_words import wrapped
 
 HEIGHT = 3.4
@@ -88,6 +88,7 @@ def _place(figure: Figure, axes: Axes, labels: Sequence[Annotation], asked: Scat
         for point in zip(one.x, one.y, strict=True)
     ]
     taken = [Bbox.from_bounds(x - 4, y - 4, 8, 8) for x, y in points]
+    taken += [box for one in asked.series for box in _whiskers(axes, one)]
     for label in labels:
         boxes = []
         for side in SIDES:
@@ -97,6 +98,14 @@ def _place(figure: Figure, axes: Axes, labels: Sequence[Annotation], asked: Scat
         _, box, side = min(boxes, key=lambda one: one[0])
         _move(label, side)
         taken.append(box)
+
+
+def _whiskers(axes: Axes, series: Series) -> list[Bbox]:
+    """Return where the intervals of a series stand."""
+    ends = zip(series.x, series.low or (), series.high or (), strict=False)
+    return [
+        Bbox([*axes.transData.transform([(x, low), (x, high)])]).padded(2) for x, low, high in ends
+    ]
 
 
 def _move(label: Annotation, side: _Side) -> None:
