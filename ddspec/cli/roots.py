@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ddspec.cli.changed_specs import FOLDER, SUFFIXES, says_spec
 from ddspec.cli.inputs import LOCK_SUFFIX, is_plan_file
 from ddspec.errors import DdspecError, Diagnostic, Exit, Place
+from ddspec.spec.source import MAX_BYTES
 
 if TYPE_CHECKING:
     from ddspec.canon import Digest
@@ -68,7 +69,7 @@ def roots_of(
     for file, named in dict.fromkeys(files):
         if _is_ignored(str(file), ignored):
             continue
-        if not (named or is_plan_file(file) or says_spec(file.read_bytes())):
+        if not (named or is_plan_file(file) or says_spec(_beginning(file))):
             others.append(str(file))
             continue
         _add(_here(file), store, found, problems)
@@ -148,6 +149,12 @@ def _files(place: Path, store: Store) -> Iterator[Path]:
                 waiting.append(path)
             elif path.suffix in SUFFIXES and not _is_beside(path) and path.is_file():
                 yield path
+
+
+def _beginning(file: Path) -> bytes:
+    """Return as much of a file as a spec may have."""
+    with file.open("rb") as opened:
+        return opened.read(MAX_BYTES + 1)
 
 
 def _is_beside(path: Path) -> bool:

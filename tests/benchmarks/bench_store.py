@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import statistics
 import subprocess
 import sys
@@ -19,7 +20,9 @@ from pathlib import Path
 
 from ddspec.canon import Digest, digest
 from ddspec.plan.ir import Stage
+from ddspec.run.clearing import Wanted, look
 from ddspec.run.dispatch import outcome_of, survey
+from ddspec.run.places import places_of
 from ddspec.store.manifest import MANIFEST, measure
 from ddspec.store.store import Store, open_store
 from ddspec.wire.work import RandomSelection, SelectWork
@@ -79,10 +82,16 @@ def check_all(store: Store, plan: Sequence[Stage]) -> int:
     return sum(store.objects.problem(key) is None for key in keys)
 
 
+def find_unreached(store: Store, plan: Sequence[Stage]) -> int:
+    """Find what nothing reaches, which is everything, with its size and what it is."""
+    return len(look(store, Wanted((), (), math.inf), places_of(store)).found.things)
+
+
 CASES: dict[str, Callable[[Store, Sequence[Stage]], int]] = {
     "survey": look_up,
     "survey and outcome": look_up_and_tell,
     "keys and problem": check_all,
+    "unreached by anything": find_unreached,
 }
 
 
