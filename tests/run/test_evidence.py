@@ -67,7 +67,8 @@ def evidence(seed: int | None, *accuracies: float, method: str | None = "m") -> 
             id="what else differs is told as the spec does",
         ),
         pytest.param(
-            "preset: dm\nevaluate: {baselines: {init: 0}}\nimported: {layout: dc, space: normalised, files: "
+            "preset: dm\nevaluate: {baselines: {init: 0}}\n"
+            "imported: {layout: dc, space: normalised, files: "
             f"[{{path: a.pt, sha256: {'ab' * 32}}}]}}\n",
             ["DM (imported)"],
             id="what others distilled",
