@@ -116,9 +116,16 @@ def _exhibit(opened: Opened, spec: Path, folder: Path) -> Exhibit:
         record=record,
         record_path=path.relative_to(folder).as_posix() if record is not None else "",
         picture=picture.relative_to(folder).as_posix() if record and picture.is_file() else "",
+        figures=tuple(path.relative_to(folder).as_posix() for path in _figures(spec)),
         moves=moves,
         verdicts=() if record is None or moves else _verdicts(plan, record),
     )
+
+
+def _figures(spec: Path) -> list[Path]:
+    """Return the drawings beside a spec that the comment at its top names."""
+    named = set(_head(spec).split())
+    return sorted(path for path in spec.parent.glob("*.svg") if path.name in named)
 
 
 def _forecast(opened: Opened) -> Span | None:
@@ -132,16 +139,19 @@ def _verdicts(plan: Plan, record: Record) -> tuple[str, ...]:
 
 def _about(spec: Path) -> str:
     """Return the first paragraph of the comment that a file begins with, on one line."""
-    with spec.open("rb") as file:
-        head = file.read(_HEAD_BYTES).decode("utf-8", "replace")
     words: list[str] = []
-    for line in head.split("\n"):
+    for line in _head(spec).split("\n"):
         found = _COMMENT.fullmatch(line.rstrip("\r"))
         if found is None or not found[1].strip():
             break
         words += found[1].split()
     text = " ".join(words)
     return text if len(text) <= MOST_ABOUT else f"{text[: MOST_ABOUT - 1]}…"
+
+
+def _head(spec: Path) -> str:
+    with spec.open("rb") as file:
+        return file.read(_HEAD_BYTES).decode("utf-8", "replace")
 
 
 def _strays(folder: Path, kept: set[Path]) -> list[Path]:

@@ -9,13 +9,14 @@ from ddspec.canon import Digest, Json
 from ddspec.cli.exhibits import command_of, picture_path, record_path
 from ddspec.cli.inputs import existing_store, is_plan_file, open_document
 from ddspec.cli.output import json_text
-from ddspec.cli.report import report_of_store
+from ddspec.cli.report import report_of_store, standing
 from ddspec.disk import write_whole
 from ddspec.errors import DdspecError, Exit
 from ddspec.plan.ir import Plan
 from ddspec.plan.labels import folded
 from ddspec.run.analysis import ask
 from ddspec.run.deliver import GRID
+from ddspec.run.evidence import evidence_of
 from ddspec.run.recorded import recorded_json
 from ddspec.run.scores import SETS, judged
 from ddspec.run.witness import damaged, witness_of
@@ -40,7 +41,8 @@ def record(spec: Path, folder: Path, home: Path | None) -> tuple[Path, ...]:
         raise DdspecError("there is no store, so nothing was run", exit=Exit.REFUSED)
     _require_finished(spec, plan, store)
     made = witness_of([stage.key for stage in plan if stage.key is not None], store)
-    results = report_of_store(plan, store).plain("ddspec.results/1")
+    printed = report_of_store(plan, store).plain("ddspec.results/1")
+    results = standing(printed, evidence_of(plan, store))
     plain = recorded_json(results, plan, made, command_of(spec, folder, plan))
     if not made.dates:
         raise DdspecError(

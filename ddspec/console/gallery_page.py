@@ -49,6 +49,8 @@ class Exhibit:
     record_path: str = ""
     picture: str = ""
     """From the folder of the gallery; empty for none."""
+    figures: tuple[str, ...] = ()
+    """Drawings that lie beside it and that it names; from the folder of the gallery."""
     moves: tuple[str, ...] = ()
     """What has changed since it was measured; nothing where that is exactly this plan."""
     verdicts: tuple[str, ...] = ()
@@ -215,6 +217,7 @@ def _footer(one: Exhibit, record: Record) -> Iterator[str]:
     yield escaped(" to ".join(dict.fromkeys((record.dates[0], record.dates[-1]))))
     yield from (f"published rows: {escaped(verdict)}" for verdict in one.verdicts)
     yield str(_linked(one.record_path, "results"))
+    yield from (str(_linked(path, PurePosixPath(path).name)) for path in one.figures)
 
 
 def _waiting(exhibits: Sequence[Exhibit]) -> list[str]:

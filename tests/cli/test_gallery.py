@@ -87,6 +87,27 @@ def test_the_page_tells_what_was_measured_and_what_was_not(recorded: Shell) -> N
     assert "[other](papers/other.yaml)" in page
 
 
+def test_drawings_that_a_spec_names_are_linked(recorded: Shell) -> None:
+    named = HEADED.replace("# Not of interest.", "#   ddspec plot specs/small.yaml -o curve.svg")
+    recorded.write("specs/small.yaml", named)
+    for name in ("curve.svg", "other.svg"):
+        recorded.write(f"specs/{name}", "<svg/>")
+
+    page = recorded("gallery", "specs").out
+
+    assert "[curve.svg](curve.svg)" in page
+    assert "other.svg" not in page
+
+
+def test_recorded_results_stand_for_their_spec_in_tables(recorded: Shell) -> None:
+    path = "specs/measured/small.json"
+
+    table = recorded("results", path, "--home", "nowhere").out
+
+    assert "85.0 ± 7.1 (2)" in table
+    assert "a file does not tell" not in table
+
+
 def test_a_page_that_is_current_passes_the_check(recorded: Shell) -> None:
     ended = recorded("gallery", "specs", "--check")
 
