@@ -159,7 +159,7 @@ def _carried_out(
 
 def _export_of(rounding: Rounding, plan: Plan, variant: str, form: Form, store: Store) -> Export:
     from ddspec.cli.report import metrics_of, unpublished_of
-    from ddspec.run.exporting import Export, card_in
+    from ddspec.run.exporting import Export, card_in, recorded_in
     from ddspec.run.rounding import paired, with_rounding
 
     key = rounding.rounded.key or ""
@@ -176,6 +176,7 @@ def _export_of(rounding: Rounding, plan: Plan, variant: str, form: Form, store: 
         accuracy=paired(whole.pairs, metrics_of(whole.plan, store)),
         figures={} if result is None else result.metrics,
         unpublished=unpublished_of(plan, plan.variant(variant)),
+        recorded=recorded_in(store, whole.recorded),
     )
 
 
@@ -185,13 +186,16 @@ def _write(
     """Write all files, whole or not at all; return how many, and their bytes."""
     from ddspec.cli.output import json_text
     from ddspec.console.export_readme import readme
-    from ddspec.run.exporting import CARD, README, size_of, write_files, write_text
+    from ddspec.run.deliver import CARD
+    from ddspec.run.exporting import README, size_of, write_files, write_taught, write_text
     from ddspec.run.new_folder import new_folder
 
     rounded, learned = (store.layout.object(key) for key in _keys(rounding))
     with new_folder(to) as folder:
         told = write_files(found.kind, rounded, learned, folder, exact=exact)
-        sizes = {"download_size": size_of(folder)[1]}
+        sizes = {"download_size": size_of(folder / "data")[1]}
+        if found.recorded is not None:
+            write_taught(found, rounded, store.layout.object(found.recorded), folder)
         write_text(folder / README, readme(found, told | sizes))
         write_text(folder / CARD, json_text(found.plain()) + "\n")
         return size_of(folder)
@@ -210,5 +214,7 @@ def _tell(found: Export, to: Path, sizes: tuple[int, int], *, as_json: bool) -> 
         show_json(found.plain() | told)
         return
     from ddspec.console.export_view import render_export
+    from ddspec.visible import visible
 
-    show(render_export(headline(found.plan), found, str(to), sizes))
+    title = headline(found.plan) + (f" · variant {visible(found.variant)}" if found.variant else "")
+    show(render_export(title, found, str(to), sizes))

@@ -8,7 +8,8 @@ from typing import Any
 
 from ddspec.console.export_view import changes, spread
 from ddspec.console.markdown_text import code, escaped
-from ddspec.run.exporting import WHITENING, Export
+from ddspec.run.deliver import WHITENING
+from ddspec.run.exporting import TAUGHT_SET, Export
 from ddspec.run.rounding import Paired
 
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
@@ -45,6 +46,14 @@ from datasets import load_dataset
 data = load_dataset(".", split="train")
 names = data.features["label"].names
 """
+TAUGHT = f"""\
+from ddspec_runners import load_synthetic
+
+taught = load_synthetic("{TAUGHT_SET}")
+for epoch in range(taught.epochs):
+    for views, labels in taught.epoch(epoch):  # as they were seen, and what teachers said of each
+        ...
+"""
 
 
 def readme(found: Export, told: Mapping[str, Any]) -> str:
@@ -70,7 +79,7 @@ def _about(found: Export) -> Iterator[str]:
         " Distilled by ddspec: they are made for training networks and look like it."
     )
     if found.note:
-        yield from ("", f"**It {found.note}.** Training on these labels gives other numbers.")
+        yield from ("", f"**It {found.note}.** Training on those of classes gives other numbers.")
     yield ""
 
 
@@ -114,6 +123,9 @@ def _training(found: Export, told: Mapping[str, Any]) -> Iterator[str]:
     if told.get("soft_labels"):
         yield from ("", f"Labels are {found.labels}: train on the probabilities in {_soft(found)},")
         yield "not on the classes alone."
+    if found.recorded is not None:
+        yield from ("", "What teachers said of views of these very images, in order:", "")
+        yield from ("```python", TAUGHT.rstrip("\n"), "```")
     if card.get("learned_lr") is not None:
         yield from (
             "",

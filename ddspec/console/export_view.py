@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from textwrap import wrap
 
 from pydantic import JsonValue
 
@@ -20,7 +21,7 @@ UNMEASURED = "not measured: export without `--no-evaluate`, or `ddspec results` 
 def render_export(title: str, found: Export, where: str, sizes: tuple[int, int]) -> str:
     """Return the summary; at most 100 columns but for paths."""
     blocks = [
-        [title],
+        wrap(title, WIDTH),
         *([wrapped("note", [found.note], WIDTH)] if found.note else []),
         list(_accuracies(found.accuracy)),
         [*_moved(found.figures)],

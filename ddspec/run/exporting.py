@@ -15,18 +15,22 @@ from pydantic import JsonValue
 from ddspec.canon import Digest, Json
 from ddspec.disk import FULL, disk_full
 from ddspec.errors import DdspecError, Exit
-from ddspec.plan.ir import Plan
+from ddspec.plan.ir import Plan, Stage
 from ddspec.run.analysis import ask
+from ddspec.run.deliver import CARD, FACTS, GRID, LABELS, MOST_LABELS, PARTS, TENSORS, WHITENING
 from ddspec.run.rounding import Paired
+from ddspec.store.store import Store
 from ddspec.version import __version__
 
 Kind: TypeAlias = Literal["png", "npz", "parquet"]
 
 FORMAT = "ddspec.export/1"
-CARD, README, WHITENING = "card.json", "README.md", "whitening.safetensors"
+README = "README.md"
+TAUGHT_SET = "set"
+"""The folder of a set with what teachers said of its views, for `load_synthetic`."""
 TAUGHT = (
-    "holds the labels of classes alone; the accuracies are of networks that learned from what "
-    "teachers said of each view of an image, which is not in here"
+    "holds the labels of classes; the accuracies are of networks that learned from what teachers "
+    "said of each view of an image, which is "
 )
 """Of a set that teachers label: whoever trains on hard labels gets other numbers."""
 
@@ -51,6 +55,8 @@ class Export:
     """Of the stage that rounded."""
     unpublished: Json = None
     """Which settings publications of the method leave open; None where there is nothing."""
+    recorded: Digest | None = None
+    """Key of what teachers said of views of the rounded images, where it comes along."""
 
     @property
     def images(self) -> int:
@@ -60,7 +66,10 @@ class Export:
     @property
     def note(self) -> str:
         """Return what somebody who trains on the files has to know first; empty for nothing."""
-        return TAUGHT if self.labels == "soft" else ""
+        if self.labels != "soft":
+            return ""
+        where = "not in here" if self.recorded is None else f"in `{TAUGHT_SET}/{LABELS}`"
+        return TAUGHT + where
 
     def plain(self) -> dict[str, Json]:
         """Return the card of the export."""
@@ -138,9 +147,31 @@ def write_files(
     return dict(told)
 
 
+def write_taught(found: Export, rounded: Path, recorded: Path, folder: Path) -> None:
+    """Write the set that teachers labelled, and their labels, as `load_synthetic` reads both."""
+    target = folder / TAUGHT_SET
+    (target / LABELS).mkdir(parents=True)
+    for file in (TENSORS, GRID):
+        shutil.copyfile(rounded / file, target / file)
+    for part in (*recorded.glob(PARTS), recorded / FACTS):
+        shutil.copyfile(part, target / LABELS / part.name)
+    protocol = found.plan.protocol.model_dump(mode="json", exclude_none=True)
+    card = {**found.card, "protocol": protocol, "labels": "soft"}
+    write_text(target / CARD, json.dumps(card, indent=2, ensure_ascii=False) + "\n")
+
+
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text; what is no Unicode in names becomes a question mark."""
     path.write_bytes(text.encode("utf-8", "replace"))
+
+
+def recorded_in(store: Store, stage: Stage | None) -> Digest | None:
+    """Return the key of recorded labels that are there and not too large to be copied."""
+    if stage is None or stage.key is None or not store.objects.has(stage.key):
+        return None
+    folder = store.objects.fetch(stage.key)
+    size = sum(path.stat().st_size for path in folder.glob(PARTS))
+    return stage.key if size <= MOST_LABELS else None
 
 
 def size_of(folder: Path) -> tuple[int, int]:

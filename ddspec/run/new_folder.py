@@ -19,9 +19,19 @@ TAKEN = frozenset({errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR, errno.EISDIR})
 
 
 def require_free(target: Path) -> None:
-    """Raise `DdspecError` (refused) where something lies at `target` that is no empty folder."""
-    if target.is_symlink() or (target.exists() and not _is_empty(target)):
-        raise _taken(target)
+    """Raise `DdspecError` where a new folder cannot appear at `target`.
+
+    Exit 5 where something is there that is no empty folder; exit 6 where it would lie in what is no
+    folder, or may not be written.
+    """
+    with _named(target):
+        if target.is_symlink() or (target.exists() and not _is_empty(target)):
+            raise _taken(target)
+        beside = _existing(Path(os.path.abspath(target)))  # noqa: PTH100
+        if not beside.is_dir():
+            raise DdspecError(f"cannot write to {target}: {beside} is no folder", exit=Exit.UNABLE)
+        if not os.access(beside, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 @contextmanager

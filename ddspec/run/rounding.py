@@ -15,7 +15,7 @@ from pydantic import JsonValue
 from ddspec.canon import Digest, Json
 from ddspec.plan.ir import Plan, Stage, stage_key
 from ddspec.run.scores import SETS, Judged, accuracy_of, judged
-from ddspec.wire.work import RoundWork
+from ddspec.wire.work import RelabelWork, RoundWork
 
 ROUND = "round"
 """Label of the stage that rounds."""
@@ -46,6 +46,8 @@ class Rounding:
     """Empty where nothing is to be evaluated."""
     labels: str
     """What networks learn from, as in a `Score`."""
+    recorded: Stage | None = None
+    """What teachers say of views of the rounded images, where that is recorded."""
 
     @property
     def left(self) -> tuple[Stage, ...]:
@@ -70,7 +72,8 @@ def with_rounding(plan: Plan, *, evaluate: bool) -> Rounding:
     stages = (there if stage.label == learned.label else stage for stage in plan)
     whole = (*(stage for stage in stages if stage.label in kept), *new.values())
     alone = Plan(plan.name, plan.variants, whole, plan.presets)
-    return Rounding(alone, there, rounded, pairs, found[0].labels)
+    recorded = next((one for one in new.values() if isinstance(one.work, RelabelWork)), None)
+    return Rounding(alone, there, rounded, pairs, found[0].labels, recorded)
 
 
 def _made(label: str, source: Stage) -> Stage:

@@ -25,6 +25,8 @@ from ddspec_runners.site import Site
 
 LEVELS = 255
 """The largest value of 8 bits."""
+ROUNDING = 1e-6
+"""How far float32 may leave a value that was limited to [0, 1] in another space."""
 
 
 @dataclass(slots=True)
@@ -33,7 +35,7 @@ class Change:
 
     values: int = 0
     clamped: int = 0
-    """Of them, those outside of [0, 1]."""
+    """Of them, those outside of [0, 1] by more than `ROUNDING`."""
     clamp_sum: float = 0.0
     clamp_max: float = 0.0
     round_sum: float = 0.0
@@ -43,7 +45,7 @@ class Change:
         """Take some values as they were, limited to [0, 1], and in multiples of 1/255."""
         cut, off = (pixels - limited).abs(), (limited - rounded).abs()
         self.values += pixels.numel()
-        self.clamped += int((cut > 0).sum())
+        self.clamped += int((cut > ROUNDING).sum())
         self.clamp_sum += float(cut.sum())
         self.clamp_max = max(self.clamp_max, float(cut.max()))
         self.round_sum += float(off.sum())
