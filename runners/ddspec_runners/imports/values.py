@@ -16,8 +16,8 @@ NEAR = (-0.1, 1.1)
 """Where pixels lie, also those that nobody clamped after the last steps (IDC clamps once an outer
 loop)."""
 PIXELS = 0.9
-"""Share of a set's values within `NEAR` below which they are no pixels. Of normalised images about
-half lie there, of whitened ones two thirds."""
+"""Share of a set's values within `NEAR` below which they are no pixels. Of real images, normalised,
+29 % lie there (CIFAR-10), 14 % (Fashion-MNIST) or 4 % (MNIST); whitened, 62 % (CIFAR-10)."""
 SURELY = 0.98
 """Share from which they are nothing but pixels."""
 BYTES = 64.0
