@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from textwrap import fill
 
 from ddspec.plan.labels import folded
@@ -12,6 +12,7 @@ from ddspec.visible import visible
 
 WIDTH = 100
 LABELS_SHOWN = 6
+NAMES_SHOWN = 6
 DOCUMENTS_SHOWN = 8
 
 
@@ -62,15 +63,23 @@ def _words(labels: Iterable[str]) -> str:
     return ", ".join(shown[:LABELS_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
-def _of_document(document: str, evidence: Sequence[Evidence]) -> Iterator[str]:
-    labels = [
-        f"{label}@{one.variant}" if one.variant else label
-        for one in evidence
-        for label in one.missing
-    ]
+def _of_document(document: str, evidence: Sequence[Evidence]) -> list[str]:
+    """Return what a document lacks; variants that lack the same share their words."""
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for one in evidence:
+        groups.setdefault(one.missing, []).append(one.variant)
+    told = "; ".join(_words(labels) + _of(names) for labels, names in groups.items())
     of_file = all(one.plan is None for one in evidence)
-    way = "" if of_file else f"; `ddspec run {document}` makes it"
-    yield from _fitted(f"missing in {document}: {_words(labels)}{way}")
+    way = "" if of_file else f"; `ddspec run {document}` goes on"
+    return _fitted(f"missing in {document}: {told}{way}")
+
+
+def _of(variants: Sequence[str]) -> str:
+    names = list(filter(None, variants))
+    if not names:
+        return ""
+    more = len(names) - NAMES_SHOWN
+    return f" of {', '.join(names[:NAMES_SHOWN])}" + (f" and {more} more" if more > 0 else "")
 
 
 def _unknown(documents: Sequence[str]) -> list[str]:

@@ -177,6 +177,16 @@ def test_what_is_missing_is_told_with_the_way_out() -> None:
     ]
 
 
+def test_variants_that_lack_the_same_share_their_words() -> None:
+    begun = evidence("DC", 1, score("distilled", (0.5,), planned=3), missing=("a/0", "a/1", "b"))
+    variants = [replace(begun, variant=f"v{at}") for at in range(8)]
+    other = replace(begun, variant="w", missing=("b",))
+
+    assert unfinished_lines([*variants, other]) == [
+        " missing in dc.yaml: a/0..1, b of v0, v1, v2, v3, v4, v5 and 2 more; b of w"
+    ]
+
+
 def test_what_is_damaged_is_told_once_with_its_place() -> None:
     damage = Damage("evaluate/convnet3/0", "0" * 64, "/store/objects/00/0", "data is missing")
 
