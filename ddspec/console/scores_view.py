@@ -311,7 +311,7 @@ def _json(row: Row, told: Inferences | None) -> Json:
         },
         "unlike": [_plain_fact(one.fact, one.before, one.after) for one in pair.unlike],
         "untold": list(pair.untold),
-        "inference": None if found is None else _plain(found),
+        "inference": None if found is None or told is None else _plain(found, told),
     }
 
 
@@ -319,10 +319,12 @@ def _plain_fact(fact: str, before: str, after: str) -> Mapping[str, Json]:
     return {"fact": fact, "before": before, "after": after}
 
 
-def _plain(found: Inference) -> Mapping[str, Json]:
+def _plain(found: Inference, told: Inferences) -> Mapping[str, Json]:
     more = found.more
     return {
         "verdict": found.verdict,
+        "confidence": CONFIDENCE,
+        "corrected_over": told.corrected_over,
         "low": found.low,
         "high": found.high,
         "p": found.p,

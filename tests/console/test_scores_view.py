@@ -202,3 +202,4 @@ def test_json_holds_both_sides_and_what_is_inferred() -> None:
     assert row["difference"] == pytest.approx(0.1)
     assert row["inference"]["low"] < 0.1 < row["inference"]["high"]
     assert (row["inference"]["verdict"], row["inference"]["of"]) == ("ahead", "sets")
+    assert (row["inference"]["confidence"], row["inference"]["corrected_over"]) == (0.95, 1)
