@@ -72,7 +72,7 @@ def settings_without(evidence: Evidence, axis: str) -> Json:
     ignored = {axis, f"loops.{LOOPS}"} if axis in WORK else {axis}
     if axis == LOOPS:
         ignored.add("loops.snapshots")
-    if evidence.settings:
+    if set(evidence.settings) - {"seed"}:
         chosen = {"document": evidence.document, **evidence.settings}
         return dict(_without(chosen, {*ignored, "seed"}))
     left = {"name", "title", "seed", "expect", "resources"}

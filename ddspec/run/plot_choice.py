@@ -58,7 +58,7 @@ def results_of(evidence: Iterable[Evidence], choice: Choice) -> tuple[Result, ..
     Those of full data come with them, where they were judged alike. Raises `DdspecError`: usage
     where nothing is found, refused where results of several kinds would stand in one figure.
     """
-    every = [Result(one, score) for one in evidence for score in one.scores]
+    every = _once([Result(one, score) for one in evidence for score in one.scores])
     found = [one for one in every if choice.takes(one.score) and _named(one, choice)]
     if not found:
         raise _nothing(every, choice)
@@ -66,6 +66,22 @@ def results_of(evidence: Iterable[Evidence], choice: Choice) -> tuple[Result, ..
     full = [one for one in every if one.score.set == FULL and FULL not in choice.sets]
     alike = [fact.of for fact in FACTS]
     return (*found, *(one for one in full if all(of(one) == of(found[0]) for of in alike)))
+
+
+def _once(results: Sequence[Result]) -> list[Result]:
+    """Leave out what a file of results says of runs that a spec or plan among them has too."""
+    known = {
+        (one.evidence.variant, one.score.set, one.score.keys)
+        for one in results
+        if one.evidence.plan is not None
+    }
+    return [
+        one
+        for one in results
+        if one.evidence.plan is not None
+        or not one.score.keys
+        or (one.evidence.variant, one.score.set, one.score.keys) not in known
+    ]
 
 
 def _named(result: Result, choice: Choice) -> bool:

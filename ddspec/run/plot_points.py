@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from ddspec.run.evidence import Evidence
 from ddspec.run.plot_axis import BUDGET, PRESET, WORK, Measure, Place, measure, settings_without
 from ddspec.run.plot_choice import Result
 from ddspec.run.scores import SETS, Score
+
+_SEED = re.compile(r"-?seed-\d+$")
 
 DISTILLED, FULL = SETS[0], "full"
 NAMES: Mapping[str, str] = {
@@ -185,7 +188,8 @@ def _line_of(result: Result, axis: str, *, along: bool) -> Hashable:
 def _apart_from_preset(evidence: Evidence) -> str:
     """Return what a variant's name says besides its preset: each preset sets much by itself."""
     preset = measure(evidence, PRESET, DISTILLED, None).at
-    return " ".join(word for word in evidence.variant.split("-") if word != preset)
+    name = _SEED.sub("", evidence.variant)
+    return " ".join(word for word in name.split("-") if word != preset)
 
 
 def _point_of(sample: _Sample, axis: str) -> Hashable:

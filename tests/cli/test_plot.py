@@ -109,6 +109,36 @@ def test_a_baseline_that_is_the_same_all_along_is_a_reference(finished: Shell) -
     assert ended.json["references"][0]["points"][0]["accuracy_mean"] == pytest.approx(0.4)
 
 
+def test_results_in_a_file_count_once_beside_their_spec(finished: Shell) -> None:
+    (finished.folder / "m.json").write_text(finished("results", "m.yaml", "--json").out)
+
+    alone = finished("plot", "m.yaml", "--x", "flops", "--json").json
+    both = finished("plot", "m.yaml", "m.json", "--x", "flops", "--json").json
+    of_file = finished("plot", "m.json", "--x", "flops", "--json").json
+
+    assert both == alone
+    assert [one["points"] for one in of_file["series"]] == [
+        one["points"] for one in alone["series"]
+    ]
+
+
+def test_replicates_are_one_point_each(finished: Shell) -> None:
+    finished.write("r.yaml", SPEC + "replicates: 2\n")
+    sets = ("", "random/", "init/")
+    labels = [f"evaluate/{name}convnet2-w8/{at}@seed-1" for name in sets for at in (0, 1)]
+    script = {label: {"result": {"metrics": {"accuracy": 0.7}}} for label in labels}
+    (finished.folder / "script.json").write_text(json.dumps(script))
+    finished("run", "r.yaml")
+
+    (series,) = finished("plot", "r.yaml", "--x", "images_per_class", "--json").json["series"]
+    (point,) = series["points"]
+
+    # seed 0 is the matrix's variant of two networks, whose repeats found 0.52 and 0.54
+    assert (point["replicates"], point["repeats"]) == (2, 2)
+    assert point["accuracy_mean"] == pytest.approx((0.53 + 0.7) / 2)
+    assert point["accuracy_std"] == pytest.approx((0.7 - 0.53) / 2**0.5)
+
+
 def test_what_is_not_finished_is_left_out_and_said(finished: Shell) -> None:
     finished.write("m.yaml", MATRIX.replace("[1, 2, 5]", "[1, 2, 5, 7]"))
 
