@@ -21,6 +21,8 @@ TALL = 300
 """Pixels that a picture is high at most."""
 ALIKE = 1.5
 """A row ends before a picture that is so many times higher or lower."""
+FEW = 4
+"""More pictures than these are at most half as wide as the sheet."""
 MOST = 12
 """Pictures on a sheet."""
 MOST_PIXELS = 2**26
@@ -46,8 +48,9 @@ def answer(question: Json) -> Json:
 
     `question`: {"pictures": [{"name", "png" (base64)}], "width" (pixels), "bytes"}, `answer`:
     {"png" (base64), "width", "height", "left_out" (pictures beyond the twelfth)}. A picture wider
-    than the sheet, or higher than `TALL`, is made smaller; a sheet of more than so many bytes gets
-    fewer colours, then fewer pixels. Raises ValueError where a picture is none.
+    than the sheet, or half of it where there are many, or higher than `TALL`, is made smaller; a
+    sheet of more than so many bytes gets fewer colours, then fewer pixels. Raises ValueError where
+    a picture is none.
     """
     if not isinstance(question, Mapping):
         raise ValueError("a sheet is asked for by its pictures, width and bytes")
@@ -86,7 +89,7 @@ def _placed(named: Sequence[tuple[str, Image.Image]], width: int) -> list[Placed
     found: list[Placed] = []
     x = y = height = 0
     for name, one in named:
-        picture = _at_most(one, width)
+        picture = _at_most(one, width if len(named) <= FEW else (width - GAP) // 2)
         uneven = x and not 1 / ALIKE <= (picture.height + caption) / height <= ALIKE
         if uneven or (x and x + picture.width > width):
             x, y, height = 0, y + height + GAP, 0

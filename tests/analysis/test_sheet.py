@@ -73,6 +73,12 @@ def test_large_pictures_shrink_a_whole_number_of_times(
     assert image.size == size
 
 
+def test_many_pictures_are_half_as_wide_as_the_sheet() -> None:
+    _, image = sheet(*[png(120, 24)] * 6)
+
+    assert image.size == (60 + GAP + 60, 3 * (CAPTION + 12) + 2 * GAP)
+
+
 def test_a_sheet_keeps_to_its_bytes() -> None:
     found, image = sheet(png(200, 200, noise=True), most=9_000)
 
