@@ -131,7 +131,7 @@ def _records(plan: Plan, shelf: Shelf) -> dict[str, list[Mapping[str, JsonValue]
             classes = stage.work.classes
             shard = "" if classes is None else f"classes {classes.start} to {classes.stop - 1}"
             rows = _rows(shelf.read(stage.key, "metrics.jsonl"))
-            found.setdefault(shard or "loss", []).extend(rows)
+            found.setdefault(shard, []).extend(rows)
     return found
 
 

@@ -75,7 +75,8 @@ def _sets(plan: Plan) -> Iterator[tuple[str, Stage]]:
     judged_sets = {one.set: by_label[one.stage.upstream["set"]] for one in judged(plan)}
     for kind, stage in judged_sets.items():
         if kind.startswith("to-"):
-            yield f"After {kind.removeprefix('to-')} outer loops", stage
+            loops = kind.removeprefix("to-")
+            yield f"After {loops} outer loop{'' if loops == '1' else 's'}", stage
     last = judged_sets.get(SETS[0]) or _last(plan)
     if last is not None:
         yield "The distilled set", last

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 import fake_store
 import pytest
+from fake_cli import SPEC
 
 from ddspec.cli.inputs import compile_spec
 from ddspec.plan.forecast import Span
@@ -17,7 +19,8 @@ from ddspec.report.figures import Figure, drawn
 from ddspec.report.history import Attempt, History, history_of, timeline
 from ddspec.report.losses import distillation_figures, training_figure
 from ddspec.report.pictures import TOGETHER, Album
-from ddspec.report.subject import DAMAGED, IN_STORE, NOT_NEEDED, TO_RUN, shelf_of
+from ddspec.report.side import side_of
+from ddspec.report.subject import DAMAGED, IN_STORE, NOT_NEEDED, TO_RUN, Subject, shelf_of
 from ddspec.report.words import level, moment_utc, points
 
 
@@ -226,6 +229,48 @@ def test_an_outcome_tells_networks_apart(spec: Path, tmp_path: Path) -> None:
     assert [network for network, _ in crossed.rows] == ["convnet2-w8", "convnet1-w8"]
     assert outcome.main is not None
     assert outcome.main.score.mean == pytest.approx(0.805)
+
+
+SNAPSHOTS = SPEC.replace("loops: {", "loops: {snapshots: [1], ").replace(
+    "  repeats: 2\n", "  repeats: 2\n  snapshots: true\n"
+)
+
+
+def test_snapshots_have_a_curve_and_pictures(tmp_path: Path, spec: Path) -> None:
+    spec.write_text(SNAPSHOTS)
+    plan = compile_spec(spec).plan
+    shelf = shelf_of(plan, fake_store.fill(tmp_path / "store", plan))
+
+    outcome = outcome_of(plan, "", {}, Ground(shelf, Album(), ()), "a1")
+
+    curve = next(one for one in outcome.figures if one.name == "a1-loops-0")
+    (line,) = series_of(curve)
+    assert (line["x"], line["y"]) == ([1, 2], pytest.approx([0.805, 0.805]))
+    assert line["high"] == pytest.approx([0.805 + 0.01 / math.sqrt(2)] * 2)
+    captions = [one.caption for one in outcome.pictures]
+    assert captions == ["Where the images started", "After 1 outer loop", "The distilled set"]
+
+
+def test_snapshots_on_the_test_split_are_warned_of(tmp_path: Path, spec: Path) -> None:
+    spec.write_text(SNAPSHOTS)
+    plan = compile_spec(spec).plan
+    store = fake_store.fill(tmp_path / "store", plan)
+
+    side = side_of(Subject(plan, plan, "small.yaml"), store, Album(), "a")
+
+    told = {one.title: one.text for one in side.cautions}
+    assert told["Test split"].startswith("Snapshots are judged on the test split")
+    assert told["Few repeats"] == "Accuracies over 2 networks say little."
+
+
+def test_losses_of_shards_are_told_apart(tmp_path: Path, spec: Path) -> None:
+    spec.write_text(SPEC + "resources: {shards: 2}\n")
+    plan = compile_spec(spec).plan
+    shelf = shelf_of(plan, fake_store.fill(tmp_path / "store", plan))
+
+    (loss,) = distillation_figures(plan, shelf, "a1")
+
+    assert [one["name"] for one in series_of(loss)] == ["classes 0 to 4", "classes 5 to 9"]
 
 
 def test_figures_in_words() -> None:
