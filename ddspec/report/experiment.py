@@ -146,6 +146,11 @@ def _figures(plan: Plan, shelf: Shelf, found: Sequence[Curve], anchor: str) -> I
         yield training
 
 
+def tables_of(plan: Plan, shelf: Shelf) -> tuple[ScoreTable, ...]:
+    """Return the accuracies of one experiment, one table a network and protocol."""
+    return tuple(_tables(scores(plan, shelf.metrics)))
+
+
 def _tables(found: Sequence[Score]) -> Iterator[ScoreTable]:
     for place in dict.fromkeys(score.place for score in found):
         members = [score for score in found if score.place == place]

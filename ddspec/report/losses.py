@@ -38,7 +38,7 @@ def distillation_figures(plan: Plan, shelf: Shelf, name: str) -> Iterator[Figure
         series = {shard: _points(rows, at) for shard, rows in records.items()}
         known = {shard: points for shard, points in series.items() if points}
         if known:
-            count = sum(len(rows) for rows in records.values())
+            count = max(len(rows) for rows in records.values())
             words = f"{label.capitalize()} of the images over {count:,} outer loops"
             words += "" if len(known) == 1 else f" of {len(known)} class shards"
             yield _figure(f"{name}-{at.replace('_', '-')}", words, "outer loop", label, known)

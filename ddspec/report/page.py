@@ -22,7 +22,7 @@ from ddspec.plan.leaves import leaves
 from ddspec.report.beside import Comparison
 from ddspec.report.cards import cards_of
 from ddspec.report.figures import drawn
-from ddspec.report.side import MOST_ATTEMPTS, MOST_STAGES, Side
+from ddspec.report.side import MOST_ATTEMPTS, MOST_ROWS, MOST_STAGES, Side
 from ddspec.report.words import (
     level,
     moment_utc,
@@ -167,6 +167,9 @@ def _template() -> jinja2.Template:
     )
     environment.filters.update(FILTERS)
     environment.globals.update(
-        CLASSES_SHOWN=CLASSES_SHOWN, MOST_ATTEMPTS=MOST_ATTEMPTS, MOST_STAGES=MOST_STAGES
+        CLASSES_SHOWN=CLASSES_SHOWN,
+        MOST_ATTEMPTS=MOST_ATTEMPTS,
+        MOST_ROWS=MOST_ROWS,
+        MOST_STAGES=MOST_STAGES,
     )
     return environment.get_template("report.html.j2")

@@ -14,18 +14,27 @@ from ddspec.plan.ir import Plan
 from ddspec.plan.past import Said
 from ddspec.report.cautions import Caution, cautions
 from ddspec.report.costs import CostRow, cost_rows
-from ddspec.report.experiment import Ground, Outcome, ScoreTable, SetRow, outcome_of
+from ddspec.report.experiment import (
+    Ground,
+    Outcome,
+    ScoreTable,
+    SetRow,
+    outcome_of,
+    tables_of,
+)
 from ddspec.report.figures import Figure
 from ddspec.report.history import Environment, History, environments, history_of, timeline
 from ddspec.report.pictures import Album
 from ddspec.report.subject import NOT_NEEDED, STATES, Kept, Shelf, Subject, shelf_of
 from ddspec.run.scores import HARD, SETS, judged
-from ddspec.run.verification import claims_of
+from ddspec.run.verification import Claim, claims_of
 from ddspec.store.store import Store
 from ddspec.version import __version__
 
 MOST_VARIANTS = 24
 """That are shown in full."""
+MOST_ROWS = 500
+"""Variants whose accuracies are listed."""
 MOST_STAGES = 400
 """That are listed."""
 MOST_ATTEMPTS = 200
@@ -39,13 +48,14 @@ class Overview:
     protocol: str
     on: str
     sets: tuple[str, ...]
-    rows: tuple[tuple[Outcome, tuple[SetRow | None, ...]], ...]
-    """Variant, and its rows in the order of `sets`, None where it has none."""
+    rows: tuple[tuple[str, str, tuple[SetRow | None, ...]], ...]
+    """Variant, its name on the page ('' where it is not shown in full), and its rows in the order
+    of `sets`, None where it has none."""
 
     @property
     def labelled(self) -> bool:
         """Return whether kinds of labels have to be told apart."""
-        found = (row for _, rows in self.rows for row in rows if row is not None)
+        found = (row for *_, rows in self.rows for row in rows if row is not None)
         return any(row.score.labels != HARD for row in found)
 
 
@@ -70,6 +80,8 @@ class Side:
     variants: int
     overviews: tuple[Overview, ...]
     """Of a matrix."""
+    claims: tuple[Claim, ...]
+    """What is expected of all variants."""
     cautions: tuple[Caution, ...]
     costs: tuple[CostRow, ...]
     history: History
@@ -108,7 +120,8 @@ def side_of(subject: Subject, store: Store | None, album: Album, anchor: str) ->
     """Gather all that a page says of a document; nothing is run, drawn or changed."""
     plan = subject.plan
     shelf, history = shelf_of(plan, store), history_of(plan, store)
-    outcomes = tuple(_outcomes(subject, shelf, album, anchor))
+    claims = _claims(subject, shelf)
+    outcomes = tuple(_outcomes(subject, Ground(shelf, album, claims), anchor))
     where = environments(shelf)
     first = plan.of(plan.variants[0].name)
     counts = Counter(one.state for one in shelf.kept)
@@ -124,7 +137,8 @@ def side_of(subject: Subject, store: Store | None, album: Album, anchor: str) ->
         stages=shelf.kept,
         outcomes=outcomes,
         variants=len(plan.variants),
-        overviews=tuple(_overviews(outcomes)) if len(plan.variants) > 1 else (),
+        overviews=tuple(_overviews(plan, shelf, outcomes)) if len(plan.variants) > 1 else (),
+        claims=claims,
         cautions=tuple(cautions(subject, shelf, history, outcomes, where)),
         costs=cost_rows(plan, shelf),
         history=history,
@@ -146,11 +160,13 @@ def _about(plan: Plan) -> Iterator[str]:
     yield f"{classes} at {data.size} \N{MULTIPLICATION SIGN} {data.size} pixels"
 
 
-def _outcomes(subject: Subject, shelf: Shelf, album: Album, anchor: str) -> Iterator[Outcome]:
+def _claims(subject: Subject, shelf: Shelf) -> tuple[Claim, ...]:
     chosen = {one.name for one in subject.plan.variants}
-    found = _whole_shelf(subject, shelf)
-    claims = [one for one in claims_of(subject.whole, found) if one.variant in chosen]
-    at = Ground(shelf, album, claims)
+    found = claims_of(subject.whole, _whole_shelf(subject, shelf))
+    return tuple(one for one in found if one.variant in chosen)
+
+
+def _outcomes(subject: Subject, at: Ground, anchor: str) -> Iterator[Outcome]:
     for number, variant in enumerate(subject.plan.variants[:MOST_VARIANTS], start=1):
         alone = subject.plan.of(variant.name)
         yield outcome_of(alone, variant.name, variant.settings, at, f"{anchor}{number}")
@@ -163,19 +179,24 @@ def _whole_shelf(subject: Subject, shelf: Shelf) -> Mapping[Digest, Mapping[str,
     return shelf_of(subject.whole, shelf.store).metrics
 
 
-def _overviews(outcomes: Sequence[Outcome]) -> Iterator[Overview]:
-    every = [table for one in outcomes for table in one.tables]
-    for place in dict.fromkeys(_place(table) for table in every):
-        of = {one.anchor: _rows_at(one, place) for one in outcomes}
-        sets = tuple(name for name in SETS if any(name in rows for rows in of.values()))
-        chosen = [one for one in outcomes if of[one.anchor]]
-        rows = ((one, tuple(of[one.anchor].get(name) for name in sets)) for one in chosen)
-        yield Overview(*place, sets, tuple(rows))
+def _overviews(plan: Plan, shelf: Shelf, outcomes: Sequence[Outcome]) -> Iterator[Overview]:
+    anchors = {one.name: one.anchor for one in outcomes}
+    names = [variant.name for variant in plan.variants[:MOST_ROWS]]
+    tables = {name: tables_of(plan.of(name), shelf) for name in names}
+    for place in dict.fromkeys(_place(table) for found in tables.values() for table in found):
+        of = {name: _rows_at(found, place) for name, found in tables.items()}
+        sets = tuple(kind for kind in SETS if any(kind in rows for rows in of.values()))
+        chosen = [(name, rows) for name, rows in of.items() if rows]
+        told = (
+            (name, anchors.get(name, ""), tuple(rows.get(kind) for kind in sets))
+            for name, rows in chosen
+        )
+        yield Overview(*place, sets, tuple(told))
 
 
-def _rows_at(outcome: Outcome, place: tuple[str, str, str]) -> dict[str, SetRow]:
-    tables = (table for table in outcome.tables if _place(table) == place)
-    return {row.score.set: row for table in tables for row in table.rows}
+def _rows_at(tables: Sequence[ScoreTable], place: tuple[str, str, str]) -> dict[str, SetRow]:
+    chosen = (table for table in tables if _place(table) == place)
+    return {row.score.set: row for table in chosen for row in table.rows}
 
 
 def _place(table: ScoreTable) -> tuple[str, str, str]:

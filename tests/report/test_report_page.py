@@ -296,6 +296,23 @@ def test_variants_beyond_the_bound_are_counted(
     page = report(shell)
 
     assert "1 more variant is left out; ddspec report small.yaml --variant NAME" in page.words
+    assert "few 80.5 ± 0.7 (2)" in page.words
+    assert "many 80.5 ± 0.7 (2)" in page.words  # all stand in the overview
+    assert "#a2" not in page.links
+
+
+def test_published_numbers_of_variants_stand_together(
+    spec: Path, shell: Shell, drawings: list[Json]
+) -> None:
+    expected = "expect: [{accuracy: 0.86, source: Table 7, tolerance: 0.02}]\n"
+    spec.write_text(SPEC.replace("update: {learning_rate: 0.1}\n", "") + expected + MATRIX)
+    fake_store.fill(shell.home, plan_of(spec))
+
+    page = report(shell)
+
+    # off by more than the tolerance
+    assert "few distilled on convnet2-w8 86.0 ± 2.0 80.5 ± 0.7 2 \u22125.5 ± 6.4 off" in page.words
+    assert "Published: Table 7." in page.words
 
 
 def unfinished(stage: Stage) -> bool:
