@@ -12,6 +12,7 @@ from ddspec.spec.import_text import ImportDraft, ImportedFileText
 from ddspec.spec.imported import Layout
 from ddspec.spec.learned import MultiFormationSpec, Space
 from ddspec.spec.method import SoftLabelsSpec
+from ddspec.visible import visible
 
 if TYPE_CHECKING:
     from ddspec.plan.ir import Plan
@@ -54,10 +55,11 @@ def draft_of(asked: Asked, base: Plan, seen: Inspected) -> ImportDraft:
     return ImportDraft(
         name=asked.name,
         head=(
-            f"A set that the code of {LAYOUTS[asked.layout]} wrote, judged as {asked.extends} is.",
+            f"A set that the code of {LAYOUTS[asked.layout]} wrote, "
+            f"judged as {visible(asked.extends)} is.",
             *_words(asked, seen),
             "",
-            *(f"  {step}" for step in asked.steps),
+            *(f"  {visible(step)}" for step in asked.steps),
         ),
         extends=asked.extends,
         settings=variant.settings,
@@ -72,8 +74,9 @@ def draft_of(asked: Asked, base: Plan, seen: Inspected) -> ImportDraft:
         why="as it was said" if asked.stated else WHY[asked.layout, asked.space],
         mean=mean,
         std=std,
-        by=f"what that code takes for {variant.data.title}",
+        by=f"what that code takes for {visible(variant.data.title)}",
         experiment=(asked.experiment or 0) if asked.layout == "dc" else None,
+        experiments=seen.experiments,
         learning_rate=asked.learning_rate,
         other=_others(variant.experiment, seen),
     )
@@ -91,7 +94,7 @@ def _words(asked: Asked, seen: Inspected) -> list[str]:
     if seen.experiments is not None:
         which = f", experiment {asked.experiment or 0} of {seen.experiments}"
     return [
-        f"files   {asked.places[0]}{more}{which}",
+        f"files   {visible(asked.places[0])}{more}{which}",
         f"images  {count} of {channels} x {height} x {width}, {seen.dtype}",
         f"values  [{seen.low:.4g}, {seen.high:.4g}], "
         f"mean {seen.mean:.3g}, deviation {seen.std:.3g}, "

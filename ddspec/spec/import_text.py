@@ -44,6 +44,8 @@ class ImportDraft:
     by: str
     """Whose constants these are."""
     experiment: int | None
+    experiments: int | None
+    """How many sets the file holds, where it can hold several."""
     learning_rate: float | None
     other: Mapping[str, Json]
     """Sections that have to be as an imported set needs them, by dotted path."""
@@ -63,8 +65,18 @@ def import_text(draft: ImportDraft, schema: str) -> str:
         "",
         "imported:",
         *(f"  {line}" for line in _imported(draft)),
+        *_all_experiments(draft.experiments or 1),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _all_experiments(count: int) -> Iterator[str]:
+    """Yield, as a comment, how all sets of a file are judged side by side."""
+    if count > 1:
+        yield ""
+        yield "# All experiments of the file, each a variant:"
+        yield "#"
+        yield f"# matrix: {{imported.experiment: {list(range(count))}}}"
 
 
 def _of_set(draft: ImportDraft) -> dict[str, Json]:
@@ -112,7 +124,7 @@ def _sections(settings: Mapping[str, Json]) -> Iterator[str]:
 
 def _flow(value: Json) -> str:
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{name}: {_flow(one)}" for name, one in value.items()) + "}"
+        return "{" + ", ".join(f"{quoted(name)}: {_flow(one)}" for name, one in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(map(_flow, value)) + "]"
     return quoted(value) if isinstance(value, str) else json.dumps(value)

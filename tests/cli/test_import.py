@@ -232,3 +232,32 @@ def test_a_run_says_which_file_is_missing_before_it_starts(shell: Shell, data: P
     assert (without.code, gone.code) == (Exit.UNABLE, Exit.UNABLE)
     assert "the files `data.pt` have to be read, and there is no data directory" in without.err
     assert "cannot be found" in gone.err
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_name_that_means_harm_stays_in_its_comment(shell: Shell, data: Path) -> None:
+    name = "a\nseed: 7\x1b[2J.pt"
+    write_idc(data, PIXELS, LABELS).rename(data / name)
+
+    made = importing(shell, f"data/{name}", "--factor", "1")
+
+    assert made.code == 0, made.err
+    assert "\x1b" not in made.out + made.err
+    found = load_spec(shell.folder / "mine.yaml").experiment
+    assert found.seed == 0
+    assert found.imported is not None
+    assert found.imported.files[0].path == name
+
+
+@pytest.mark.usefixtures("quick")
+def test_all_experiments_of_a_file_are_offered_as_variants(shell: Shell, data: Path) -> None:
+    write_dc(data / "res.pt", [(NORMALISED, LABELS), (2 * NORMALISED, LABELS)])
+    importing(shell, "data/res.pt", layout="dc")
+    path = shell.folder / "mine.yaml"
+    path.write_text(path.read_text().replace("# matrix:", "matrix:"))
+
+    planned = shell("plan", "mine.yaml", "--json")
+
+    assert planned.code == 0, planned.err
+    labels = {stage["label"] for stage in planned.json["stages"]}
+    assert {"import@experiment-0", "import@experiment-1"} <= labels
