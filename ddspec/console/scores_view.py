@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
-from textwrap import fill
+from textwrap import wrap
 from typing import TypeAlias
 
 from ddspec.canon import Json
@@ -18,6 +18,8 @@ from ddspec.visible import visible
 
 WIDTH = 100
 NAMES_SHOWN = 6
+SHORTEST = 12
+"""Of a name that is cut."""
 NOT_ALIKE = "not alike"
 INTERVAL = f"{100 * CONFIDENCE:.0f} % interval"
 
@@ -80,12 +82,18 @@ def _block(rows: Sequence[Row], told: Inferences | None, *, several: bool) -> li
     heads = ("variant" if several else "set", "before %", "after %", "difference", *last)
     lines = [_cells(name, row, told) for name, row in _named(rows, several=several)]
     left = [0, *([] if told is None else [5])]
-    return [visible(about), *_aligned([heads, *lines], left)]
+    return [*_filled(visible(about)), *_aligned([heads, *lines], left)]
 
 
 def _aligned(rows: Sequence[Sequence[str]], left: Sequence[int]) -> list[str]:
-    """Return rows in columns, all to the right but those in `left`."""
+    """Return rows in columns, all to the right but those in `left`.
+
+    Names in the first column are cut where lines would be too long.
+    """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    room = max(SHORTEST, WIDTH - 1 - sum(width + 2 for width in widths[1:]))
+    rows = [(_within(name, room), *cells) for name, *cells in rows]
+    widths[0] = min(widths[0], room)
     padded = [
         [
             cell.ljust(width) if at in left else cell.rjust(width)
@@ -94,6 +102,14 @@ def _aligned(rows: Sequence[Sequence[str]], left: Sequence[int]) -> list[str]:
         for row in rows
     ]
     return columns(padded, left=0)
+
+
+def _within(name: str, room: int) -> str:
+    """Return a name cut in its middle: names of variants often differ at their ends."""
+    if len(name) <= room:
+        return name
+    tail = (room - 1) // 2
+    return f"{name[: room - 1 - tail]}…{name[-tail:]}"
 
 
 def _named(rows: Sequence[Row], *, several: bool) -> list[tuple[str, Row]]:
@@ -276,13 +292,12 @@ def _alone(found: Paired) -> list[str]:
     lines = []
     for (side, what), variants in sides.items():
         whose = f" of {_listed(variants)}" if any(variants) else ""
-        lines += fill(
-            visible(f"only {side} has results of {what}") + whose,
-            WIDTH,
-            initial_indent=" ",
-            subsequent_indent="   ",
-        ).split("\n")
+        lines += _filled(visible(f"only {side} has results of {what}") + whose)
     return lines
+
+
+def _filled(text: str) -> list[str]:
+    return wrap(text.strip(), WIDTH, initial_indent=" ", subsequent_indent="   ")
 
 
 def _has_variants(rows: Iterable[Row]) -> bool:

@@ -123,6 +123,20 @@ def test_variants_share_a_block_and_baselines_a_row() -> None:
     assert any("corrected for 3 tests (Holm)" in line for line in lines)
 
 
+def test_long_names_make_no_long_lines() -> None:
+    names = [f"{'long-name-of-a-variant-' * 2}{number}" for number in range(3)]
+    before = [of(score("distilled", 0.61, 0.6, protocol="p" * 80), variant=one) for one in names]
+    after = [
+        of(score("distilled", 0.7, 0.75, network="n" * 70), score("full", 0.9), variant=one)
+        for one in names
+    ]
+    same = [of(score("distilled", 0.7, 0.75, protocol="q" * 80), variant=one) for one in names]
+
+    for found in (paired(before, after), paired(before, same)):
+        for force in (False, True):
+            assert all(len(line) <= 100 for line in text(found, force=force).split("\n"))
+
+
 def test_replicates_speak_of_methods() -> None:
     before, after = (
         [
