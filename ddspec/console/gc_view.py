@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from ddspec.console.columns import columns
 from ddspec.console.durations import duration
+from ddspec.console.layout import wrapped
 from ddspec.console.moments import moment
 from ddspec.console.quantities import size
 from ddspec.run.clearing import Cleared
@@ -28,7 +29,7 @@ def render_clearing(
     things = cleared.found.things
     lines = [*told, "", *_kept(cleared), ""]
     if not things:
-        return "\n".join([*lines, f" nothing else is here, {_size(free)} free"])
+        return "\n".join([*lines, f" nothing would go, {_size(free)} free"])
     lines += [*_table(things, now, deleted=deleted), "", *_largest(things), ""]
     lines += _end(cleared, deleted=deleted, free=free)
     return "\n".join(lines)
@@ -44,9 +45,10 @@ def _kept(cleared: Cleared) -> list[str]:
         who = f"run {hold.owner.pid} on {visible(hold.owner.host)}{of}, since {moment(hold.since)}"
         rows.append(("", f"{len(hold.keys):,} that count for a living run: {who}"))
     if found.young:
-        rows.append(("", f"{_count(found.young)} that changed just now: `--keep-newer` says since"))
+        young = ", ".join(_counts(found.young))
+        rows.append(("", f"{young} that changed just now: `--keep-newer` says since when"))
     rows += [("", f"{visible(str(path))}: it holds other things too") for path in found.mixed]
-    return [f" {name:<10}  {text}"[:WIDTH] for name, text in rows]
+    return [line for name, text in rows for line in wrapped(name, [text], WIDTH)]
 
 
 def _table(things: Sequence[Thing], now: float, *, deleted: bool) -> list[str]:
@@ -85,26 +87,26 @@ def _largest(things: Sequence[Thing]) -> list[str]:
 
 
 def _end(cleared: Cleared, *, deleted: bool, free: int) -> list[str]:
-    things, failed = cleared.found.things, cleared.failed
-    total = f"{_count(things)}, {_size(_bytes(things))}"
+    things = cleared.found.things
+    total = [*_counts(things), _size(_bytes(things)), f"{_size(free)} free now"]
     if not deleted:
         return [
-            f" together   {total}; {_size(free)} free now",
+            *wrapped("together", total, WIDTH),
             f" note       {NOTE}",
             " next       nothing was removed: `--delete` does that",
         ]
-    lines = [f" removed    {total}; {_size(free)} free now"]
-    return lines + [
-        f" not gone   {visible(str(one.path))}: {visible(one.reason)}" for one in failed
-    ]
+    lines = wrapped("removed", total, WIDTH)
+    for one in cleared.failed:
+        lines += wrapped("not gone", [visible(f"{one.path}: {one.reason}")], WIDTH)
+    return lines
 
 
-def _count(things: Sequence[Thing]) -> str:
+def _counts(things: Sequence[Thing]) -> list[str]:
     counts = Counter(thing.what for thing in things)
-    return ", ".join(
+    return [
         f"{number:,} {what}{'' if number == 1 or what == 'remains' else 's'}"
         for what, number in counts.items()
-    )
+    ]
 
 
 def _short(thing: Thing) -> str:

@@ -106,6 +106,14 @@ def test_what_only_another_spec_reached_goes_and_the_rest_keeps_its_bytes(both: 
     assert both("verify", "--store").code == Exit.DONE
 
 
+def test_what_went_is_told_in_lines_that_fit(both: Shell) -> None:
+    ended = both("gc", "specs/small.yaml", *NOW, "--delete")
+
+    assert " removed    " in ended.out
+    assert "1 delivered set" in ended.out
+    assert max(map(len, ended.out.splitlines())) <= 100
+
+
 def test_a_second_time_there_is_nothing_left(both: Shell) -> None:
     both("gc", "specs/small.yaml", *NOW, "--delete")
 
