@@ -103,10 +103,10 @@ def plot(
     require_known(x, evidence)
     choice = Choice(tuple(sets or ("distilled",)), network, protocol, labels, on)
     results = results_of(evidence, choice)
-    shown = plotted(results, x)
+    shown = _without(plotted(results, x), evidence, results)
     if not references:
         shown = replace(shown, references=())
-    for remark in _remarks(evidence, results, shown):
+    for remark in _remarks(results, shown):
         say(remark)
     if not shown.lines:
         raise DdspecError("no result has a place in this figure", exit=Exit.INVALID)
@@ -163,14 +163,21 @@ def _exists(output: Path) -> DdspecError:
     )
 
 
-def _remarks(evidence: Sequence[Evidence], results: Sequence[Result], shown: Plotted) -> list[str]:
+def _without(shown: Plotted, evidence: Sequence[Evidence], results: Sequence[Result]) -> Plotted:
+    """Return what is plotted with the experiments that nothing is shown of."""
+    from ddspec.run.plot_points import LeftOut
+
+    there = {one.evidence.of for one in results}
+    absent = [LeftOut(one.of, _absent(one)) for one in evidence if one.of not in there]
+    return replace(shown, left_out=tuple(dict.fromkeys([*shown.left_out, *absent])))
+
+
+def _remarks(results: Sequence[Result], shown: Plotted) -> list[str]:
     """Return what a figure does not show, and what it shows in part."""
     from ddspec.run.plot_figure import units_of
 
-    there = {id(one.evidence) for one in results}
-    left = [f"{one.of}: {one.why}" for one in shown.left_out]
-    left += [f"{one.of}: {_absent(one)}" for one in evidence if id(one) not in there]
-    told = [f"left out: {one}" for one in left[:SHOWN]]
+    left = shown.left_out
+    told = [f"left out: {one.of}: {one.why}" for one in left[:SHOWN]]
     if len(left) > SHOWN:
         told.append(f"left out: {len(left) - SHOWN} more")
     short = [one for one in results if len(one.score.accuracies) < one.score.planned]

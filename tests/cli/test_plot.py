@@ -145,6 +145,7 @@ def test_what_is_not_finished_is_left_out_and_said(finished: Shell) -> None:
     ended = finished("plot", "m.yaml", "--x", "pool.models", "--json")
 
     assert len(ended.json["series"][0]["points"]) == 3
+    assert [one["of"] for one in ended.json["left_out"]] == ["small/models-7"]
     assert re.search(r"left out: small/models-7: unfinished, \d+ stages are not in the", ended.err)
 
 
