@@ -41,9 +41,11 @@ images = torch.from_numpy(found["images"]).movedim(-1, 1).float() / 255  # (N, C
 names = found["classes"].tolist()
 """
 PARQUET = """\
+from pathlib import Path
+
 from datasets import load_dataset
 
-data = load_dataset(".", split="train")
+data = load_dataset(str(Path().resolve()), split="train")  # of this folder, or a name on the hub
 names = data.features["label"].names
 """
 TAUGHT = f"""\

@@ -39,7 +39,8 @@ def _accuracies(found: Sequence[Paired]) -> Iterator[str]:
         rows = [one for one in found if (one.protocol, one.on) == (protocol, on)]
         width = max(len(visible(one.network)) for one in rows)
         yield f" by protocol {visible(protocol)}, on the {on} split; in percent"
-        yield f" {'network':<{width}}  {'as learned':>14}  {'in 8 bits':>14}   n      difference"
+        heads = f"{'as learned':>14}  {'in 8 bits':>14}  {'n':>6}  {'difference':>14}"
+        yield f" {'network':<{width}}  {heads}"
         yield from (_row(one, width) for one in rows)
     yield " difference: of trainings from the same seeds, ± its standard error"
 
@@ -49,10 +50,10 @@ def _row(one: Paired, width: int) -> str:
     if one.standard_error is not None:
         difference += f" ± {100 * one.standard_error:.2f}"
     n = len(one.before)
-    missing = f" of {one.planned}" if n < one.planned else ""
+    networks = f"{n} of {one.planned}" if n < one.planned else str(n)
     before, after = (spread(values) for values in (one.before, one.after))
     name = f"{visible(one.network):<{width}}"
-    return f" {name}  {before:>14}  {after:>14}  {n:>2}{missing}  {difference:>14}"
+    return f" {name}  {before:>14}  {after:>14}  {networks:>6}  {difference:>14}"
 
 
 def spread(values: Sequence[float]) -> str:

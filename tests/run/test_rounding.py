@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from fake_families import FAMILIES, family, planned
 
-from ddspec.plan.compile import compile_plan
+from ddspec.plan.compile import compile_plan, compile_spec
 from ddspec.plan.estimate import stage_costs
 from ddspec.plan.ir import Plan
 from ddspec.plan.keys import recomputed_keys
 from ddspec.run.rounding import Pair, Paired, Rounding, paired, with_rounding
+from ddspec.spec.load import load_text
 from ddspec.wire.work import EvaluateWork, RoundWork
 
 
@@ -164,3 +165,25 @@ def test_networks_are_told_apart() -> None:
     found = paired((*pairs(1, "n"), *pairs(1, "m")), metrics)
 
     assert [one.network for one in found] == ["n", "m"]
+
+
+IMPORTED = f"""\
+name: judged
+preset: dc
+dataset: {{kind: digits}}
+budget: {{images_per_class: 1}}
+network: {{kind: convnet, depth: 2, width: 8}}
+init: {{kind: real}}
+evaluate: {{protocol: {{name: short, steps: 10}}, repeats: 2}}
+imported:
+  layout: dc
+  files: [{{path: sets/res.pt, sha256: {"ab" * 32}}}]
+  space: normalised
+"""
+
+
+def test_a_set_that_was_imported_is_rounded_too() -> None:
+    found = with_rounding(compile_spec(load_text(IMPORTED, "x.yaml")), evaluate=True)
+
+    assert found.learned.label == "import"
+    assert [pair.after.upstream["set"] for pair in found.pairs] == ["round", "round"]
