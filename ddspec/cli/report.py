@@ -87,10 +87,12 @@ def headline(plan: Plan) -> str:
 
 def report_of_run(plan: Plan, outcome: Outcome, store: Store) -> Report | MatrixReport:
     """Return what a run has led to, and deliver its distilled sets."""
+    from ddspec.run.evidence import evidence_of
+
     metrics = {stage.key: stage.metrics for stage in outcome.stages}
-    for variant in plan.variants:
+    for variant, known in zip(plan.variants, evidence_of(plan, store), strict=True):
         alone, folder = plan.of(variant.name), _folder(plan, variant.name)
-        _deliver(alone, folder, metrics, store, unpublished_of(plan, variant))
+        _deliver(alone, folder, metrics, store, known, unpublished_of(plan, variant))
     return _report(plan, metrics, outcome.stages, store)
 
 
@@ -135,7 +137,14 @@ def unpublished_of(plan: Plan, variant: Variant) -> Json:
     return left_open(preset, experiment, subject) if isinstance(preset, str) else None
 
 
-def _deliver(plan: Plan, folder: str, metrics: Metrics, store: Store, unpublished: Json) -> None:
+def _deliver(
+    plan: Plan,
+    folder: str,
+    metrics: Metrics,
+    store: Store,
+    known: Evidence,
+    unpublished: Json,
+) -> None:
     """Put the distilled set of one experiment where a person finds it, with what it scored."""
     found = scores(plan, metrics)
     key = _distilled(plan)
@@ -145,6 +154,7 @@ def _deliver(plan: Plan, folder: str, metrics: Metrics, store: Store, unpublishe
             "name": plan.name,
             "plan": plan.digest,
             "results": [score.plain() for score in found],
+            "evidence": known.plain(),
         }
         deliver(store, folder, key, plan.protocol, measured, _taught(plan), unpublished)
 

@@ -153,3 +153,12 @@ def test_a_broken_spec_of_a_folder_is_an_error_and_what_others_extend_is_none(sh
         gathered(shell, "many")
     assert caught.value.exit is Exit.INVALID
     assert "broken.yaml" in str(caught.value)
+
+
+def test_results_that_lie_beside_a_set_stand_for_its_spec(shell: Shell) -> None:
+    shell("run", "small.yaml")
+
+    (spec,) = gathered(shell, "small.yaml")
+    (file,) = gathered(shell, str(shell.home / "results" / "small" / "results.json"))
+
+    assert (file.scores, file.method, file.cost) == (spec.scores, spec.method, spec.cost)
