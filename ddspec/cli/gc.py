@@ -28,7 +28,7 @@ def gc(
     places: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[FOLDER|SPEC|PLAN]...",
+            metavar="FOLDER|SPEC|PLAN",
             help="What is kept is what these reach; by default the folder `specs` of the "
             "repository.",
         ),
@@ -46,7 +46,9 @@ def gc(
     ] = None,
     ignore: Annotated[
         list[str] | None,
-        typer.Option("--ignore", metavar="GLOB", help="Leave these documents out: they count not."),
+        typer.Option(
+            "--ignore", metavar="GLOB", help="Leave documents out: what only they reach goes."
+        ),
     ] = None,
     journal: Annotated[
         bool, typer.Option("--journal", help="Also the history of what goes: who ran what, when.")

@@ -33,7 +33,7 @@ def logs(
     stage: Annotated[
         str | None,
         typer.Argument(
-            metavar="[STAGE]",
+            metavar="STAGE",
             help="`distill`, `pool/3`, `evaluate/*`, `distill@VARIANT`; by default those that are "
             "at work or have failed.",
         ),
@@ -56,8 +56,8 @@ def logs(
     """Show what the runner of a stage printed and recorded.
 
     With `--follow`, the exit code is that of the stage: 0 made, 1 not. Ctrl-C leaves the job alone
-    and exits 130. What could steer a terminal is made visible; the headings of `--json` name the
-    files as they were written.
+    and exits 130. What could steer a terminal is made visible; `--json` names the files that hold
+    it as it was written.
     """
     from ddspec.cli.inputs import existing_store, home_of
     from ddspec.cli.named_stages import stages_of

@@ -30,7 +30,7 @@ EVERY_S = 1.0
 def status(
     documents: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[SPEC|PLAN]...", help="Also how far these are."),
+        typer.Argument(metavar="SPEC|PLAN", help="Also how far these are."),
     ] = None,
     watch: Annotated[
         bool, typer.Option("--watch", "-w", help="Draw it again every second, until Ctrl-C.")

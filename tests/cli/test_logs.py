@@ -17,7 +17,7 @@ from fake_cli import Shell
 
 from ddspec.errors import Exit
 from ddspec.executors.base import JobOrder
-from ddspec.host import this_process
+from ddspec.host import ProcessId, this_process
 from ddspec.plan.ir import Stage
 from ddspec.run.desk import Orders
 from ddspec.run.dispatch import run_plan
@@ -199,15 +199,38 @@ def test_a_job_whose_run_is_gone_is_followed_to_its_end(shell: Shell) -> None:
     assert "10 of 10 steps" in ended.out
 
 
+def test_ctrl_c_leaves_the_job_alone(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    def sleep(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    behave(shell, first={"steps": 2000, "step_s": 0.02})
+    claim_by_a_run(shell, this_process())
+    monkeypatch.setattr("ddspec.cli.logs.time.sleep", sleep)
+
+    ended = shell("logs", KEYS["first"], "--follow")
+
+    store = open_store(shell.home)
+    executor = fake_plans.executor_of(store, shell.folder / "script.json", shell.folder / "log")
+    living = executor.find(store.id)
+    for handle in living.values():
+        executor.cancel(handle, force=True)
+    assert ended.code == Exit.INTERRUPTED
+    assert list(living) == ["handed-over"]
+
+
 def claim_by_a_dead_run(shell: Shell) -> None:
     """Start the first stage as a run would that dies right afterwards."""
+    claim_by_a_run(shell, replace(this_process(), birth="never"))
+
+
+def claim_by_a_run(shell: Shell, owner: ProcessId) -> None:
+    """Start the first stage for a run."""
     store = open_store(shell.home)
     executor = fake_plans.executor_of(store, shell.folder / "script.json", shell.folder / "log")
     part = JobStage(key=KEYS["first"], label="first", work=CHAIN[0].work, inputs={})
     order = JobOrder("handed-over", Job(stages=(part,)))
     handle = executor.submit(executor.prepare(order))
-    dead = replace(this_process(), birth="never")
-    store.claims.take(Claim(KEYS["first"], "first", "handed-over", "local", handle, dead, 0, 1.0))
+    store.claims.take(Claim(KEYS["first"], "first", "handed-over", "local", handle, owner, 0, 1.0))
 
 
 def test_following_what_nobody_works_on_ends_at_once(shell: Shell) -> None:
