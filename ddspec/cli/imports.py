@@ -166,6 +166,12 @@ def _judging(opened: Opened, variant: str | None) -> Plan:
             exit=Exit.USAGE,
             hint="name the spec that it was made from",
         )
+    if plan.experiment.imported is not None:
+        raise DdspecError(
+            f"`{opened.file}` imports a set itself",
+            exit=Exit.USAGE,
+            hint="name the spec that it extends: one that says how sets are judged",
+        )
     names = [one.name for one in plan.variants]
     if not plan.is_matrix:
         if variant is not None:

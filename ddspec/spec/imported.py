@@ -60,6 +60,8 @@ class ImportedSpec(SpecModel):
             raise ValueError(f"files of `{self.layout}` hold images and labels: leave `holds` out")
         if not self.of_images:
             raise ValueError("some file holds images: that of MTT is called `images_best.pt`")
+        if len({file.sha256 for file in self.of_images}) < len(self.of_images):
+            raise ValueError("a file of images is named twice")
         if self.layout == "dc" and len(self.files) > 1:
             raise ValueError("a set of `dc` is in one file")
         return self

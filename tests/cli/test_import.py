@@ -261,3 +261,17 @@ def test_all_experiments_of_a_file_are_offered_as_variants(shell: Shell, data: P
     assert planned.code == 0, planned.err
     labels = {stage["label"] for stage in planned.json["stages"]}
     assert {"import@experiment-0", "import@experiment-1"} <= labels
+
+
+@pytest.mark.usefixtures("quick")
+def test_sets_are_judged_by_specs_that_import_none(shell: Shell, data: Path) -> None:
+    write_idc(data, PIXELS, LABELS)
+    importing(shell, "data/data.pt", "--factor", "1")
+
+    made = shell(
+        *("import", "data/data.pt", "--layout", "idc", "--factor", "1", "--for", "mine.yaml"),
+        *("-o", "other.yaml", "--data", "data"),
+    )
+
+    assert made.code == Exit.USAGE
+    assert "`mine.yaml` imports a set itself" in made.err

@@ -202,6 +202,12 @@ def test_a_protocol_that_takes_a_learned_rate_needs_it_to_be_said() -> None:
             id="labels alone",
         ),
         pytest.param(
+            "{layout: idc, space: pixel, files: "
+            "[{path: a, sha256: DIGEST}, {path: b, sha256: DIGEST}]}",
+            "named twice",
+            id="a file twice",
+        ),
+        pytest.param(
             "{layout: dc, space: normalised, mean: [0.1], files: [{path: a, sha256: DIGEST}]}",
             "go together",
             id="a mean alone",
