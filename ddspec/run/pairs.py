@@ -10,6 +10,7 @@ from typing import Literal
 
 from ddspec.run.evidence import Evidence, Method, methods_of
 from ddspec.run.scores import Score
+from ddspec.spec.variant_names import base_of
 
 FULL = "full"
 """The set of all real images, which has no budget."""
@@ -132,12 +133,16 @@ def _matched(
 
 
 def _variants(method: Method) -> frozenset[str]:
-    return frozenset(one.variant for one in method.replicates if one.variant)
+    """Return the names under which a method is found: its variants, without their seeds too."""
+    names = (one.variant for one in method.replicates)
+    return frozenset(found for name in names for found in (name, base_of(name)) if found)
 
 
 def _name(method: Method) -> str:
-    """Return what a method is called: its variant, or what a table calls several of them."""
-    return method.first.row if len(method.replicates) > 1 else method.first.variant
+    """Return what a method is called: its variant, less the seed where it has several of them."""
+    if len(method.replicates) == 1:
+        return method.first.variant
+    return base_of(method.first.variant) or method.first.row
 
 
 def _pairs_of(name: str, before: Method, after: Method) -> list[Pair]:

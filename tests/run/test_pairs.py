@@ -95,6 +95,22 @@ def test_replicates_are_joined_in_one_row() -> None:
     assert pair.difference == pytest.approx(0.15)
 
 
+def test_replicates_are_paired_with_the_variant_that_they_are_of() -> None:
+    one = [
+        evidence(score("distilled", 0.6), variant=name, method=name, seed=0) for name in ("a", "b")
+    ]
+    several = [
+        evidence(score("distilled", 0.7), variant=f"{name}-seed-{seed}", seed=seed, method=name * 2)
+        for name in ("a", "b")
+        for seed in (0, 1)
+    ]
+
+    found = paired(one, several)
+
+    assert [(pair.variant, len(pair.after)) for pair in found.pairs] == [("a", 2), ("b", 2)]
+    assert found.alone == ()
+
+
 UNLIKE = {
     "protocol": (
         score("distilled", 0.6, protocol="dsa"),
