@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ddspec.canon import Json
 from ddspec.cli.inputs import Opened, open_document
 from ddspec.cli.report import headline
-from ddspec.cli.spec_files import Broken, specs_in
+from ddspec.cli.spec_files import MEASURED, PICTURES, Broken, specs_in
 from ddspec.cli.surroundings import read_from_data
 from ddspec.console.gallery_page import Exhibit, gallery_page
 from ddspec.errors import DdspecError, Exit
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from ddspec.plan.ir import Plan
     from ddspec.run.recorded import Record
 
-MEASURED, PICTURES = "measured", "pictures"
-"""Folders of results and of images beside the specs, laid out as these are."""
 DEVICE = "a6000"
 """Forecasts are for it, so that the page is the same everywhere."""
 MOST_ABOUT = 400

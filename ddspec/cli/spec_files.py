@@ -13,6 +13,8 @@ from ddspec.spec.source import MAX_BYTES
 
 SUFFIXES = (".yaml", ".yml")
 MAX_SPECS = 2_000
+MEASURED, PICTURES = "measured", "pictures"
+"""Folders of a gallery with results and images of its specs, laid out as those are."""
 
 _SPEC = re.compile(
     rf"^(?:{'|'.join(sorted(set(KEYS) - {'name', 'title'}))}):".encode(), re.MULTILINE
@@ -43,6 +45,12 @@ def named_specs(documents: Iterable[Path]) -> tuple[Path, ...]:
             for path in (specs_in(document) if document.is_dir() else (document,))
         )
     )
+
+
+def recorded_beside(spec: Path) -> Path | None:
+    """Return the committed results of a spec, in whichever folder above it the gallery is."""
+    places = ((one / MEASURED / spec.relative_to(one)).with_suffix(".json") for one in spec.parents)
+    return next((place for place in places if place.is_file()), None)
 
 
 class Broken:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ddspec.cli.inputs import Opened
     from ddspec.cli.left import Forecaster
     from ddspec.plan.ir import Plan
+    from ddspec.run.recorded import Record
     from ddspec.run.verification import Claim
     from ddspec.store.store import Store
 
@@ -36,7 +37,11 @@ def verified(
     store: Store | None,
     gpu: str | None,
 ) -> Beside:
-    """Judge the expectations of a document by what is in a store; nothing is run or changed."""
+    """Judge the expectations of a document by what is in a store; nothing is run or changed.
+
+    What is not there is taken from the results that are committed for the document, if they are of
+    the same evaluations.
+    """
     from ddspec.cli.left import forecaster
     from ddspec.cli.report import headline, metrics_of
     from ddspec.cli.surroundings import read_from_data
@@ -44,10 +49,10 @@ def verified(
     from ddspec.run.verification import claims_of
 
     plan = opened.plan
+    stored, recorded = metrics_of(plan, store), _recorded(document)
+    metrics = stored if recorded is None else {**recorded.record.metrics, **stored}
     chosen = {one.name for one in opened.only(variants).plan.variants}
-    claims = [
-        one for one in claims_of(plan, metrics_of(plan, store)) if chosen.intersection(one.variants)
-    ]
+    claims = [one for one in claims_of(plan, metrics) if chosen.intersection(one.variants)]
     of = forecaster(plan, store, gpu)
     waiting = {claim.variant: claim.variants for claim in claims if claim.is_left}
     others = [name for claim in claims if claim.is_left for name in claim.others]
@@ -65,7 +70,7 @@ def verified(
         device=of.device,
         missing=missing_parts(stages),
         command=f"ddspec verify {document}{only} --run{from_data}",
-        witnesses=[_witness(plan, claim, store) for claim in claims],
+        witnesses=[_witness(plan, claim, store, recorded, stored) for claim in claims],
         from_data=from_data,
         damaged=damaged(plan, store),
     )
@@ -85,10 +90,38 @@ def left_together(found: Sequence[Beside]) -> Left:
     return whole or Left(0, 0)
 
 
-def _witness(plan: Plan, claim: Claim, store: Store | None) -> Witness | None:
+@dataclass(frozen=True, slots=True)
+class _Recorded:
+    path: Path
+    record: Record
+
+
+def _recorded(document: Path) -> _Recorded | None:
+    from ddspec.cli.spec_files import recorded_beside
+    from ddspec.run.recorded import read_record
+
+    path = recorded_beside(document)
+    return None if path is None else _Recorded(path, read_record(path))
+
+
+def _witness(
+    plan: Plan,
+    claim: Claim,
+    store: Store | None,
+    recorded: _Recorded | None,
+    stored: Collection[Digest],
+) -> Witness | None:
     """Return who made what a claim is judged by; None where nothing was measured."""
     if claim.measured is None:
         return None
     keys = [*claim.measured.keys, *(() if claim.other is None else claim.other.keys)]
     sets = (evaluated_set(plan.of(name), claim.measured) for name in claim.variants)
-    return replace(witness_of(keys, store), sets=tuple(key for key in sets if key is not None))
+    found = replace(witness_of(keys, store), sets=tuple(key for key in sets if key is not None))
+    if recorded is None or all(key in stored for key in keys):
+        return found
+    return replace(
+        found,
+        devices=tuple(dict.fromkeys([*found.devices, *recorded.record.devices])),
+        dates=tuple(sorted({*found.dates, *recorded.record.dates})),
+        recorded=str(recorded.path),
+    )

@@ -72,7 +72,8 @@ def verify(
 ) -> Exit:
     """Compare results with what was published, or read the store again.
 
-    Looks only, unless `--run` is given. Exits 0 where every expectation of every spec is reproduced
+    Looks only, unless `--run` is given: into the store, and into results that `ddspec gallery`
+    recorded beside the specs. Exits 0 where every expectation of every spec is reproduced
     or within its tolerance, 1 where some is off, and 4 where none is off but some was not run yet,
     cannot be compared, or is ahead by what may be chance. Of a folder, all its specs are looked at
     and told in one summary; exits 3 where one of them does not compile.

@@ -133,6 +133,8 @@ def evidence(witness: Witness) -> list[str]:
     parts += [visible(device) for device in witness.devices]
     if witness.dates:
         parts.append(" to ".join(dict.fromkeys((witness.dates[0], witness.dates[-1]))))
+    if witness.recorded:
+        parts.append(f"recorded in {visible(witness.recorded)}")
     return parts
 
 

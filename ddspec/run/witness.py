@@ -28,6 +28,8 @@ class Witness:
     """Days in UTC on which they were finished, in order, each once: `2026-11-20`."""
     sets: tuple[Digest, ...] = ()
     """Keys of the sets that are judged."""
+    recorded: str = ""
+    """The file of committed results that tells it, where the store does not hold the outputs."""
 
     def plain(self) -> dict[str, Json]:
         """Return it as it is printed with `--json`."""
@@ -37,6 +39,7 @@ class Witness:
             "devices": list(self.devices),
             "torch": list(self.versions),
             "dates": list(self.dates),
+            "recorded": self.recorded or None,
         }
 
 

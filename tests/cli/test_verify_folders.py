@@ -149,6 +149,33 @@ def test_the_evidence_names_evaluations_device_and_day(shell: Shell) -> None:
     assert found["evidence"]["command"] == "ddspec run papers/a/table.yaml --variant off"
 
 
+def test_recorded_results_count_where_the_store_has_none(shell: Shell) -> None:
+    expecting = f"{SPEC}expect: [{{accuracy: 0.86, tolerance: 0.02, source: T}}]\n"
+    (shell.folder / "specs").mkdir()
+    shell.write("specs/small.yaml", expecting)
+    shell("run", "specs/small.yaml")
+    results = shell("results", "specs/small.yaml", "--json").json
+    made = {"command": "c", "devices": ["an abacus"], "dates": ["2026-11-20"]}
+    asked: dict[str, object] = {"common": {}, "variants": {"": {}}}
+    (shell.folder / "specs/measured").mkdir()
+    record = {**results, "made": made, "asked": asked}
+    shell.write("specs/measured/small.json", json.dumps(record))
+
+    (here,) = shell("verify", "specs", "--json").json["documents"]
+    ended = shell("verify", "specs", "--home", "elsewhere", "--json")
+    (elsewhere,) = ended.json["documents"]
+    text = shell("verify", "specs", "--home", "elsewhere").out
+    shell.write("specs/small.yaml", expecting.replace("outer_loops: 2", "outer_loops: 3"))
+    moved = shell("verify", "specs", "--home", "elsewhere").code
+
+    assert here["expectations"][0]["evidence"]["recorded"] is None
+    assert (ended.code, moved) == (Exit.DONE, Exit.CHANGED)
+    assert elsewhere["expectations"][0]["verdict"] == "within tolerance"
+    assert elsewhere["expectations"][0]["evidence"]["devices"] == ["an abacus"]
+    assert elsewhere["left"]["stages"] == 0
+    assert "recorded in specs/measured/small.json" in " ".join(text.split())
+
+
 @pytest.mark.usefixtures("folder")
 def test_a_damaged_evaluation_is_named_and_counts_as_not_run(shell: Shell) -> None:
     results = shell("results", "papers/a/table.yaml", "--json").json

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ddspec.cli.exhibits import MEASURED, PICTURES, Gallery, gallery_of
+from ddspec.cli.exhibits import Gallery, gallery_of
+from ddspec.cli.spec_files import MEASURED, PICTURES
 
 SPECS = Path(__file__).parents[2] / "specs"
 MOST_BYTES = 60_000
