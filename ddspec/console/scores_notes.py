@@ -70,7 +70,7 @@ def _more(row: Row) -> str:
     size = f"{100 * found.size:.2g}"
     points = f"{size} point" if size == "1" else f"{size} points"
     if found.n is None:
-        return f"more than 1,000 more {things} a side would have to"
+        return f"over 1,000 more {things} a side would"
     if found.n == 0:
         return f"{points} would have shown"
     thing = things if found.n > 1 else things.removesuffix("s")

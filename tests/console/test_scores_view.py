@@ -9,7 +9,7 @@ import pytest
 
 from ddspec.console.scores_view import render_scores, scores_json
 from ddspec.run.evidence import Evidence
-from ddspec.run.inference import infer
+from ddspec.run.inference import Inference, Inferences, More, infer
 from ddspec.run.pairs import Paired, paired
 from ddspec.run.scores import Score
 from ddspec_analysis.tools import tool
@@ -156,6 +156,58 @@ def test_replicates_speak_of_methods() -> None:
     # means .505 .515 .525 of two networks each
     assert cells(lines[2:3])[0][:2] == ["distilled", "51.50 ± 1.00 (3x2)"]
     assert "over synthetic sets, so of the methods" in lines[-1]
+
+
+def test_a_table_of_both_levels_says_which_rows_speak_of_sets() -> None:
+    before = [
+        of(
+            score("distilled", 0.5 + seed / 100, 0.52),
+            seed=seed,
+            method="m",
+            variant=f"seed-{seed}",
+        )
+        for seed in (0, 1)
+    ]
+    after = [
+        of(
+            score("distilled", 0.7 + seed / 100, 0.73),
+            seed=seed,
+            method="n",
+            variant=f"seed-{seed}",
+        )
+        for seed in (0, 1)
+    ]
+    before[0] = replace(before[0], scores=(*before[0].scores, score("init", 0.4, 0.41)))
+    after[0] = replace(after[0], scores=(*after[0].scores, score("init", 0.42, 0.45)))
+
+    shown = " ".join(text(paired(before, after)).split())
+
+    assert "over synthetic sets, so of the methods (hierarchical)" in shown
+    assert "init: over networks, so of these very sets and no methods (Welch)" in shown
+
+
+NOTHING = Inference(0.004, None, None, None, None, "sets", None, None, None, None, "cannot tell")
+MORE = {
+    "repeats": (0.02, More("repeats", 7, 0.02), "7 more networks a side would"),
+    "one": (0.02, More("repeats", 1, 0.02), "1 more network a side would"),
+    "least": (0.004, More("repeats", 7, 0.01), "7 more networks a side would tell 1 point"),
+    "replicates": (0.004, More("replicates", 2, 0.02), "2 more seeds a side would tell 2 points"),
+    "none": (0.004, More("repeats", 0, 0.01), "1 point would have shown"),
+    "cap": (
+        0.02,
+        More("replicates", None, 0.02),
+        "over 1,000 more seeds a side would",
+    ),
+    "flat": (0.02, None, "nothing varied, so nobody knows the spread"),
+}
+
+
+@pytest.mark.parametrize(("difference", "more", "words"), MORE.values(), ids=MORE)
+def test_what_would_tell_is_said_in_words(difference: float, more: More | None, words: str) -> None:
+    found = paired([of(score("init", 0.5, 0.6))], [of(score("init", 0.5, 0.7))])
+    told = Inferences((replace(NOTHING, difference=difference, more=more),), 1)
+
+    assert f" cannot tell init: {words}" in render_scores(found, told).split("\n")
 
 
 def test_results_of_one_side_only_are_named() -> None:
