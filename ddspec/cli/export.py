@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -84,15 +87,30 @@ def export(
     opened = open_document(document).only(variant)
     name = _only_variant(opened.plan)
     rounding = with_rounding(opened.plan.of(name), evaluate=evaluate)
-    _require_set(rounding, opened.plan, existing_store(home), document, name)
     asked = Asked(executor, device, jobs, image, gpus, memory, shm, together)
-    ended, store = _carried_out(rounding, opened, document, asked, data, home, policy)
-    if ended is not Exit.DONE:
-        return ended
-    found = _export_of(rounding, opened.plan, name, form, store)
-    told = _write(found, rounding, store, to, exact=exact)
+    with _held(rounding, existing_store(home)) as store:
+        _require_set(rounding, opened.plan, store, document, name)
+        ended = _carried_out(rounding, opened, document, asked, data, home, policy)
+        if store is None or ended is not Exit.DONE:
+            return ended
+        found = _export_of(rounding, opened.plan, name, form, store)
+        told = _write(found, rounding, store, to, exact=exact)
     _tell(found, to, told, as_json=as_json)
     return Exit.DONE
+
+
+@contextmanager
+def _held(rounding: Rounding, store: Store | None) -> Iterator[Store | None]:
+    """Keep the outputs that an export reads from being removed; yield the store."""
+    if store is None:
+        yield None
+        return
+    from ddspec.host import this_process
+
+    keys = [stage.key for stage in rounding.plan if stage.key is not None]
+    name = f"{rounding.plan.name} (export)"
+    with store.holds.held(this_process(), name, keys, time.time()):
+        yield store
 
 
 def _only_variant(plan: Plan) -> str:
@@ -138,7 +156,7 @@ def _carried_out(
     data: Path | None,
     home: Path | None,
     policy: Path | None,
-) -> tuple[Exit, Store]:
+) -> Exit:
     """Run what an export adds and is not in the store; say what failed."""
     from ddspec.cli.output import say
     from ddspec.cli.run import work_through
@@ -154,7 +172,7 @@ def _carried_out(
         say("\n".join(failure_block(done.outcome.stages)))
     if ended is not Exit.DONE and not done.outcome.detached:
         say("nothing was exported; run it again and it goes on where it was")
-    return ended, done.store
+    return ended
 
 
 def _export_of(rounding: Rounding, plan: Plan, variant: str, form: Form, store: Store) -> Export:

@@ -140,7 +140,7 @@ def write_files(
     if "failed" in told:
         number = told["errno"] if isinstance(told["errno"], int) else errno.EIO
         if number in FULL:
-            raise disk_full(folder)
+            raise disk_full(folder.parent)
         raise OSError(number, str(told["failed"]))
     if (learned / WHITENING).is_file():
         shutil.copyfile(learned / WHITENING, folder / WHITENING)

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from fake_cli import SPEC, Shell
+
+from ddspec.errors import DdspecError, Exit
+from ddspec.run import exporting
+from ddspec.store.holds import Hold
+from ddspec.store.store import open_store
 
 MATRIX = SPEC + "matrix: {seed: [0, 1]}\n"
 
@@ -115,3 +121,24 @@ def test_what_the_run_leaves_to_the_export_is_only_what_rounding_adds(shell: She
     ]
     judged = [f"evaluate/rounded/convnet2-w8/{repeat}" for repeat in (0, 1)]
     assert sorted(started) == sorted(["round", *judged])
+
+
+def test_what_an_export_reads_is_held_while_it_is_at_work(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell("run", "small.yaml", "--device", "cpu")
+    seen: list[Hold] = []
+
+    def look(folder: Path) -> None:
+        seen.extend(open_store(shell.home).holds.all())
+        raise DdspecError("seen", exit=Exit.FAILED)
+
+    monkeypatch.setattr(exporting, "card_in", look)
+    ended = shell("export", "small.yaml", "--as", "png", "--to", "new", "--no-evaluate")
+
+    (hold,) = seen
+    told = shell("results", "small.yaml", "--json").json
+    (learned,) = [row["key"] for row in told["stages"] if row["label"] == "distill"]
+    assert ended.code == 1
+    assert (hold.name, learned in hold.keys, len(hold.keys)) == ("small (export)", True, 2)
+    assert open_store(shell.home).holds.all() == ()
