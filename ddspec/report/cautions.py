@@ -10,6 +10,7 @@ from ddspec.plan.labels import folded
 from ddspec.plan.rows import told
 from ddspec.report.experiment import Outcome
 from ddspec.report.history import Environment, History
+from ddspec.report.replicates import Replicated
 from ddspec.report.subject import DAMAGED, TO_RUN, Shelf, Subject
 from ddspec.run.scores import SETS
 from ddspec.spec.evaluate import REPORTED
@@ -44,11 +45,12 @@ def cautions(
     history: History,
     outcomes: Sequence[Outcome],
     where: Sequence[Environment],
+    seeds: Sequence[Replicated] = (),
 ) -> Iterator[Caution]:
     """Yield what to keep in mind, what is wrong first."""
     yield from _store(shelf)
     yield from _attempts(history)
-    yield from _numbers(subject.plan, outcomes)
+    yield from _numbers(subject.plan, outcomes, seeds)
     yield from _places(where)
     yield from _notes(subject)
 
@@ -85,16 +87,18 @@ def _attempts(history: History) -> Iterator[Caution]:
         yield Caution(f"{outcome.capitalize()} attempts", f"{text}{told_why}.")
 
 
-def _numbers(plan: Plan, outcomes: Sequence[Outcome]) -> Iterator[Caution]:
+def _numbers(
+    plan: Plan, outcomes: Sequence[Outcome], seeds: Sequence[Replicated]
+) -> Iterator[Caution]:
     rows = [row for one in outcomes for table in one.tables for row in table.rows]
     if not rows:
         return
     made = [row for row in rows if row.score.set == SETS[0]]
-    if made:
+    if made and not seeds:
         yield Caution(
             "One synthetic set",
             "± is the deviation over networks trained on one synthetic set. It says nothing of "
-            "what another seed of the distillation would give.",
+            "what another seed of the distillation would give; `replicates: 3` would.",
         )
     few = {len(row.score.accuracies) for row in made if len(row.score.accuracies) < FEW}
     if few:

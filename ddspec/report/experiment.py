@@ -128,7 +128,7 @@ def outcome_of(
         best=tuple(_tables(best)),
         crossed=tuple(_crossed(found)),
         curves=over_loops,
-        claims=tuple(claim for claim in at.claims if claim.variant == name),
+        claims=tuple(one for one in at.claims if name in (one.variant, *one.variants)),
         pictures=tuple(at.album.pictures(plan, at.shelf)),
         names=plan.data.classes,
         classes=_classes(plan, at.shelf),

@@ -25,6 +25,7 @@ from ddspec.report.experiment import (
 from ddspec.report.figures import Figure
 from ddspec.report.history import Environment, History, environments, history_of, timeline
 from ddspec.report.pictures import Album
+from ddspec.report.replicates import Replicated, replicated
 from ddspec.report.subject import NOT_NEEDED, STATES, Kept, Shelf, Subject, shelf_of
 from ddspec.run.scores import HARD, SETS, judged
 from ddspec.run.verification import Claim, claims_of
@@ -80,6 +81,8 @@ class Side:
     variants: int
     overviews: tuple[Overview, ...]
     """Of a matrix."""
+    replicated: tuple[Replicated, ...]
+    """Methods that were distilled from several seeds."""
     claims: tuple[Claim, ...]
     """What is expected of all variants."""
     cautions: tuple[Caution, ...]
@@ -122,7 +125,7 @@ def side_of(subject: Subject, store: Store | None, album: Album, anchor: str) ->
     shelf, history = shelf_of(plan, store), history_of(plan, store)
     claims = _claims(subject, shelf)
     outcomes = tuple(_outcomes(subject, Ground(shelf, album, claims), anchor))
-    where = environments(shelf)
+    where, seeds = environments(shelf), replicated(plan, store)
     first = plan.of(plan.variants[0].name)
     counts = Counter(one.state for one in shelf.kept)
     return Side(
@@ -138,8 +141,9 @@ def side_of(subject: Subject, store: Store | None, album: Album, anchor: str) ->
         outcomes=outcomes,
         variants=len(plan.variants),
         overviews=tuple(_overviews(plan, shelf, outcomes)) if len(plan.variants) > 1 else (),
+        replicated=seeds,
         claims=claims,
-        cautions=tuple(cautions(subject, shelf, history, outcomes, where)),
+        cautions=tuple(cautions(subject, shelf, history, outcomes, where, seeds)),
         costs=cost_rows(plan, shelf),
         history=history,
         timeline=timeline(history, f"{anchor}-timeline"),
@@ -163,7 +167,7 @@ def _about(plan: Plan) -> Iterator[str]:
 def _claims(subject: Subject, shelf: Shelf) -> tuple[Claim, ...]:
     chosen = {one.name for one in subject.plan.variants}
     found = claims_of(subject.whole, _whole_shelf(subject, shelf))
-    return tuple(one for one in found if one.variant in chosen)
+    return tuple(one for one in found if chosen & {one.variant, *one.variants})
 
 
 def _outcomes(subject: Subject, at: Ground, anchor: str) -> Iterator[Outcome]:

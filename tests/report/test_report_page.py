@@ -315,6 +315,24 @@ def test_published_numbers_of_variants_stand_together(
     assert "Published: Table 7." in page.words
 
 
+def test_replicates_are_told_over_their_sets(
+    spec: Path, shell: Shell, drawings: list[Json]
+) -> None:
+    spec.write_text(f"{SPEC}replicates: 3\nexpect: [{{accuracy: 0.8, source: Table 7}}]\n")
+    ends = {"": 0.0, "seed-0": 0.80, "seed-1": 0.82, "seed-2": 0.87}
+    fake_store.fill(
+        shell.home, plan_of(spec), accuracy=lambda stage: ends[stage.label.partition("@")[2]]
+    )
+
+    page = report(shell)
+
+    # sets of 80, 82 and 87 %: mean 83, deviation sqrt(13) = 3.6; two networks on each
+    assert "small distilled convnet2-w8 83.0 ± 3.6 3 6" in page.words
+    assert "Over seeds of the distillation (0, 1, 2)" in page.words
+    assert "6 on 3 sets" in page.words
+    assert "One synthetic set" not in page.words
+
+
 def unfinished(stage: Stage) -> bool:
     return stage.work.kind != "evaluate" or stage.label.endswith("/0")
 
