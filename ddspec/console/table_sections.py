@@ -140,7 +140,7 @@ def _notes(block: Block) -> Iterator[str]:
     if _timed(block):
         ran = {name for cell in _timed(block) for name in cell.cost.device.split(", ")}
         where = " and ".join(sorted(ran))
-        yield f"hours, on {where}, are those of pool, distillation and labels; of shared pools all"
+        yield f"hours on {where}: pool, distillation and labels; shared pools count in full"
 
 
 def _told_notes(block: Block) -> Iterator[str]:

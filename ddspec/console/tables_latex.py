@@ -27,7 +27,7 @@ _MARKS = {UNLIKE: r"$^\dagger$", UNTOLD: r"$^\sim$"}
 _HYPHENS = re.compile("-(?=-)")
 """Which LaTeX would join to a dash."""
 _SPECIAL = {
-    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+    "\\": r"\textbackslash{}", "~": r"$\sim$", "^": r"\textasciicircum{}",
     "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
     '"': r"\char34{}", "`": r"\char96{}", "'": r"\char39{}",
     "·": r"$\cdot$", "±": r"$\pm$", "†": r"$\dagger$", "…": r"\dots{}",
