@@ -114,11 +114,9 @@ def test_pictures_are_the_decoded_images_in_8_bits(ran: Path) -> None:
 
 def test_what_the_readme_says_of_reading_works(ran: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = (ran / "out/README.md").read_text(encoding="utf-8")
-    (script,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     monkeypatch.chdir(ran / "out")
-    names: dict[str, Any] = {}
 
-    exec(script, names)
+    names = told_by(text)
 
     images = torch.stack([image for image, _ in names["data"]])
     learned = load_synthetic(ran / "home/results/hard")
@@ -127,6 +125,14 @@ def test_what_the_readme_says_of_reading_works(ran: Path, monkeypatch: pytest.Mo
     inside = learned.images().clamp(0, 1)
     mean, std = learned.card.mean[0], learned.card.std[0]
     assert float((images * std + mean - inside).abs().max()) <= 0.5 / 255 + 1e-6
+
+
+def told_by(text: str) -> dict[str, Any]:
+    """Return what the code of a README finds in the folder in which it lies."""
+    (script,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(script, names)
+    return names
 
 
 def test_titles_steer_neither_terminals_nor_markdown(ran: Path) -> None:
@@ -149,15 +155,21 @@ def test_a_second_export_trains_nothing(ran: Path, form: str) -> None:
     assert {"card.json", "README.md"} < {one.name for one in (ran / f"second-{form}").iterdir()}
 
 
-def test_the_learned_numbers_come_along_exactly(ran: Path) -> None:
+def test_the_learned_numbers_come_along_exactly(ran: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     words = ("--as", "npz", "--exact", "--to", "exact", "--no-evaluate", "--device", "cpu")
 
     called(ran, "export", "hard.yaml", *words)
 
+    learned = load_synthetic(ran / "home/results/hard")
     with np.load(ran / "exact/train.npz", allow_pickle=False) as found:
-        learned = load_synthetic(ran / "home/results/hard").learned.numpy()
-        assert np.array_equal(found["learned"], learned)
+        assert np.array_equal(found["learned"], learned.learned.numpy())
         assert str(found["learned_space"]) == "normalised"
+    monkeypatch.chdir(ran / "exact")
+    names = told_by((ran / "exact/README.md").read_text(encoding="utf-8"))
+    assert names["labels"].tolist() == learned.y.tolist()
+    bound = (0.5 / 255 + 1e-6) / learned.card.std[0]
+    off = names["images"] - learned.x.clamp(names["images"].min(), names["images"].max())
+    assert float(off.abs().max()) <= bound
 
 
 def test_without_evaluation_it_says_that_nothing_was_measured(ran: Path, tmp_path: Path) -> None:
