@@ -419,14 +419,14 @@ for number in range(1, 10_000, {every}):
 
 def test_killed_anywhere_it_loses_nothing_that_is_reached(both: Shell) -> None:
     before = outputs(both, "specs/small.yaml")
-    program = CRASH.format(fakes=str(Path(fake_cli.__file__).parent), every=11)
+    program = CRASH.format(fakes=str(Path(fake_cli.__file__).parent), every=9)
 
     told = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=120
     )
 
     ends = [int(line) for line in told.stdout.split()]
-    assert ends.count(-9) > 5
+    assert ends.count(-9) >= 3
     assert ends[-1] == 0
     assert outputs(both, "specs/small.yaml") == before
     assert both("gc", "specs/small.yaml", *NOW, "--json").json["things"] == []
