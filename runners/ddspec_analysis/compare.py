@@ -16,7 +16,6 @@ from typing import Any, Literal, TypeAlias
 from ddspec.canon import Json
 from ddspec_analysis.compare_power import More, more
 from ddspec_analysis.compare_samples import (
-    Estimate,
     Levels,
     between_std,
     freedom_of,
@@ -28,8 +27,6 @@ from ddspec_analysis.compare_samples import (
 CONFIDENCE, POWER, LEAST = 0.95, 0.8, 0.01
 MOST = 10_000
 """Comparisons of one question."""
-NO_SPREAD = 1e-12
-"""Standard errors below this part of the accuracies are rounding: nothing was seen to vary."""
 
 Of: TypeAlias = Literal["sets", "methods"]
 
@@ -120,16 +117,12 @@ def difference_of(one: Asked) -> Tested:
     estimate = of_methods if one.of == "methods" else of_sets
     before, after = estimate(one.before), estimate(one.after)
     difference = after.mean - before.mean
-    if before.variance is None or after.variance is None or _is_flat(before, after):
+    if before.variance is None or after.variance is None:
         return Tested(difference)
+    if not before.variance and not after.variance:
+        return Tested(difference)  # of what never varied the spread is unknown, and not zero
     error = math.sqrt(before.variance + after.variance)
     return Tested(difference, error, freedom_of(before, after))
-
-
-def _is_flat(before: Estimate, after: Estimate) -> bool:
-    """Return whether nothing varies on either side: then the spread is unknown, and not zero."""
-    spread = math.sqrt((before.variance or 0.0) + (after.variance or 0.0))
-    return spread <= NO_SPREAD * max(abs(before.mean), abs(after.mean))
 
 
 def _row(one: Asked, found: Tested, confidence: float) -> dict[str, Json]:

@@ -10,6 +10,8 @@ from typing import TypeAlias
 
 Levels: TypeAlias = "tuple[tuple[float, ...], ...]"
 """Accuracies of networks by synthetic set; no set is without one."""
+SAME = 1e-12
+"""Values that differ by no larger part of them differ by rounding: nothing was seen to vary."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +40,7 @@ def of_methods(levels: Levels) -> Estimate:
     means = [statistics.fmean(repeats) for repeats in levels]
     if len(means) < 2:
         return Estimate(means[0], None, 0)
-    return Estimate(
-        statistics.fmean(means), statistics.variance(means) / len(means), len(means) - 1
-    )
+    return Estimate(statistics.fmean(means), variance(means) / len(means), len(means) - 1)
 
 
 def of_sets(levels: Levels) -> Estimate:
@@ -78,7 +78,9 @@ def pooled_within(*sides: Levels) -> tuple[float, int] | None:
 
 
 def variance(values: Sequence[float]) -> float:
-    """Return the sample variance (n - 1) of at least two values."""
+    """Return the sample variance (n - 1) of at least two values; zero where they are the same."""
+    if max(values) - min(values) <= SAME * max(map(abs, values)):
+        return 0.0  # and not what rounding leaves, of which any difference were a thousandfold
     mean = statistics.fmean(values)  # `statistics.variance` reckons in fractions, exact and slow
     return math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)
 

@@ -91,10 +91,22 @@ def test_one_network_on_either_side_cannot_even_say_how_many_would_tell() -> Non
     assert (row["verdict"], row["more"], row["within_std"]) == ("cannot tell", None, None)
 
 
-def test_what_never_varied_has_an_unknown_spread_and_not_none() -> None:
-    row = compared([(0.9, 0.9, 0.9)], [(1.0, 1.0, 1.0)])
+FLAT = {
+    "networks": ([(0.9, 0.9, 0.9)], [(1.0, 1.0, 1.0)]),
+    # sums of floats: the mean of three times 0.0009 is not 0.0009
+    "mean-rounded": ([(0.0009,) * 3], [(0.5, 0.5)]),
+    "sets": ([(0.0009,) * 3, (0.0009,) * 2], [(0.5,), (0.5,)]),
+    "sets-of-one-mean": ([(0.1, 0.1), (0.1, 0.1)], [(0.7,) * 3, (0.7,)]),
+}
+
+
+@pytest.mark.parametrize(("before", "after"), FLAT.values(), ids=FLAT)
+def test_what_never_varied_has_an_unknown_spread_and_not_none(before: Any, after: Any) -> None:
+    row = compared(before, after)
 
     assert (row["test"], row["verdict"], row["more"]) == (None, "cannot tell", None)
+    assert row["within_std"] in (None, 0.0)
+    assert row["between_std"] in (None, 0.0)
 
 
 def test_one_side_that_never_varied_leaves_the_spread_of_the_other() -> None:
