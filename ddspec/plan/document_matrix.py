@@ -183,12 +183,17 @@ class _Lines:
         }
 
 
+def _comes_last(upstream: tuple[str, str]) -> bool:
+    """Tell inputs that stages have last: one that was read may have got others behind it."""
+    return upstream[0] == "previous"
+
+
 def _full(stage: Stage) -> dict[str, Any]:
     """Return the fields of a stage's work and its inputs, these as in the plan of a variant."""
     variant = stage.label.partition("@")[2]
     inputs = {
         name: own_label(label) if label.partition("@")[2] == variant else label
-        for name, label in stage.upstream.items()
+        for name, label in sorted(stage.upstream.items(), key=_comes_last)
     }
     found = fields(stage.work) | ({INPUTS: inputs} if inputs else {})
     if isinstance(stage.work, DistillWork) and len(stage.work.rows) <= MOST_ROWS:
