@@ -131,6 +131,19 @@ def test_one_set_against_several_speaks_of_these_sets() -> None:
     assert row["high"] - row["difference"] == pytest.approx(half, rel=1e-9)
 
 
+def test_sets_with_unlike_numbers_of_networks_count_alike() -> None:
+    several = ((0.70, 0.72), (0.75, 0.73, 0.74, 0.76, 0.72, 0.74))
+    # means .71 and .74; squares 2e-4 and 1e-3 around them, with 1 + 5 degrees of freedom
+    a, b = np.var(OLD, ddof=1) / 5, (12e-4 / 6) * (1 / 2 + 1 / 6) / 4
+    v = (a + b) ** 2 / (a**2 / 4 + b**2 / 6)
+
+    row = compared([OLD], several)
+
+    assert row["difference"] == pytest.approx(0.725 - np.mean(OLD))
+    half = stats.t.ppf(0.975, v) * math.sqrt(a + b)
+    assert row["high"] - row["difference"] == pytest.approx(half, rel=1e-9)
+
+
 # --- both levels ----------------------------------------------------------------------------------
 
 
@@ -346,6 +359,7 @@ SAMPLES = {
     "threes": ((3, 1.0), (3, 1.0), 2.5, 0.05),
     "threes-in-a-table": ((3, 1.0), (3, 1.0), 6.0, 0.05 / 20),
     "two-against-five": ((2, 1.0), (5, 2.0), 4.0, 0.05),
+    "no-difference": ((4, 1.0), (4, 1.0), 0.0, 0.05),
     "one-steady": ((8, 1e-9), (6, 1.5), 2.0, 0.05),
     "many": ((30, 1.0), (40, 1.5), 0.8, 0.05),
 }
@@ -433,6 +447,63 @@ def test_sets_that_differ_more_than_networks_ask_for_sets() -> None:
     row = compared(before, after)
 
     assert (row["verdict"], row["more"]["what"]) == ("cannot tell", "replicates")
+
+
+def test_many_networks_of_sets_that_hardly_differ_ask_for_sets_all_the_same() -> None:
+    # sets vary by 1.5e-4 beyond networks, these by 2.6e-4 each: by 2.2e-5 in the mean of twelve
+    base = (0.60, 0.63) * 6
+    before = tuple(tuple(x + off for x in base) for off in (0.0, 0.012, 0.024))
+    after = tuple(tuple(x + 0.01 for x in one) for one in before)
+
+    row = compared(before, after)
+
+    assert row["between_std"] < row["within_std"]
+    assert (row["verdict"], row["more"]["what"]) == ("cannot tell", "replicates")
+
+
+def test_networks_of_several_sets_are_known_by_what_is_left_of_each() -> None:
+    # four networks of two sets leave two degrees of freedom, with m more of each 2 + 2 m
+    one, two = ((0.60, 0.64),), ((0.61, 0.65), (0.66, 0.70))
+    plan = more(one, two, of="sets", size=0.02, level=0.05, power=0.8)
+    assert plan is not None
+
+    def future(m: int) -> tuple[Estimate, Estimate]:
+        return (
+            Estimate(0.0, 8e-4 / (2 + m), 1 + m),
+            Estimate(0.0, 8e-4 / (2 + m) / 2, 2 + 2 * m),
+        )
+
+    tried = next(m for m in range(CAP) if power_of(*future(m), 0.02, 0.05) >= 0.8)
+    assert (plan.what, plan.n) == ("repeats", tried)
+
+
+def test_each_side_is_taken_to_spread_as_its_own_networks_do() -> None:
+    steady, wild = ((0.60, 0.602, 0.604),), ((0.60, 0.65, 0.70),)
+    plan = more(steady, wild, of="sets", size=0.05, level=0.05, power=0.8)
+    assert plan is not None
+
+    def future(m: int) -> tuple[Estimate, Estimate]:
+        return Estimate(0.0, 4e-6 / (3 + m), 2 + m), Estimate(0.0, 2.5e-3 / (3 + m), 2 + m)
+
+    assert plan.n == next(m for m in range(CAP) if power_of(*future(m), 0.05, 0.05) >= 0.8)
+
+
+def test_where_no_number_of_networks_tells_sets_are_asked_for() -> None:
+    # sets vary by 0.0009 beyond their networks, and the mean of two networks by 0.0016: these have
+    # most of it, and yet no number of them tells 0.03 between two times three sets
+    before = ((0.53, 0.61), (0.67, 0.59), (0.63, 0.71))
+    after = tuple(tuple(x + 0.03 for x in one) for one in before)
+
+    row = compared(before, after)
+
+    assert row["more"]["what"] == "replicates"
+    assert row["more"]["n"] > 0
+
+
+def test_a_large_difference_asks_for_what_would_tell_it() -> None:
+    row = compared([(0.60, 0.70)], [(0.66, 0.80)], least=0.01)
+
+    assert (row["verdict"], row["more"]["size"]) == ("cannot tell", pytest.approx(0.08))
 
 
 def test_networks_that_differ_more_than_sets_ask_for_networks() -> None:

@@ -157,3 +157,12 @@ def test_the_device_is_where_networks_and_images_were_learned(
     cost = costs_of(plan, FakeStored(results))["distilled"]
 
     assert (cost.device, cost.unit) == (device, unit)
+
+
+def test_where_shards_were_joined_is_not_where_images_were_learned(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, SHARDED)
+    results = all_ran(plan, {}, "NVIDIA H200") | {"merge": ran(1.0, kind="merge")}
+
+    cost = costs_of(plan, FakeStored(results))["distilled"]
+
+    assert (cost.device, cost.unit) == ("NVIDIA H200", "GPU-hours")

@@ -195,3 +195,11 @@ def test_errors_are_over_networks_or_over_sets() -> None:
     assert alone.standard_error == pytest.approx(math.sqrt(0.0005))
     assert sets.standard_error == pytest.approx(math.sqrt(0.0005))
     assert replace(alone, before=(score("distilled", 0.8),)).standard_error is None
+
+
+def test_the_mean_of_several_sets_beside_one_is_known_by_their_networks() -> None:
+    one = (score("distilled", 0.80, 0.82),)
+    # errors .01 on the side of one set; of two with .02 each, sqrt(.0008) / 2 in their mean
+    two = (score("distilled", 0.84, 0.88), score("distilled", 0.90, 0.94))
+
+    assert Pair("", one, two).standard_error == pytest.approx(math.sqrt(0.0001 + 0.0002))

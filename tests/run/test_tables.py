@@ -64,6 +64,42 @@ def test_a_baseline_gives_differences_and_a_speed_up() -> None:
     assert row(block, "DC").cells[10].ahead is None
 
 
+def test_sets_count_alike_in_a_mean_whatever_the_number_of_their_networks() -> None:
+    few = evidence("DM", 1, score("distilled", (0.4,)), seed=0)
+    many = evidence("DM", 1, score("distilled", (0.6, 0.6, 0.6)), seed=1)
+
+    assert row(table(few, many), "DM").cells[1].mean == pytest.approx(0.5)
+
+
+def test_full_data_of_other_runs_serve_no_further_budget() -> None:
+    one, ten, fifty = (
+        evidence("DC", budget, score("distilled", (0.5,)), *more)
+        for budget, more in (
+            (1, [score("full", (0.8,), runs="a")]),
+            (10, [score("full", (0.9,), runs="b")]),
+            (50, []),
+        )
+    )
+
+    cells = row(table(one, ten, fifty), "DC").cells
+
+    assert [cells[at].of_full for at in (1, 10)] == pytest.approx([0.5 / 0.8, 0.5 / 0.9])
+    assert cells[50].of_full is None
+
+
+def test_of_baselines_by_labels_each_method_is_beside_that_of_its_own() -> None:
+    hard = evidence("DM", 1, score("distilled", (0.5,)), score("random", (0.3,), runs="a"))
+    soft = evidence(
+        "SRe2L", 1, score("distilled", (0.6,), labels="soft"),
+        score("random", (0.4,), labels="soft", runs="b"),
+    )  # fmt: skip
+    bare = evidence("Teddy", 1, score("distilled", (0.7,), labels="soft"))
+
+    cell = row(table(hard, soft, bare, baseline="random"), "Teddy").cells[1]
+
+    assert (cell.ahead, cell.unlike) == (pytest.approx(0.3), False)
+
+
 def test_times_on_other_devices_give_no_speed_up() -> None:
     first = evidence("DC", 1, score("distilled", (0.5,)))
     second = evidence("DM", 1, score("distilled", (0.6,)), device="cpu")

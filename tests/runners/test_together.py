@@ -83,6 +83,15 @@ def test_results_say_which_engine_made_them(tmp_path: Path) -> None:
     assert "ensemble" not in result(tmp_path, BEFORE[0]).engine
 
 
+def test_what_an_ensemble_took_is_divided_among_its_members(tmp_path: Path) -> None:
+    realise(tmp_path, *BEFORE, *JUDGED, engine="ensemble")
+
+    for stage in JUDGED:
+        events = (tmp_path / "scratch" / stage.key / "events.jsonl").read_text().splitlines()
+        whole = json.loads(events[-1])["seconds"]
+        assert result(tmp_path, stage).seconds <= whole / 3 + 0.001  # both are rounded to that
+
+
 def test_a_member_that_cannot_be_done_does_not_take_the_others_along(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
