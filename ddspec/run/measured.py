@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from ddspec.canon import Digest
 from ddspec.errors import DdspecError, Diagnostic, Exit, Place
@@ -19,7 +18,10 @@ from ddspec.store.store import LONGEST_S
 
 FORMATS = ("ddspec.run/1", "ddspec.results/1")
 MAX_BYTES = 2**26
+MAX_ROWS = 10_000
+"""Of one experiment; a plan has fewer evaluations than that."""
 HEAD_BYTES = 4096
+PROBLEMS_SHOWN = 20
 
 _HEAD = re.compile(rb'\s*\{[^{}\[\]]*"format"\s*:\s*"ddspec\.(?:run|results)/')
 
@@ -27,18 +29,11 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Natural = Annotated[int, Field(ge=0, lt=2**63)]
 Seconds = Annotated[float, Field(ge=0, le=LONGEST_S)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Words = Annotated[str, Field(max_length=2_000)]
+"""No text of a spec is longer."""
 
 
-_Form = TypeVar("_Form", "_Document", "_Matrix", "_Kind")
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """What a file of results says, as far as it can be compared."""
-
-    name: str
-    plan: Digest
-    scores: tuple[Score, ...]
+Form = TypeVar("Form", bound="Head")
 
 
 class _Best(BaseModel):
@@ -47,29 +42,47 @@ class _Best(BaseModel):
     accuracies: Annotated[list[Fraction], Field(min_length=1)]
 
 
-class _Row(BaseModel):
+class Head(BaseModel):
+    """What every file of results begins with."""
+
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    format: Words
+
+
+class Row(BaseModel):
     """One set's accuracies; further keys are for people."""
 
     model_config = ConfigDict(frozen=True, strict=True)
 
-    set: str
-    network: str
-    protocol: str
-    on: str
+    set: Words
+    network: Words
+    protocol: Words
+    on: Words
     accuracies: Annotated[list[Fraction], Field(min_length=1)]
-    repeats_planned: int
+    repeats_planned: Natural
     keys: list[Digest] = []
-    labels: str = HARD
+    labels: Words = HARD
     best_on_validation: _Best | None = None
     learning_rate: float | None = None
     learned_rate: bool | None = None
+
+
+def _once(rows: list[Row]) -> list[Row]:
+    seen = {(row.set, row.network, row.protocol, row.on) for row in rows}
+    if len(seen) < len(rows):
+        raise ValueError("a set has two rows on one network, by one protocol, on one split")
+    return rows
+
+
+Rows = Annotated[list[Row], Field(max_length=MAX_ROWS), AfterValidator(_once)]
 
 
 class _Cost(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True)
 
     seconds: Seconds | None = None
-    device: str = ""
+    device: Words = ""
     flops: Natural | None = None
 
 
@@ -78,35 +91,29 @@ class _Standing(BaseModel):
 
     model_config = ConfigDict(frozen=True, strict=True)
 
-    row: str = ""
+    row: Words = ""
     seed: Natural | None = None
     method: Sha256 | None = None
-    dataset: str = ""
+    dataset: Words = ""
     images_per_class: Natural | None = None
     protocol: Sha256 | None = None
     test_set: Sha256 | None = None
     cost: _Cost = _Cost()
-    costs: dict[str, _Cost] = {}
-    missing: list[str] = []
+    costs: dict[Words, _Cost] = {}
+    missing: list[Words] = []
 
 
-class _Document(BaseModel):
-    model_config = ConfigDict(frozen=True, strict=True)
-
-    format: str
-    name: str
-    title: str | None = None
+class _Document(Head):
+    name: Words
+    title: Words | None = None
     plan: Digest
-    results: list[_Row]
+    results: Rows
     evidence: _Standing = _Standing()
 
 
-class _Kind(BaseModel):
+class _Kind(Head):
     """What a matrix's file has and others lack, and the plan that every file names."""
 
-    model_config = ConfigDict(frozen=True)
-
-    format: str
     plan: Digest = ""
     variants: Any = None
 
@@ -116,17 +123,14 @@ class _OfVariant(BaseModel):
 
     model_config = ConfigDict(frozen=True, strict=True)
 
-    name: str
-    results: list[_Row] = []
+    name: Words
+    results: Rows = []
     evidence: _Standing = _Standing()
 
 
-class _Matrix(BaseModel):
-    model_config = ConfigDict(frozen=True, strict=True)
-
-    format: str
-    name: str
-    title: str | None = None
+class _Matrix(Head):
+    name: Words
+    title: Words | None = None
     variants: Annotated[list[_OfVariant], Field(min_length=1, max_length=MAX_VARIANTS)]
 
 
@@ -141,53 +145,59 @@ def is_measured(path: Path) -> bool:
         return False  # whoever reads it next says why
 
 
-def read_measured(path: Path) -> Measured:
-    """Read a file of results; `DdspecError` (exit 3) where it is damaged or of a later format."""
-    found = _read(path, _Document)
-    return Measured(found.name, found.plan, tuple(map(_score, found.results)))
-
-
 def read_evidence(path: Path, document: str = "") -> tuple[Evidence, ...]:
-    """Read what a file of results knows of each variant; raises as `read_measured` does.
+    """Read what a file of results knows of each variant; files of older versions tell scores alone.
 
-    Files of older versions tell scores alone.
+    Raises `DdspecError` (exit 3) where it is damaged or of a later format.
     """
     called = document or str(path)
-    if _read(path, _Kind).variants is None:
-        alone = _read(path, _Document)
+    if read_form(path, _Kind).variants is None:
+        alone = read_form(path, _Document)
         return (_evidence(called, alone, "", alone.results, alone.evidence),)
-    matrix = _read(path, _Matrix)
+    matrix = read_form(path, _Matrix)
     return tuple(
         _evidence(called, matrix, one.name, one.results, one.evidence) for one in matrix.variants
     )
 
 
 def read_plan_digest(path: Path) -> Digest:
-    """Return the digest of the plan that a file of results is of; raises as `read_measured`."""
-    return _read(path, _Kind).plan
+    """Return the digest of the plan that a file of results is of; raises as `read_evidence`."""
+    return read_form(path, _Kind).plan
 
 
-def _content(path: Path) -> bytes:
-    if path.stat().st_size > MAX_BYTES:
-        raise _refused(path, [f"larger than {MAX_BYTES:,} bytes, which no results are"])
-    return path.read_bytes()
+def read_form(
+    path: Path, form: type[Form], *, formats: Sequence[str] = FORMATS, again: str = "`--json`"
+) -> Form:
+    """Read a file of results as one of its forms; `again` is what writes it.
 
-
-def _read(path: Path, form: type[_Form]) -> _Form:
+    Raises `DdspecError` (exit 3), naming the file, where it is damaged or something else.
+    """
     try:
-        found = form.model_validate_json(_content(path))
+        if path.stat().st_size > MAX_BYTES:
+            raise refused(path, [f"larger than {MAX_BYTES:,} bytes, which no results are"], again)
+        found = form.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise refused(path, [f"cannot be read: {error.strerror}"], again) from None
     except ValidationError as error:
-        raise _refused(path, [_problem(one["loc"], one["msg"]) for one in error.errors()]) from None
-    if found.format not in FORMATS:
-        raise _refused(path, [f"the format `{found.format}` is not one of {', '.join(FORMATS)}"])
+        problems = [_problem(one["loc"], one["msg"]) for one in error.errors()[:PROBLEMS_SHOWN]]
+        raise refused(path, problems, again) from None
+    if found.format not in formats:
+        told = f"the format `{found.format}` is not one of {', '.join(formats)}"
+        raise refused(path, [told], again)
     return found
+
+
+def refused(path: Path, problems: Sequence[str], again: str) -> DdspecError:
+    """Return what is said of a file of results that cannot be used."""
+    place, hint = Place(str(path)), f"write it again with {again}"
+    return DdspecError([Diagnostic(one, place, hint=hint) for one in problems], exit=Exit.INVALID)
 
 
 def _evidence(
     document: str,
     whole: _Document | _Matrix,
     variant: str,
-    results: Sequence[_Row],
+    results: Sequence[Row],
     told: _Standing,
 ) -> Evidence:
     return Evidence(
@@ -202,7 +212,7 @@ def _evidence(
         images_per_class=told.images_per_class,
         protocol=told.protocol,
         test_set=told.test_set,
-        scores=tuple(map(_score, results)),
+        scores=tuple(map(score_of, results)),
         cost=_cost(told.cost),
         costs={name: _cost(cost) for name, cost in told.costs.items()},
         missing=tuple(told.missing),
@@ -213,7 +223,8 @@ def _cost(told: _Cost) -> Cost:
     return Cost(told.seconds, told.device, told.flops)
 
 
-def _score(row: _Row) -> Score:
+def score_of(row: Row) -> Score:
+    """Return what a row says."""
     return Score(
         set=row.set,
         network=row.network,
@@ -228,7 +239,7 @@ def _score(row: _Row) -> Score:
     )
 
 
-def _rate(row: _Row) -> Rate | None:
+def _rate(row: Row) -> Rate | None:
     if row.learning_rate is None or row.learned_rate is None:
         return None
     return Rate(row.learning_rate, row.learned_rate)
@@ -236,11 +247,3 @@ def _rate(row: _Row) -> Rate | None:
 
 def _problem(path: tuple[int | str, ...], message: str) -> str:
     return f"`{'.'.join(map(str, path))}`: {message}" if path else message
-
-
-def _refused(path: Path, problems: list[str]) -> DdspecError:
-    place = Place(str(path))
-    return DdspecError(
-        [Diagnostic(problem, place, hint="write it again with `--json`") for problem in problems],
-        exit=Exit.INVALID,
-    )

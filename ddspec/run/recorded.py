@@ -11,23 +11,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from ddspec.canon import Digest, Json
-from ddspec.errors import DdspecError, Diagnostic, Exit, Place
 from ddspec.plan.ir import Plan, own_label
 from ddspec.plan.leaves import leaves
-from ddspec.run.scores import HARD, Score
+from ddspec.run.measured import Head, Rows, read_form, refused, score_of
+from ddspec.run.scores import Score
 from ddspec.run.witness import Witness
 
 FORMAT = "ddspec.results/1"
-MAX_BYTES = 2**24
+AGAIN = "`ddspec gallery --record SPEC`"
 UNASKED = {"name", "title", "expect"}
 """What a spec says that no result depends on."""
 PATHS = ("images", "set", "card", "labels")
 """Where files lie on the machine that printed results."""
-
-Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
 class _Lenient(BaseModel):
@@ -36,20 +34,9 @@ class _Lenient(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True)
 
 
-class _Row(_Lenient):
-    set: str
-    network: str
-    protocol: str
-    on: str
-    accuracies: Annotated[list[Fraction], Field(min_length=1)]
-    repeats_planned: int
-    keys: list[Digest] = []
-    labels: str = HARD
-
-
 class _Variant(_Lenient):
     name: str
-    results: list[_Row]
+    results: Rows
 
 
 class _Stage(_Lenient):
@@ -70,10 +57,9 @@ class _Asked(_Lenient):
     variants: dict[str, dict[str, JsonValue]]
 
 
-class _Document(_Lenient):
-    format: str
+class _Document(Head):
     plan: Digest
-    results: list[_Row] | None = None
+    results: Rows | None = None
     variants: list[_Variant] | None = None
     stages: list[_Stage]
     made: _Made
@@ -156,25 +142,16 @@ def _asked(plan: Plan) -> Json:
 
 def read_record(path: Path) -> Record:
     """Read committed results; `DdspecError` (exit 3) where they are damaged or something else."""
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise _refused(path, [f"larger than {MAX_BYTES:,} bytes, which no results are"])
-        found = _Document.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise _refused(path, [f"cannot be read: {error.strerror}"]) from None
-    except ValidationError as error:
-        raise _refused(path, [_problem(one["loc"], one["msg"]) for one in error.errors()]) from None
-    if found.format != FORMAT:
-        raise _refused(path, [f"the format `{found.format}` is not {FORMAT}"])
+    found = read_form(path, _Document, formats=(FORMAT,), again=AGAIN)
     if (found.results is None) == (found.variants is None):
-        raise _refused(path, ["it has neither `results` nor `variants`, or both"])
+        raise refused(path, ["it has neither `results` nor `variants`, or both"], AGAIN)
     rows = {"": found.results or []}
     if found.variants is not None:
         rows = {one.name: one.results for one in found.variants}
     seconds = [one.seconds for one in found.stages]
     return Record(
         plan=found.plan,
-        scores={name: tuple(map(_score, some)) for name, some in rows.items()},
+        scores={name: tuple(map(score_of, some)) for name, some in rows.items()},
         seconds=None if None in seconds else sum(one for one in seconds if one is not None),
         keys={one.label: one.key for one in found.stages},
         devices=tuple(found.made.devices),
@@ -216,26 +193,3 @@ def _shown(value: Json) -> str:
         return "not set"
     text = str(value)
     return text if len(text) <= 40 else f"{text[:39]}…"
-
-
-def _score(row: _Row) -> Score:
-    return Score(
-        set=row.set,
-        network=row.network,
-        protocol=row.protocol,
-        on=row.on,
-        accuracies=tuple(row.accuracies),
-        planned=row.repeats_planned,
-        keys=tuple(row.keys),
-        labels=row.labels,
-    )
-
-
-def _problem(path: tuple[int | str, ...], message: str) -> str:
-    return f"`{'.'.join(map(str, path))}`: {message}" if path else message
-
-
-def _refused(path: Path, problems: list[str]) -> DdspecError:
-    hint = "write it again with `ddspec gallery --record SPEC`"
-    place = Place(str(path))
-    return DdspecError([Diagnostic(one, place, hint=hint) for one in problems], exit=Exit.INVALID)

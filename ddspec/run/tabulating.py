@@ -40,10 +40,10 @@ def blocks_of(evidence: Iterable[Evidence]) -> tuple[Block, ...]:
     methods = methods_of(_begun(tuple(evidence)))
     found = [one for method in methods for one in _measured(method)]
     names = _names(found)
-    blocks = [
-        _block(place, [one for one in found if one.place == place], names)
-        for place in dict.fromkeys(one.place for one in found)
-    ]
+    placed: dict[Place, list[Measured]] = {}
+    for one in found:
+        placed.setdefault(one.place, []).append(one)
+    blocks = [_block(place, some, names) for place, some in placed.items()]
     known = [block for block in blocks if any(cell.levels for cell in block.cells())]
     return tuple(_told_apart(known))
 
@@ -210,11 +210,14 @@ def _joined(row: Row, new: Row) -> Row:
 
 def _told_apart(blocks: Sequence[Block]) -> Iterator[Block]:
     """Yield blocks of which none is called as another one of other protocols or test images."""
+    alike: dict[str, list[Place]] = {}
     for block in blocks:
-        alike = [one.place for one in blocks if one.title == block.title]
+        alike.setdefault(block.title, []).append(block.place)
+    for block in blocks:
+        places = alike[block.title]
         marks = [
-            *_mark("protocol", block.place.protocol_digest, {p.protocol_digest for p in alike}),
-            *_mark("test images", block.place.test_set, {p.test_set for p in alike}),
+            *_mark("protocol", block.place.protocol_digest, {p.protocol_digest for p in places}),
+            *_mark("test images", block.place.test_set, {p.test_set for p in places}),
         ]
         yield replace(block, mark=", ".join(marks))
 
