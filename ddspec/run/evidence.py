@@ -40,7 +40,8 @@ class Evidence:
     """What a matrix sets for the variant, by dotted path; empty without one, and of files."""
     method: Digest | None = None
     """Of what the spec asks for apart from seed, names, titles, expectations and resources: equal
-    for replicates. None where a file of results does not tell."""
+    for replicates, of which an imported set has none. None where a file of results does not tell.
+    """
     row: str = ""
     """What a table calls the method."""
     seed: int | None = None
@@ -141,8 +142,12 @@ def methods_of(evidence: Iterable[Evidence]) -> tuple[Method, ...]:
 
 
 def method_digest(experiment: Experiment) -> Digest:
-    """Return the digest of what replicates have in common."""
-    asked: Json = experiment.model_dump(mode="json", exclude_none=True, exclude=set(_NOT_METHOD))
+    """Return the digest of what replicates have in common.
+
+    Seeds make no replicates of an imported set: it is the same one under all of them.
+    """
+    left_out = set(_NOT_METHOD) if experiment.imported is None else _NOT_METHOD - {"seed"}
+    asked: Json = experiment.model_dump(mode="json", exclude_none=True, exclude=left_out)
     return digest(asked)
 
 

@@ -90,6 +90,19 @@ def test_seeds_alone_make_replicates(tmp_path: Path) -> None:
     assert len({method.first.method for method in found}) == 2
 
 
+def test_an_imported_set_is_one_set_under_every_seed(tmp_path: Path) -> None:
+    files = f"[{{path: a.pt, sha256: {'ab' * 32}}}]"
+    text = (
+        "preset: dm\nreplicates: 3\nevaluate: {baselines: {init: 0}}\n"
+        "parameterization: {space: normalised}\n"
+        f"imported: {{layout: dc, files: {files}, space: normalised}}\n"
+    )
+
+    found = methods_of(evidence_of(plan_of(tmp_path, text), None))
+
+    assert [[one.seed for one in method.replicates] for method in found] == [[0], [1], [2]]
+
+
 def test_what_is_expected_and_how_work_is_laid_out_is_no_other_method(tmp_path: Path) -> None:
     more = "title: Another\nresources: {shards: 2}\n"
 
