@@ -146,7 +146,7 @@ def method_digest(experiment: Experiment) -> Digest:
 
     Seeds make no replicates of an imported set: it is the same one under all of them.
     """
-    left_out = set(_NOT_METHOD) if experiment.imported is None else _NOT_METHOD - {"seed"}
+    left_out = set(_NOT_METHOD if experiment.imported is None else _NOT_METHOD - {"seed"})
     asked: Json = experiment.model_dump(mode="json", exclude_none=True, exclude=left_out)
     return digest(asked)
 
