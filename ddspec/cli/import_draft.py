@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from ddspec.spec.experiment import Experiment
 
 LAYOUTS: dict[Layout, str] = {"dc": "DC, DSA and DM", "mtt": "MTT", "idc": "IDC"}
+FACTORS: dict[Layout, str] = {
+    "idc": "`--factor 2`, as in its name; `--factor 1` where images are whole",
+    "dc": "`--factor 2` of IDM with its `--aug`; `--factor 1` of DC, DSA and DM",
+}
 WHY: dict[tuple[Layout, Space], str] = {
     ("dc", "normalised"): "the code of DC, DSA and DM keeps what networks are fed",
     ("mtt", "normalised"): "the code of MTT keeps what networks are fed",
@@ -143,17 +147,34 @@ def _images_per_class(base: Plan, seen: Inspected) -> int:
 def _parameterization(asked: Asked, experiment: Experiment) -> dict[str, Json]:
     """Return how the set is kept and decoded: in the space of its files, to the bit."""
     shape = experiment.parameterization
-    base = shape.factor if isinstance(shape, MultiFormationSpec) else None
-    if asked.layout != "idc" or asked.factor == 1:
+    factor = _factor(asked, shape.factor if isinstance(shape, MultiFormationSpec) else None)
+    if factor == 1:
         return {"kind": "pixels", "space": asked.space}
-    factor = asked.factor or base
-    if factor is None:
-        raise DdspecError(
-            "files of IDC do not say into how many patches an image is cut",
-            exit=Exit.USAGE,
-            hint="`--factor 2`, as in its name; `--factor 1` where images are whole",
-        )
     return {"kind": "multi_formation", "factor": factor, "space": asked.space}
+
+
+def _factor(asked: Asked, judged: int | None) -> int:
+    """Return into how many patches along a side images are cut; `judged` is that of the spec.
+
+    IDC cuts them unless it is told not to, and so does IDM by `--aug`; DC, DSA, DM and MTT never.
+    """
+    if asked.layout == "mtt" and (asked.factor or 1) > 1:
+        raise DdspecError(
+            "images of MTT are whole, and not cut into patches",
+            exit=Exit.USAGE,
+            hint="leave `--factor` out",
+        )
+    if asked.factor is not None:
+        return asked.factor
+    if asked.layout == "idc" and judged is not None:
+        return judged
+    if asked.layout == "idc" or (asked.layout == "dc" and judged is not None):
+        raise DdspecError(
+            f"files of {asked.layout.upper()} do not say into how many patches an image is cut",
+            exit=Exit.USAGE,
+            hint=FACTORS[asked.layout],
+        )
+    return 1
 
 
 def _others(experiment: Experiment, seen: Inspected) -> dict[str, Json]:

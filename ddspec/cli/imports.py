@@ -65,7 +65,9 @@ def import_set(
     ] = None,
     factor: Annotated[
         int | None,
-        typer.Option("--factor", metavar="N", min=1, max=8, help="Of idc: patches along a side."),
+        typer.Option(
+            "--factor", metavar="N", min=1, max=8, help="Of idc, and of IDM: patches along a side."
+        ),
     ] = None,
     learning_rate: Annotated[
         float | None,

@@ -147,6 +147,58 @@ def test_what_does_not_fit_is_refused_and_nothing_is_written(
     assert not (shell.folder / "mine.yaml").exists()
 
 
+CUT = SPEC + "parameterization: {kind: multi_formation, factor: 2}\n"
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize(
+    ("spec", "factor", "kind"),
+    [
+        pytest.param(SPEC, "2", "multi_formation", id="IDM"),
+        pytest.param(CUT, "1", "pixels", id="DM judged as IDC"),
+        pytest.param(SPEC, None, "pixels", id="DM"),
+    ],
+)
+def test_images_in_the_layout_of_dc_are_cut_where_that_is_said(
+    shell: Shell, data: Path, spec: str, factor: str | None, kind: str
+) -> None:
+    shell.write("small.yaml", spec)
+    write_dc(data / "res.pt", [(NORMALISED, LABELS)])
+
+    made = importing(
+        shell, "data/res.pt", *(() if factor is None else ("--factor", factor)), layout="dc"
+    )
+
+    assert made.code == 0, made.err
+    shape = load_spec(shell.folder / "mine.yaml").experiment.parameterization
+    assert (shape.kind, shape.space) == (kind, "normalised")
+
+
+@pytest.mark.usefixtures("quick")
+def test_whether_images_are_cut_is_asked_where_the_judging_spec_cuts_them(
+    shell: Shell, data: Path
+) -> None:
+    shell.write("small.yaml", CUT)
+    write_dc(data / "res.pt", [(NORMALISED, LABELS)])
+
+    made = importing(shell, "data/res.pt", layout="dc")
+
+    assert made.code == Exit.USAGE
+    assert "`--factor 2` of IDM with its `--aug`" in made.err
+
+
+@pytest.mark.usefixtures("quick")
+def test_no_images_of_mtt_are_cut(shell: Shell, data: Path) -> None:
+    write_mtt(data, NORMALISED, LABELS)
+
+    made = importing(
+        shell, "data/images_best.pt", "--factor", "2", "--space", "normalised", layout="mtt"
+    )
+
+    assert made.code == Exit.USAGE
+    assert "leave `--factor` out" in made.err
+
+
 @pytest.mark.usefixtures("quick")
 def test_files_of_mtt_do_not_say_their_space(shell: Shell, data: Path) -> None:
     write_mtt(data, NORMALISED, LABELS)
