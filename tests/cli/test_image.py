@@ -80,8 +80,8 @@ def test_check_describes_the_image(shell: Shell, api: FakeImages) -> None:
         f"image      {IMAGE}",
         f"pinned     sha256:{'1' * 64} (this host only)",
         f"ddspec     0.1.0, source {runners_digest()[:12]}",
-        "revisions  checkpoint 1, distill 1, evaluate 1, merge 1, prepare 1, pretrain 1, prune 1, "
-        "relabel 1, select 1",
+        "revisions  checkpoint 1, distill 1, evaluate 1, import 1, merge 1, prepare 1, pretrain 1, "
+        "prune 1, relabel 1, round 1, select 1",
     ]
     assert "works as   65532:65532 and 12345:23456" in done.out
 
