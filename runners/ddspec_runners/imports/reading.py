@@ -22,6 +22,8 @@ SHOWN = 6
 """Keys or entries that a message names."""
 PASSED_OVER = ("numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar", "numpy.dtype")
 """What VICO's code pickles beside its tensors: accuracies, as numbers of numpy."""
+BYTEARRAY = b"\nbytearray\n"
+"""How a pickle names the one thing that torch allows which takes memory by a number alone."""
 
 
 Allowed: TypeAlias = Callable[..., Any] | tuple[Callable[..., Any], str]
@@ -111,6 +113,8 @@ def _content(path: Path) -> bytes:
 def _parsed(content: bytes) -> object:
     if content.startswith(b"PK"):
         _refuse_packed(content)
+    if BYTEARRAY in content:
+        raise BadData("cannot be read: it asks for memory that no tensor of it needs")
     numbers: list[Allowed] = [(_Unused, name) for name in PASSED_OVER]
     with warnings.catch_warnings(), torch.serialization.safe_globals(numbers):
         warnings.simplefilter("ignore")  # of old types of storage, which published files have

@@ -130,6 +130,21 @@ def test_what_is_no_file_is_refused_without_waiting(tmp_path: Path, kind: str) -
         opened(path)
 
 
+@pytest.mark.parametrize("zipped", [True, False], ids=["zip", "bare"])
+def test_a_pickle_that_asks_for_memory_gets_none(tmp_path: Path, zipped: bool) -> None:
+    path = tmp_path / "data.pt"
+    body = b"\x80\x02cbuiltins\nbytearray\nJ" + (2**30).to_bytes(4, "little") + b"\x85R."
+    if zipped:
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("archive/data.pkl", body)
+            archive.writestr("archive/version", "3\n")
+    else:
+        path.write_bytes(body)
+
+    with pytest.raises(BadData, match="asks for memory"):
+        opened(path)
+
+
 def test_sparse_tensors_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "data.pt"
     torch.save([torch.eye(4).to_sparse(), IMAGES], path)
