@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator
@@ -17,6 +18,9 @@ from pathlib import Path
 
 from ddspec.store.layout import Layout
 from ddspec.store.manifest import MANIFEST
+
+_OURS = re.compile(r"[0-9]+-[0-9a-f]{8}")
+"""What `begin` calls its folders; the link of a stranger may lead to a folder of other things."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +76,10 @@ def begin(layout: Layout) -> Removal:
 
 
 def leftovers(layout: Layout) -> tuple[Path, ...]:
-    """Return what removals have renamed away and not yet removed."""
-    return tuple(sorted(layout.removed.iterdir())) if layout.removed.is_dir() else ()
+    """Return what removals have renamed away and not yet removed; nothing else that lies there."""
+    if not layout.removed.is_dir():
+        return ()
+    return tuple(sorted(one for one in layout.removed.iterdir() if _OURS.fullmatch(one.name)))
 
 
 def _erase(path: Path) -> None:

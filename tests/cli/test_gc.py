@@ -322,12 +322,25 @@ def test_a_folder_of_results_that_holds_other_things_stays(both: Shell) -> None:
     assert (both.home / "results" / "other" / "card.json").exists()
 
 
+def test_what_somebody_else_put_where_remains_are_stays(both: Shell, tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "thesis.tex").write_text("years of work")
+    (both.home / "removed").symlink_to(mine)
+
+    ended = both("gc", "specs/small.yaml", *NOW, "--delete")
+
+    assert ended.code == Exit.DONE
+    assert (mine / "thesis.tex").read_text() == "years of work"
+    assert not (both.home / "results" / "other").exists()
+
+
 def test_damaged_outputs_and_remains_go(both: Shell) -> None:
     store = open_store(both.home)
     key = both("plan", "specs/small.yaml", "--json").json["stages"][0]["key"]
     store.objects.set_aside(key)
-    (both.home / "removed" / "1-killed").mkdir(parents=True)
-    (both.home / "removed" / "1-killed" / "0").write_text("left by a kill")
+    (both.home / "removed" / "1-0badcafe").mkdir(parents=True)
+    (both.home / "removed" / "1-0badcafe" / "0").write_text("left by a kill")
 
     found = both("gc", "specs", *NOW, "--delete", "--json").json
 
