@@ -357,6 +357,14 @@ def test_what_is_not_as_the_plan_says_is_refused_with_the_reason(
         desk.run([path])
 
 
+def test_pixels_that_are_said_to_be_whitened_are_refused_with_the_way_out(desk: Desk) -> None:
+    kept = {"kind": "pixels", "space": "zca", "zca_eps": 0.1}
+    files = write_mtt(desk.data, pixels(), LABELS)
+
+    with pytest.raises(BadData, match=r"these are pixels, not zca.*`images_zca_N.pt`"):
+        desk.run(files, **{**MTT, "space": "zca"}, parameterization=kept)
+
+
 def test_pixels_that_are_said_to_be_normalised_are_refused_with_the_way_out(desk: Desk) -> None:
     path = write_dc(desk.data / "res.pt", [(pixels(), LABELS)])
 

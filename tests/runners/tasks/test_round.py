@@ -141,12 +141,17 @@ def test_normalised_images_become_pixels(tmp_path: Path, channels: int) -> None:
     assert np.array_equal(after.images.numpy(), expected.astype(np.float32))
 
 
-def test_whitened_images_become_pixels_by_the_whitening_beside_them(tmp_path: Path) -> None:
+def whitened() -> tuple[Whitening, Floats, Floats]:
+    """Return a whitening of images of 16 numbers, with the inverse matrix and the mean of it."""
     rng = np.random.Generator(np.random.PCG64(0))
     inverse = np.eye(16) + rng.normal(0, 0.1, (16, 16))
     mean = rng.uniform(0.3, 0.7, (1, 16))
     tensors = [torch.from_numpy(one) for one in (mean, np.linalg.inv(inverse), inverse)]
-    whitening = Whitening(*tensors)
+    return Whitening(*tensors), inverse, mean
+
+
+def test_whitened_images_become_pixels_by_the_whitening_beside_them(tmp_path: Path) -> None:
+    whitening, inverse, mean = whitened()
 
     before, after, _ = rounded(
         tmp_path,
@@ -159,6 +164,20 @@ def test_whitened_images_become_pixels_by_the_whitening_beside_them(tmp_path: Pa
     expected = levels((white @ inverse + mean).reshape(CLASSES, 2, 1, SIZE, SIZE))
     assert np.array_equal(after.images.numpy(), expected)
     assert not (tmp_path / "out/whitening.safetensors").exists()
+
+
+def test_whitened_patches_are_drawn_before_they_become_pixels(tmp_path: Path) -> None:
+    whitening, inverse, mean = whitened()
+    shape = MultiFormationSpec(kind="multi_formation", factor=2, space="zca", zca_eps=0.1)
+
+    before, after, _ = rounded(tmp_path, shape, n=1, whitening=whitening, dtype=torch.float64)
+
+    # networks are fed the enlarged patch as it is, so that its pixels are those that whiten to it
+    one = before.images[0, 0, 0].numpy()
+    patches = [enlarged(one[y : y + 2, x : x + 2], SIZE) for y in (0, 2) for x in (0, 2)]
+    white = np.stack(patches).reshape(4, 16)
+    expected = levels((white @ inverse + mean).reshape(4, 1, SIZE, SIZE))
+    assert np.array_equal(after.images[0].numpy(), expected)
 
 
 def test_whitened_images_without_their_whitening_are_refused(tmp_path: Path) -> None:
@@ -239,6 +258,19 @@ def test_how_far_values_moved_is_told(tmp_path: Path) -> None:
             "round_max": np.abs(levels(pixels) - limited).max(),
         }
     )
+
+
+def test_values_that_were_limited_in_another_space_are_not_outside(tmp_path: Path) -> None:
+    card = card_of(PixelsSpec(space="normalised"), 2)
+    dark = torch.full(card.shape, -MEAN / STD)  # black, and in float64 less than 1e-7 below it
+    (tmp_path / "set").mkdir()
+    (tmp_path / "out").mkdir()
+    write_synthetic_set(tmp_path / "set", dark, labels_of(card), card)
+
+    site = Site(KEY, {"set": tmp_path / "set"}, tmp_path / "out", tmp_path)
+
+    assert float((dark.double() * STD + MEAN).min()) < 0
+    assert run(RoundWork(), site)["clamped_share"] == 0
 
 
 def test_the_card_names_the_stage_that_rounded(tmp_path: Path) -> None:
