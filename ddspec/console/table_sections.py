@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ddspec.run.inference import CONFIDENCE
 from ddspec.run.tables import Block, Cell, Row
+from ddspec.spec.baselines import DRAWN
 
 UNLIKE = "†"
 UNTOLD = "~"
@@ -131,6 +132,8 @@ def _notes(block: Block) -> Iterator[str]:
         yield "± is over sets where there are several (3 x 5: sets x networks), else over networks"
     elif over:
         yield "± is over networks, whose number stands in brackets; of each method there is one set"
+    if any(row.set in DRAWN and row.cells for row in block.rows):
+        yield "random images are drawn anew for each network"
     yield from _told_notes(block)
     if any(cell.unlike for cell in block.cells()):
         yield f"{UNLIKE} networks learn from labels of another kind there: these do not compare"

@@ -40,8 +40,7 @@ the end of the row before."""
 
 def latex_tables(blocks: Sequence[Block]) -> str:
     r"""Return a `table` for each block; needs `booktabs` alone, and compiles under pdflatex."""
-    explained = " ".join(f"{_sentence(note)}." for note in notes(blocks))
-    texts = ["\n".join(_block(block, explained)) for block in blocks]
+    texts = ["\n".join(_block(block)) for block in blocks]
     return "\n\n".join([PREAMBLE, *texts])
 
 
@@ -66,12 +65,12 @@ _LATIN = frozenset(map(chr, (*range(0xC0, 0xD7), *range(0xD8, 0xF7), *range(0xF8
 """Letters that every LaTeX has in UTF-8."""
 
 
-def _block(block: Block, explained: str) -> Iterator[str]:
+def _block(block: Block) -> Iterator[str]:
     count = len(block.columns)
     yield r"\begin{table}"
     yield r"  \centering"
-    devices = " ".join(f"{_sentence(note)}." for note in ran_on(block))
-    yield f"  \\caption{{{tex(block.title)}. {' '.join(filter(None, [explained, devices]))}}}"
+    told = [f"{_sentence(note)}." for note in (*notes([block]), *ran_on(block))]
+    yield f"  \\caption{{{' '.join([f'{tex(block.title)}.', *told])}}}"
     yield f"  \\begin{{tabular}}{{l{'r' * count}}}"
     yield r"    \toprule"
     heads = [HEAD, *(column_name(column) for column in block.columns)]

@@ -20,6 +20,8 @@ SETS: tuple[SetName, ...] = get_args(SetName)
 """In the order of plans and tables: what was made, then what it is compared with."""
 REAL: frozenset[str] = frozenset({"random", "random_hard", *get_args(Selected)})
 """Sets of as many real images as the budget says."""
+DRAWN: frozenset[str] = frozenset({"random", "random_hard"})
+"""Those of them that are drawn anew for every network."""
 
 
 class FeaturesSpec(SpecModel):

@@ -121,6 +121,17 @@ def test_latex_prints_text_as_itself(text: str, expected: str) -> None:
     assert tex(text) == expected
 
 
+def test_captions_in_latex_tell_of_their_own_table_alone() -> None:
+    alone = replace(evidence("DM", 1, score("distilled", (0.5, 0.6))), protocol="another")
+    drawn = evidence("DC", 1, score("distilled", (0.4, 0.5)), score("random", (0.1, 0.2)))
+
+    captions = [
+        line for line in latex_tables(tables([alone, drawn])).split("\n") if "caption" in line
+    ]
+
+    assert ["Random images are drawn anew" in line for line in captions] == [False, True]
+
+
 def test_csv_holds_every_accuracy_in_full() -> None:
     third = 1 / 3
 
