@@ -27,7 +27,8 @@ SURE = (
     *(2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086),
 )
 """Student's t for 95 % to both sides, by degrees of freedom from 1 on."""
-SURE_OF_MANY = 1.96
+SURE_OF_MANY = (1.95996, 2.37226, 2.82252)
+"""Beyond, by powers of 1 / degrees of freedom: Cornish and Fisher's expansion for 95 %."""
 SLACK = 1e-9
 """Accuracies are counts over images, and what they differ by is no exact binary fraction."""
 
@@ -83,7 +84,10 @@ def band_of(tolerance: float | None, std: float | None) -> float:
 def student(freedom: float) -> float:
     """Return how many standard errors hold 95 %, of a mean with so many degrees of freedom."""
     whole = math.floor(freedom)  # fewer degrees make the interval wider
-    return SURE[whole - 1] if whole <= len(SURE) else SURE_OF_MANY
+    if whole <= len(SURE):
+        return SURE[whole - 1]
+    normal, first, second = SURE_OF_MANY
+    return normal + (first + second / whole) / whole
 
 
 def judge(published: float, measured: Score, band: float) -> Judgement:
