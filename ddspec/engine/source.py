@@ -16,7 +16,7 @@ from typing import get_args
 
 from ddspec.errors import DdspecError, Exit
 
-SUFFIXES = (".py", ".txt", ".yaml", ".j2", ".typed")
+SUFFIXES = (".py", ".txt", ".yaml", ".j2", ".css", ".typed")
 """What our packages consist of; a checkout may hold other things as well."""
 
 RUNNERS = "ddspec_runners"

@@ -21,8 +21,8 @@ from ddspec.errors import DdspecError, Exit
 ROOT = Path(__file__).parents[2]
 BASE = "base:1"
 REVISED = (
-    '{"checkpoint":1,"distill":1,"evaluate":1,"merge":1,"prepare":1,"pretrain":1,"prune":1,'
-    '"relabel":1,"round":1,"select":1}'
+    '{"checkpoint":1,"distill":1,"evaluate":1,"import":1,"merge":1,"prepare":1,"pretrain":1,'
+    '"prune":1,"relabel":1,"round":1,"select":1}'
 )
 
 
