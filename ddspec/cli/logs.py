@@ -108,7 +108,8 @@ def _show(
             show(f"{stage.label} · {stage.key[:12]}\n  {ENDS['idle']}")
             continue
         following = Following(store, stage.key, place, first)
-        show("\n".join(lines_of(following.pieces(attempt), asked)))
+        for line in lines_of(following.pieces(attempt), asked):
+            show(line)
     return Exit.DONE
 
 
@@ -195,5 +196,5 @@ def _attempts(
             "owner": owner,
             "files": [str(folder / name) for name in ("stderr", "stdout")],
             "events": [event.model_dump(mode="json") for event in reader.events()],
-            "stderr": reader.lines(final=one.ended is not None),
+            "stderr": list(reader.lines(final=one.ended is not None)),
         }

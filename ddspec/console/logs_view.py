@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ddspec.console.durations import duration
@@ -35,7 +35,7 @@ class Asked:
     """All progress, and not only some of it."""
 
 
-def lines_of(pieces: Sequence[Piece], asked: Asked, *, prefix: str = "") -> Iterator[str]:
+def lines_of(pieces: Iterable[Piece], asked: Asked, *, prefix: str = "") -> Iterator[str]:
     """Yield what is new of a stage as lines, each behind a prefix where several are followed."""
     shown = pieces if asked.every else thinned(pieces)
     for piece in shown:
@@ -43,18 +43,18 @@ def lines_of(pieces: Sequence[Piece], asked: Asked, *, prefix: str = "") -> Iter
             yield line if isinstance(piece, Begun) else prefix + line  # which names the stage
 
 
-def thinned(pieces: Sequence[Piece]) -> list[Piece]:
-    """Return the pieces with few of the steps that follow each other; the last one stays."""
-    kept: list[Piece] = []
+def thinned(pieces: Iterable[Piece]) -> Iterator[Piece]:
+    """Yield the pieces with few of the steps that follow each other; the last one stays."""
     steps: list[Piece] = []
     for piece in pieces:
         if isinstance(piece, Event) and piece.event in ("progress", "checkpoint"):
             if piece.event == "progress":
                 steps.append(piece)
             continue
-        kept += [*_some(steps), piece]
+        yield from _some(steps)
+        yield piece
         steps = []
-    return [*kept, *_some(steps)]
+    yield from _some(steps)
 
 
 def _some(steps: list[Piece]) -> list[Piece]:

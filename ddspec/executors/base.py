@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import getincrementaldecoder
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -129,6 +130,16 @@ class LogChunk:
     text: str
     offset: int
     """In bytes."""
+
+    @classmethod
+    def of(cls, content: bytes, begin: int) -> LogChunk:
+        """Return the text of bytes from an offset on; a character cut off at the end waits."""
+        decoder = getincrementaldecoder("utf-8")("replace")
+        text = decoder.decode(content)
+        waits = len(decoder.getstate()[0])
+        if waits == len(content):  # nothing else came: its rest never will
+            return cls(content.decode(errors="replace"), begin + len(content))
+        return cls(text, begin + len(content) - waits)
 
 
 RequestT = TypeVar("RequestT")

@@ -30,6 +30,7 @@ from ddspec.executors.base import (
     Terms,
 )
 from ddspec.executors.gpu_locks import FOLDER, lock
+from ddspec.executors.streams import read_file
 from ddspec.executors.supervise import HANDLE, SEALED, read_exit, read_leader, start
 from ddspec.host import ProcessId
 from ddspec.wire.job import JobExit
@@ -47,7 +48,6 @@ PASSED_ON = (
 """Variables of the caller that a job sees; nothing else leaks into it."""
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 START_TIMEOUT_S = 30.0
-LOG_BYTES = 1 << 20
 LEAST_FREE = 1 << 16
 """Bytes; below this, a supervisor that did not start is put down to the full disk."""
 
@@ -133,13 +133,9 @@ class LocalExecutor:
         """Return at most 1 MiB of what the job printed."""
         _, attempt = _parse(handle)
         try:
-            with (self.site.attempts / attempt / stream).open("rb") as file:
-                size = file.seek(0, os.SEEK_END)
-                begin = file.seek(max(0, size + offset) if offset < 0 else offset)
-                content = file.read(LOG_BYTES)
+            return read_file(self.site.attempts / attempt / stream, offset)
         except FileNotFoundError:
             return LogChunk("", max(0, offset))
-        return LogChunk(content.decode(errors="replace"), begin + len(content))
 
     def cancel(self, handle: Handle, *, force: bool = False) -> None:
         """Send SIGTERM, or SIGKILL, to all of the job."""

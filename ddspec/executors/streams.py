@@ -58,7 +58,7 @@ def window(parts: Iterable[bytes], offset: int) -> LogChunk:
             break
     begin = max(0, total + offset) if offset < 0 else offset
     content = bytes(kept[:LOG_BYTES])
-    return LogChunk(content.decode(errors="replace"), begin + len(content))
+    return LogChunk.of(content, begin)
 
 
 def read_file(path: Path, offset: int) -> LogChunk:
@@ -67,7 +67,7 @@ def read_file(path: Path, offset: int) -> LogChunk:
         size = file.seek(0, os.SEEK_END)
         begin = file.seek(max(0, size + offset) if offset < 0 else offset)
         content = file.read(LOG_BYTES)
-    return LogChunk(content.decode(errors="replace"), begin + len(content))
+    return LogChunk.of(content, begin)
 
 
 def save(parts: Iterable[bytes], path: Path) -> None:

@@ -76,7 +76,7 @@ class Following:
     def step(self) -> tuple[list[Piece], End | None]:
         """Return what is new since the last call, and how the stage ended, once it has."""
         end = self._end()  # first: what is told of the attempts is then at least as late
-        pieces = self.pieces()
+        pieces = list(self.pieces())
         if end is None and self.store.claims.read(self.key) is None:
             if not self.waiting:
                 pieces.append(Waits())
@@ -85,11 +85,8 @@ class Following:
             self.waiting = False
         return pieces, end
 
-    def pieces(self, most: int | None = None) -> list[Piece]:
-        """Return what is new of the attempts since the last call, of the first `most` only."""
-        return list(self._pieces(most))
-
-    def _pieces(self, most: int | None) -> Iterator[Piece]:
+    def pieces(self, most: int | None = None) -> Iterator[Piece]:
+        """Yield what is new of the attempts since the last call, of the first `most` only."""
         tries = tries_of(self.store, self.key)
         while (at := max(self._at, self.first)) < len(tries[:most]):
             one = tries[at]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,7 +33,8 @@ class Reader:
     """Where the next attempt begins in the record of progress; None for the last one."""
     place: Callable[[str], Executor[Any]]
     """Makes the executor of a name."""
-    _text_at: int = 0
+    text_at: int = 0
+    """Where what it printed is read from next, in bytes."""
     _events_at: int = -1
     _rest: str = ""
     _ear: Ear | None = field(default=None)
@@ -51,32 +52,38 @@ class Reader:
         self._events_at = at
         return found
 
-    def lines(self, *, final: bool) -> list[str]:
-        """Return the whole lines that were printed since the last call, of this stage or of none.
+    def lines(self, *, final: bool) -> Iterator[str]:
+        """Yield the whole lines that were printed since the last call, of this stage or of none.
 
         `final`: nothing comes any more, so a line without an end is whole too. Raises Unreachable.
         """
-        found: list[str] = []
-        while (chunk := self._chunk()).offset > self._text_at:
-            self._text_at = chunk.offset
+        return filter(self._hears, self._lines(final=final))
+
+    def _lines(self, *, final: bool) -> Iterator[str]:
+        while (chunk := self._chunk()).offset > self.text_at:
+            self.text_at = chunk.offset
             text = (self._rest + chunk.text).replace("\r\n", "\n").replace("\r", "\n")
             whole, _, self._rest = text.rpartition("\n")
-            found += whole.split("\n") if whole or text.startswith("\n") else []
+            if whole or text.startswith("\n"):
+                yield from whole.split("\n")
             if len(self._rest) > LONGEST:
-                found, self._rest = [*found, self._rest], ""
+                yield self._taken()
         if final and self._rest:
-            found, self._rest = [*found, self._rest], ""
-        return [line for line in found if self._hears(line)]
+            yield self._taken()
+
+    def _taken(self) -> str:
+        rest, self._rest = self._rest, ""
+        return rest
 
     def _chunk(self) -> LogChunk:
         path = self.layout.attempts / self.one.attempt / "stderr"
         try:
-            content = read_regular(path, offset=self._text_at, limit=PIECE)
+            content = read_regular(path, offset=self.text_at, limit=PIECE)
         except OSError:  # in a container that runs, its engine has it
             if self.one.handle is None or self.one.ended is not None:
-                return LogChunk("", self._text_at)
-            return self.place(self.one.executor).logs(self.one.handle, self._text_at)
-        return LogChunk(content.decode(errors="replace"), self._text_at + len(content))
+                return LogChunk("", self.text_at)
+            return self.place(self.one.executor).logs(self.one.handle, self.text_at)
+        return LogChunk.of(content, self.text_at)
 
     def _hears(self, line: str) -> bool:
         if self._ear is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal, NoReturn, TypeAlias
 
@@ -16,6 +17,8 @@ from ddspec.store.store import Store
 
 State: TypeAlias = Literal["done", "at work", "waits", "failed", "blocked", "not needed"]
 STATES: tuple[State, ...] = ("done", "at work", "waits", "failed", "blocked", "not needed")
+NEAR_THE_END = 1 << 22
+"""Bytes of what a runner printed in which its last words are looked for."""
 SHOWN_NEXT = 8
 """Labels of what comes next, folded."""
 
@@ -149,9 +152,15 @@ def _failures(store: Store, board: Board, claimed: Collection[Digest]) -> Iterat
 
 
 def _said(store: Store, last: Try) -> str:
-    """Return the last line that a runner printed of a stage; empty where there is none."""
-    lines = Reader(store.layout, last, None, _nowhere).lines(final=True)
-    return next((line.strip() for line in reversed(lines) if line.strip()), "")
+    """Return the last line that a runner printed of a stage; empty where none is near the end."""
+    reader = Reader(store.layout, last, None, _nowhere)
+    with suppress(OSError):
+        size = (store.layout.attempts / last.attempt / "stderr").lstat().st_size
+        reader.text_at = max(0, size - NEAR_THE_END)
+    said = ""
+    for line in reader.lines(final=True):
+        said = line.strip() or said
+    return said
 
 
 def _nowhere(name: str) -> NoReturn:

@@ -21,6 +21,10 @@ from ddspec.host import ProcessId, this_process
 from ddspec.plan.ir import Stage
 from ddspec.run.desk import Orders
 from ddspec.run.dispatch import run_plan
+from ddspec.run.follow import reader_of
+from ddspec.run.logs import PIECE
+from ddspec.run.places import places_of
+from ddspec.run.tries import tries_of
 from ddspec.store.claims import Claim
 from ddspec.store.store import Store, open_store
 from ddspec.wire.job import Job, JobStage
@@ -275,6 +279,29 @@ def test_what_a_runner_prints_cannot_steer_the_terminal(shell: Shell, text: str,
     assert seen in out
     assert "\x1b" not in out
     assert "\r" not in out
+
+
+def test_a_log_of_any_length_is_read_as_far_as_it_is_shown(shell: Shell) -> None:
+    store = carry_out(shell, CHAIN[:1])
+    (attempt,) = store.layout.attempts.iterdir()
+    (attempt / "stderr").write_text("é\n" * PIECE)
+    reader = reader_of(store, tries_of(store, KEYS["first"]), 0, places_of(store))
+
+    first = next(reader.lines(final=True))
+
+    assert first == "é"
+    assert reader.text_at <= PIECE
+
+
+def test_no_character_is_torn_where_pieces_of_a_log_meet(shell: Shell) -> None:
+    store = carry_out(shell, CHAIN[:1])
+    (attempt,) = store.layout.attempts.iterdir()
+    (attempt / "stderr").write_bytes(b"x" + "é".encode() * PIECE + b"\xc3")
+
+    out = shell("logs", KEYS["first"]).out
+
+    assert out.count("é") == PIECE
+    assert out.count("\ufffd") == 1
 
 
 def test_bytes_that_are_no_text_are_marked(shell: Shell) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from ddspec.executors.base import LogChunk
 from ddspec.executors.streams import LOG_BYTES, payloads, window
 
 
@@ -38,6 +39,22 @@ def test_a_window_is_the_same_for_any_pieces(size: int, offset: int, text: str, 
     chunk = window(cut(b"abcdef", size), offset)
 
     assert (chunk.text, chunk.offset) == (text, end)
+
+
+@pytest.mark.parametrize(
+    ("content", "text", "offset"),
+    [
+        pytest.param("né".encode(), "né", 13, id="whole"),
+        pytest.param("né".encode()[:-1], "n", 11, id="cut off"),
+        pytest.param(b"n\xe9m", "n\ufffdm", 13, id="no text"),
+        pytest.param(b"\xf0\x9f", "\ufffd", 12, id="nothing but what is cut off"),
+        pytest.param(b"", "", 10, id="nothing"),
+    ],
+)
+def test_a_character_that_is_cut_off_waits_for_its_rest(
+    content: bytes, text: str, offset: int
+) -> None:
+    assert LogChunk.of(content, 10) == LogChunk(text, offset)
 
 
 @pytest.mark.parametrize("offset", [0, 5, -LOG_BYTES - 7])
