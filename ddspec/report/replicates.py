@@ -57,4 +57,4 @@ def _of(method: Method) -> Iterator[Replicated]:
     for kind, *place in dict.fromkeys((one.set, *one.place) for one in scores):
         network, protocol, on = place
         found = method.scores(kind, network, protocol, on)
-        yield Replicated(method.first.row, seeds, found)
+        yield Replicated(method.named.row, seeds, found)

@@ -5,6 +5,7 @@ Tables, comparisons, reports and figures read this, and neither plans nor stores
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -99,6 +100,15 @@ class Method:
     def first(self) -> Evidence:
         """Return what stands for all of them where they are alike."""
         return self.replicates[0]
+
+    @property
+    def named(self) -> Evidence:
+        """Return the first of those that are called as most of them are.
+
+        One experiment may be in several specs, and stands for a replicate of another one's.
+        """
+        often = Counter((one.row, one.name) for one in self.replicates)
+        return max(self.replicates, key=lambda one: often[one.row, one.name])
 
     def scores(self, set: str, network: str, protocol: str, on: str) -> tuple[Score, ...]:
         """Return the score of each replicate that has one."""

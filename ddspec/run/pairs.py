@@ -142,7 +142,7 @@ def _name(method: Method) -> str:
     """Return what a method is called: its variant, less the seed where it has several of them."""
     if len(method.replicates) == 1:
         return method.first.variant
-    return base_of(method.first.variant) or method.first.row
+    return base_of(method.named.variant) or method.named.row
 
 
 def _pairs_of(name: str, before: Method, after: Method) -> list[Pair]:

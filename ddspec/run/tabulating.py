@@ -120,7 +120,7 @@ def _names(found: Sequence[Measured]) -> Mapping[int, str]:
     rows: dict[str, list[Measured]] = {}
     for one in found:
         if one.set == SETS[0]:
-            rows.setdefault(one.method.first.row, []).append(one)
+            rows.setdefault(one.method.named.row, []).append(one)
     numbers = count(1)
     wider: tuple[Callable[[Evidence], str], ...] = (
         lambda one: one.row,
@@ -133,7 +133,7 @@ def _names(found: Sequence[Measured]) -> Mapping[int, str]:
     for members in rows.values():
         for name in wider:
             called = {id(one.method): one.method for one in members}
-            chosen = {key: name(method.first) for key, method in called.items()}
+            chosen = {key: name(method.named) for key, method in called.items()}
             if _is_clear(members, chosen):
                 break
         names |= chosen
@@ -183,7 +183,7 @@ def _baseline_rows(found: Sequence[Measured], names: Mapping[int, str]) -> Itera
 
 
 def _name_of(one: Measured, names: Mapping[int, str]) -> str:
-    return names.get(id(one.method), one.method.first.row)
+    return names.get(id(one.method), one.method.named.row)
 
 
 def _is_same(row: Row, new: Row) -> bool:

@@ -125,6 +125,16 @@ def test_of_one_seed_what_knows_more_counts() -> None:
     assert method.levels("distilled", "convnet3", "brief", "test") == ((0.5, 0.6),)
 
 
+def test_replicates_are_called_as_most_of_them_are() -> None:
+    alone = replace(evidence(0, 0.5), row="one", name="one")
+    several = [replace(evidence(seed, 0.5), row="many of them", name="many") for seed in range(3)]
+
+    (method,) = methods_of([*several, alone])
+
+    assert [one.row for one in method.replicates] == ["one", "many of them", "many of them"]
+    assert method.named.row == "many of them"
+
+
 def test_what_does_not_tell_its_method_stands_alone() -> None:
     found = methods_of([evidence(None, 0.5, method=None), evidence(None, 0.6, method=None)])
 
