@@ -58,7 +58,9 @@ def _blocks(rows: Sequence[Row], told: Inferences | None) -> list[list[str]]:
 def _block(rows: Sequence[Row], told: Inferences | None, *, several: bool) -> list[str]:
     network, protocol, on = rows[0].pair.place
     what = f"{rows[0].pair.set} on {network}" if several else network
-    about = f" {what} by protocol {protocol}, on the {on} split; networks in brackets"
+    replicated = any(len(side) > 1 for row in rows for side in (row.pair.before, row.pair.after))
+    counted = "sets x networks" if replicated else "networks"
+    about = f" {what} by protocol {protocol}, on the {on} split; {counted} in brackets"
     last = (
         ("standard error",) if told is None else (f"{100 * CONFIDENCE:.0f} % interval", "verdict")
     )

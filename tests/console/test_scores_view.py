@@ -153,6 +153,7 @@ def test_replicates_speak_of_methods() -> None:
 
     lines = text(paired(before, after)).split("\n")
 
+    assert lines[0].endswith("split; sets x networks in brackets")
     # means .505 .515 .525 of two networks each
     assert cells(lines[2:3])[0][:2] == ["distilled", "51.50 ± 1.00 (3x2)"]
     assert "over synthetic sets, so of the methods" in lines[-1]
