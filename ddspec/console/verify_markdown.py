@@ -47,7 +47,7 @@ def _measured(found: Summary) -> list[str]:
 
 
 def _row(one: Verified, claim: Claim, witness: Witness | None) -> tuple[object, ...]:
-    score = claim.measured
+    score, sample = claim.measured, claim.sample
     of = "" if claim.set == SETS[0] else f"{claim.set} on "
     told = [] if witness is None else [escaped(" · ".join(evidence(witness)))]
     told += [] if witness is None else [code(one.makes(claim))]
@@ -55,7 +55,7 @@ def _row(one: Verified, claim: Claim, witness: Witness | None) -> tuple[object, 
         code(one.file),
         " · ".join(part for part in (claim.variant, of + claim.network) if part),
         published(claim),
-        "" if score is None else percent(score.mean, score.std),
+        "" if sample is None else percent(sample.mean, sample.std),
         f"{0 if score is None else len(score.accuracies)} of {claim.planned}",
         "" if score is None else difference(claim),
         Markdown(f"**{escaped(claim.verdict.value)}**"),

@@ -152,14 +152,14 @@ def _judged(protocol: str, on: str) -> str:
 
 def _row(claim: Claim, found: Verified) -> tuple[str, ...]:
     of = "" if claim.set == SETS[0] else f"{visible(claim.set)} on "
-    score = claim.measured
+    score, sample = claim.measured, claim.sample
     known = 0 if score is None else len(score.accuracies)
     repeats = str(known) if known == claim.planned else f"{known} of {claim.planned}"
     return (
         visible(claim.variant) or "-",
         of + visible(claim.network),
         published(claim),
-        "-" if score is None else percent(score.mean, score.std),
+        "-" if sample is None else percent(sample.mean, sample.std),
         repeats,
         difference(claim),
         _verdict(claim, found.left),

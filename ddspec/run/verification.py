@@ -42,6 +42,9 @@ class Claim:
     """What publications report of a distilled set under that protocol; here the last step counts,
     of the set after the last loop."""
     measured: Score | None
+    """Of all replicates together."""
+    sample: Score | None
+    """What is judged of it: the means of sets where there are several, else the same."""
     other: Score | None
     """What it is to be above, where that is expected."""
     judgement: Judgement
@@ -73,7 +76,8 @@ class Claim:
         elif self.labels != HARD:
             told.append(f"with {self.labels} labels")
         if self.sets > 1:
-            told.append(f"over {self.sets} sets of different seeds")
+            over = "sets" if self.sample is not self.measured else "networks"
+            told.append(f"over {self.sets} sets of different seeds, ± of measured over {over}")
         return "; ".join(told) or None
 
     @property
@@ -99,6 +103,8 @@ class Claim:
             "note": self.note,
             "expected": self.expected.model_dump(mode="json", exclude_none=True),
             "measured": None if self.measured is None else self.measured.plain(),
+            "mean": None if self.sample is None else self.sample.mean,
+            "std": None if self.sample is None else self.sample.std,
             "other": None if self.other is None else self.other.plain(),
             "repeats_planned": self.planned,
             **self.judgement.plain(),
@@ -166,6 +172,8 @@ def _claim(
         )
     sets = [one for name in family if (one := _score(found[name], kind, network))]
     beside = [one for name in others if (one := _score(found[name], kind, network))]
+    measured = _pooled(sets)
+    sample, other = _levels(sets, beside, ordered=bool(others)) or (measured, _pooled(beside))
     return Claim(
         variant=base_of(family[0]) if len(family) > 1 else family[0],
         expected=expected,
@@ -175,9 +183,10 @@ def _claim(
         on="" if bench is None else bench.on,
         planned=0 if bench is None else bench.planned * len(family),
         reported=None if bench is None else _reported(bench, kind),
-        measured=_pooled(sets),
+        measured=measured,
+        sample=sample,
         other=_pooled(beside),
-        judgement=_judgement(expected, bench, *_levels(sets, beside, ordered=bool(others))),
+        judgement=_judgement(expected, bench, sample, other),
         labels=HARD if bench is None else bench.labels,
         variants=family,
         others=others,
@@ -200,13 +209,13 @@ def _pooled(sets: Sequence[Score]) -> Score | None:
 
 def _levels(
     sets: Sequence[Score], beside: Sequence[Score], *, ordered: bool
-) -> tuple[Score | None, Score | None]:
-    """Return what is judged: over sets where there are several of each, else over networks.
+) -> tuple[Score, Score | None] | None:
+    """Return what is judged over sets, where there are several of each; None over networks.
 
     Networks that were trained on one set tell nothing of another set of the same method.
     """
     if len(sets) < 2 or (ordered and len(beside) < 2):
-        return _pooled(sets), _pooled(beside)
+        return None
     return _means(sets), _means(beside) if ordered else None
 
 

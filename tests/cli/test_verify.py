@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import pytest
@@ -257,6 +258,28 @@ def test_replicates_are_judged_together_over_their_sets(shell: Shell) -> None:
         "ddspec run e.yaml --variant 'more-seed-*' --variant 'few-seed-*'"
     )
     assert "over 2 sets of different seeds" in text
+
+
+def test_the_mean_that_is_shown_is_the_one_that_is_judged(shell: Shell) -> None:
+    expecting = SPEC + "replicates: 2\nexpect: [{accuracy: 0.5, source: T, tolerance: 0.01}]\n"
+    shell.write("e.yaml", expecting)
+    accuracies = {"seed-0/0": 0.4, "seed-0/1": 0.4, "seed-1/0": 0.6}
+    script: dict[str, Any] = {
+        f"evaluate/convnet2-w8/{name[-1]}@{name[:-2]}": {"result": {"metrics": {"accuracy": value}}}
+        for name, value in accuracies.items()
+    }
+    script["evaluate/convnet2-w8/1@seed-1"] = {"result": {"metrics": {}}}
+    (shell.folder / "script.json").write_text(json.dumps(script))
+    shell("run", "e.yaml")
+
+    (found,) = shell("verify", "e.yaml", "--json").json["documents"][0]["expectations"]
+    text = shell("verify", "e.yaml").out
+
+    # sets of 40 and 60 %, though of the first two networks are known and of the second one
+    assert (found["mean"], found["difference"]) == (pytest.approx(0.5), pytest.approx(0))
+    assert found["std"] == pytest.approx(0.2 / math.sqrt(2))
+    assert "50.0 ± 14.1" in text
+    assert "over 2 sets of different seeds, ± of measured over sets" in text
 
 
 def test_a_replicate_alone_is_judged_over_its_networks(shell: Shell) -> None:
