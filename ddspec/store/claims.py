@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, suppress
@@ -24,6 +25,10 @@ from ddspec.host import ProcessId
 from ddspec.store.layout import Layout
 
 CLAIM_FORMAT = "ddspec.claim/1"
+LONGEST = 1_000
+"""Characters of a label."""
+_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,200}")
+"""What an attempt may be called: what it leads to is written to, and removed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +92,12 @@ class Claims:
         if not isinstance(plain, dict) or plain.pop("format", None) != CLAIM_FORMAT:
             raise _foreign(path)
         try:
-            return _reader().validate_python(plain)
+            claim = _reader().validate_python(plain)
         except ValidationError as error:
             raise _foreign(path) from error
+        if claim.key != key or not _NAME.fullmatch(claim.attempt) or len(claim.label) > LONGEST:
+            raise _foreign(path)
+        return claim
 
     def all(self) -> Iterator[Claim]:
         """Yield all claims, ordered by key."""

@@ -121,6 +121,9 @@ FOREIGN = {
     "a field of another type": {"format": "ddspec.claim/1", "taken": "yesterday"},
     "another form": {"format": None},
     "no owner": {"format": "ddspec.claim/1", "owner": None},
+    "the key of another claim": {"key": "cd" + "0" * 62},
+    "an attempt outside of the store": {"attempt": "../../../elsewhere"},
+    "a label without end": {"label": "pool/" + "9" * 5_000},
 }
 
 
