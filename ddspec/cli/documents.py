@@ -128,10 +128,14 @@ def _matches(name: str, globs: Sequence[str]) -> bool:
 
 
 def _require_matches(globs: Sequence[str], names: Sequence[str]) -> None:
+    from ddspec.plan.restrict import known_variants
     from ddspec.visible import visible
 
+    known = sorted({visible(name) for name in names if name})
     for glob in globs:
         if not any(_matches(name, [glob]) for name in names):
             raise DdspecError(
-                f"no variant of these documents is called `{visible(glob[:80])}`", exit=Exit.USAGE
+                f"no variant of these documents is called `{visible(glob[:80])}`",
+                exit=Exit.USAGE,
+                hint=known_variants(glob, known) if known else "none of them has a `matrix`",
             )

@@ -31,6 +31,9 @@ class Split(StrEnum):
     VALIDATION = "validation"
 
 
+FILES_TELL = "files of results tell no more than `images_per_class`, `gpu_hours` and `flops`"
+
+
 def plot(
     documents: Annotated[
         list[Path],
@@ -109,7 +112,11 @@ def plot(
     for remark in _remarks(results, shown):
         say(remark)
     if not shown.lines:
-        raise DdspecError("no result has a place in this figure", exit=Exit.INVALID)
+        raise DdspecError(
+            "no result has a place in this figure",
+            exit=Exit.INVALID,
+            hint=FILES_TELL if any(one.plan is None for one in evidence) else "",
+        )
     words = words_of(results, shown, title)
     if output is not None:
         _write(output, form, figure(shown, words, log=log), force=force)

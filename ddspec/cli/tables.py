@@ -39,7 +39,7 @@ class Wanted:
 def show_tables(evidence: Sequence[Evidence], wanted: Wanted) -> Exit:
     """Print or write tables, and say what is missing and damaged; 1 where something is damaged.
 
-    Raises `DdspecError`: refused where a file is there already, usage for an unknown baseline.
+    Raises `DdspecError`: usage where a file is there already, and for an unknown baseline.
     """
     from ddspec.cli.output import say, show
     from ddspec.console.unfinished_view import damaged_lines, unfinished_lines
@@ -129,7 +129,7 @@ def _write(path: Path, text: str, *, force: bool) -> None:
             if path.is_dir() or not (force or create_whole(path, content)):
                 raise DdspecError(
                     f"`{path}` is there already",
-                    exit=Exit.REFUSED,
+                    exit=Exit.USAGE,
                     hint="name another file" + ("" if path.is_dir() else ", or give `--force`"),
                 )
             if force:

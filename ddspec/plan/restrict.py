@@ -26,7 +26,7 @@ def restricted(plan: Plan, patterns: Sequence[str]) -> Plan:
             raise DdspecError(
                 f"no variant is called `{visible(pattern[:80])}`",
                 exit=Exit.USAGE,
-                hint=_known(pattern, names),
+                hint=known_variants(pattern, names),
             )
     kept = tuple(
         variant
@@ -38,7 +38,8 @@ def restricted(plan: Plan, patterns: Sequence[str]) -> Plan:
     return replace(plan, variants=kept, stages=stages)
 
 
-def _known(pattern: str, names: Sequence[str]) -> str:
+def known_variants(pattern: str, names: Sequence[str]) -> str:
+    """Return what a name that is none may have meant, else which there are."""
     if not names:
         return "the spec has no `matrix`"
     close = get_close_matches(pattern, names, n=1)

@@ -133,8 +133,12 @@ def test_variants_are_chosen_by_globs(shell: Shell) -> None:
     found = gathered(shell, "small.yaml", "m.yaml", variants=["*-1"])
 
     assert [one.variant for one in found] == ["seed-1"]
-    with pytest.raises(DdspecError, match="no variant of these documents is called `nothing`"):
-        gathered(shell, "m.yaml", variants=["nothing"])
+    with pytest.raises(DdspecError, match="these documents is called `nothing`") as no:
+        gathered(shell, "small.yaml", "m.yaml", variants=["nothing"])
+    assert no.value.diagnostics[0].hint == "there are `seed-0`, `seed-1`"
+    with pytest.raises(DdspecError, match="called `nothing`") as none:
+        gathered(shell, "small.yaml", variants=["nothing"])
+    assert none.value.diagnostics[0].hint == "none of them has a `matrix`"
 
 
 def test_a_broken_spec_of_a_folder_is_an_error_and_what_others_extend_is_none(shell: Shell) -> None:

@@ -122,6 +122,16 @@ def test_results_in_a_file_count_once_beside_their_spec(finished: Shell) -> None
     ]
 
 
+def test_files_of_results_say_along_what_they_can_be_drawn(finished: Shell) -> None:
+    (finished.folder / "m.json").write_text(finished("results", "m.yaml", "--json").out)
+
+    ended = finished("plot", "m.json", "--x", "pool.models", "-o", "f.svg")
+
+    assert ended.code == Exit.INVALID
+    assert "left out: small/models-1: its file of results does not tell the settings" in ended.err
+    assert "files of results tell no more than `images_per_class`, `gpu_hours`" in ended.err
+
+
 def test_replicates_are_one_point_each(finished: Shell) -> None:
     finished.write("r.yaml", SPEC + "replicates: 2\n")
     sets = ("", "random/", "init/")

@@ -170,10 +170,10 @@ def test_a_table_is_written_whole_and_never_over_another_file(shell: Shell) -> N
     assert (first.code, first.out) == (Exit.DONE, "")
     assert "wrote t.tex" in first.err
     assert written.startswith("% needs")
-    assert second.code == Exit.REFUSED
+    assert second.code == Exit.USAGE
     assert "`t.tex` is there already" in second.err
     (shell.folder / "t.tex").write_text("mine")
-    assert shell(*command).code == Exit.REFUSED
+    assert shell(*command).code == Exit.USAGE
     assert (shell.folder / "t.tex").read_text() == "mine"
     assert shell(*command, "--force").code == Exit.DONE
     assert (shell.folder / "t.tex").read_text() == written
@@ -192,8 +192,8 @@ def test_a_table_is_written_whole_and_never_over_another_file(shell: Shell) -> N
         pytest.param(
             ["-o", "no/where.txt"], Exit.UNABLE, "cannot write `no/where.txt`", id="no folder"
         ),
-        pytest.param(["-o", "."], Exit.REFUSED, "is there already", id="a folder"),
-        pytest.param(["-o", ".", "--force"], Exit.REFUSED, "is there already", id="forced"),
+        pytest.param(["-o", "."], Exit.USAGE, "is there already", id="a folder"),
+        pytest.param(["-o", ".", "--force"], Exit.USAGE, "is there already", id="forced"),
         pytest.param(["nowhere.yaml"], Exit.INVALID, "nowhere.yaml", id="no such document"),
     ],
 )
