@@ -129,6 +129,7 @@ def test_nothing_is_written_outside_and_names_are_plain_ones(tmp_path: Path) -> 
         (("dog", "cat"), ("0-dog", "1-cat")),
         (("A", "a"), ("0-A", "1-a")),
         (("a", "B"), ("0-a", "1-B")),
+        (("B", "a"), ("0-B", "1-a")),
         (("x y", "z"), ("x_y", "z")),
         (("",), ("class",)),
         (("CON",), ("CON_",)),

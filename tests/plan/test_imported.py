@@ -113,6 +113,29 @@ def test_keys_move_with(imported: Plan, before: str, after: str) -> None:
     assert key_of(moved, "import") != key_of(imported, "import")
 
 
+def work_of(text: str) -> ImportWork:
+    work = plan_of(text).stage("import").work
+    assert isinstance(work, ImportWork)
+    return work
+
+
+def test_each_label_of_the_files_is_told_its_number_in_the_dataset() -> None:
+    # the file's class 0 is called 1, its class 1 is called 2, and its class 2 is called 0
+    names = "  classes: [" + ", ".join(f'"{name}"' for name in "1203456789") + "]\n"
+
+    assert work_of(BASE + IMPORTED + names).order == (1, 2, 0, 3, 4, 5, 6, 7, 8, 9)
+    assert work_of(BASE + IMPORTED).order is None
+
+
+def test_labels_are_taken_from_the_files_where_the_spec_learned_them() -> None:
+    teaching = (BASE + IMPORTED).replace(
+        "{name: short, steps: 10}", "{name: short, steps: 10, teaching: {temperature: 1.0}}"
+    )
+
+    assert work_of(teaching + "labels: {kind: expert}\n").labels == "expert"
+    assert work_of(BASE + IMPORTED).labels is None
+
+
 def test_published_constants_that_are_those_of_the_dataset_say_nothing_new() -> None:
     text = (BASE + IMPORTED).replace("kind: digits", "kind: mnist")
     said = text + "  mean: [0.1307]\n  std: [0.3081]\n"
