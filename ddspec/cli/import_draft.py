@@ -148,9 +148,11 @@ def _parameterization(asked: Asked, experiment: Experiment) -> dict[str, Json]:
     """Return how the set is kept and decoded: in the space of its files, to the bit."""
     shape = experiment.parameterization
     factor = _factor(asked, shape.factor if isinstance(shape, MultiFormationSpec) else None)
-    if factor == 1:
-        return {"kind": "pixels", "space": asked.space}
-    return {"kind": "multi_formation", "factor": factor, "space": asked.space}
+    kind: dict[str, Json] = {"kind": "pixels"}
+    if factor > 1:
+        kind = {"kind": "multi_formation", "factor": factor}
+    whitened = shape.zca_eps is not None and asked.space != "zca"
+    return {**kind, "space": asked.space, **({"zca_eps": None} if whitened else {})}
 
 
 def _factor(asked: Asked, judged: int | None) -> int:

@@ -223,6 +223,24 @@ def test_a_whitened_set_is_not_judged_without_whitening(shell: Shell, data: Path
 
 
 @pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("space", ["pixel", "normalised", "zca"])
+def test_a_set_of_any_space_is_judged_as_one_that_was_learned_whitened(
+    shell: Shell, data: Path, space: str
+) -> None:
+    white = SPEC + "parameterization: {kind: pixels, space: zca, zca_eps: 0.2}\n"
+    shell.write("small.yaml", white.replace("{name: brief, ", "{name: brief, zca: 0.2, "))
+    write_mtt(data, PIXELS if space == "pixel" else NORMALISED, LABELS)
+
+    made = importing(shell, "data/images_best.pt", "--space", space, layout="mtt")
+
+    assert made.code == 0, made.err
+    found = load_spec(shell.folder / "mine.yaml").experiment
+    assert found.parameterization.space == space
+    assert found.parameterization.zca_eps == (0.2 if space == "zca" else None)
+    assert found.evaluate.protocol.zca == 0.2
+
+
+@pytest.mark.usefixtures("quick")
 def test_a_set_of_another_dataset_is_refused(shell: Shell, data: Path) -> None:
     write_idc(data, torch.rand(10, 1, 28, 28), LABELS)
     other = importing(shell, "data/data.pt", "--factor", "1")
