@@ -63,6 +63,7 @@ def test_what_was_found_is_on_the_page(spec: Path, shell: Shell, drawings: list[
     assert "distilled set 80.5 % ± 0.7 over 2 networks, convnet2-w8, test split" in page.words
     assert "ahead of random +30.0 points" in page.words
     assert "stages 13 of 13 all is done" in page.words
+    assert "trained on the one set, random images drawn anew for each; differences" in page.words
     assert "pool.models 2 small.yaml:6" in page.words
     assert "cat 80.5 ± 0.7 dog 19.5 %" in page.words
     kinds = [one["kind"] for one in drawings if isinstance(one, dict)]
@@ -219,6 +220,7 @@ def test_a_matrix_has_an_overview_and_its_variants_folded(
     folded = [one for one in page.named("details") if "variant" in one.get("class", "")]
     assert [one["id"] for one in folded] == ["a1", "a2"]
     assert "variants 2" in page.words
+    assert "the one set of a variant, random images drawn anew for each." in page.words
     assert "update.learning_rate 0.2" in page.words
     assert {"#a1", "#a2"} <= set(page.links)
 
