@@ -117,6 +117,13 @@ def test_an_order_is_judged_by_the_error_of_the_difference(
     assert judge_order(score(*better), score(*worse)).verdict == verdict
 
 
+def test_a_difference_is_known_as_well_as_by_the_fewer_networks() -> None:
+    found = judge_order(score(0.60, 0.62), score(0.40, 0.41, 0.42))
+
+    # variances 2e-4 and 1e-4, of means over two and three networks; one degree of freedom
+    assert found.error == pytest.approx(12.706 * math.sqrt(2e-4 / 2 + 1e-4 / 3))
+
+
 @pytest.mark.parametrize(
     ("given", "measured", "reason"),
     [

@@ -197,6 +197,12 @@ def test_errors_are_over_networks_or_over_sets() -> None:
     assert replace(alone, before=(score("distilled", 0.8),)).standard_error is None
 
 
+def test_sets_count_alike_in_a_difference_whatever_the_number_of_their_networks() -> None:
+    after = (score("distilled", 0.4), score("distilled", 0.6, 0.6, 0.6))
+
+    assert Pair("", (score("distilled", 0.3),), after).difference == pytest.approx(0.2)
+
+
 def test_the_mean_of_several_sets_beside_one_is_known_by_their_networks() -> None:
     one = (score("distilled", 0.80, 0.82),)
     # errors .01 on the side of one set; of two with .02 each, sqrt(.0008) / 2 in their mean

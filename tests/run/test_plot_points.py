@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from ddspec.canon import Json
 from ddspec.errors import DdspecError, Exit
+from ddspec.plan.compile import compile_noted
 from ddspec.run.costs import Cost
 from ddspec.run.curves import Curve, Point
-from ddspec.run.evidence import Evidence
+from ddspec.run.evidence import Evidence, evidence_of
+from ddspec.run.plot_axis import measure
 from ddspec.run.plot_choice import Choice, results_of
 from ddspec.run.plot_figure import figure, plain, words_of
 from ddspec.run.plot_points import Plotted, plotted
 from ddspec.run.scores import Score
+from ddspec.spec.load import load_spec
 
 DISTILLED = Choice(("distilled",))
 
@@ -45,6 +49,19 @@ def shown(evidence: Sequence[Evidence], axis: str, *sets: str) -> Plotted:
 
 def numbers(plot: Plotted) -> dict[str, list[tuple[float | str, float]]]:
     return {line.name: [(p.at, round(p.mean, 6)) for p in line.points] for line in plot.lines}
+
+
+def test_steps_on_the_images_are_those_of_all_loops(tmp_path: Path) -> None:
+    (tmp_path / "s.yaml").write_text(
+        "name: s\npreset: dm\ndataset: {kind: digits}\nbudget: {images_per_class: 1}\n"
+        "loops: {outer_loops: 7, inner_steps: 3}\n"
+    )
+    (one,) = evidence_of(compile_noted(load_spec(tmp_path / "s.yaml"), None)[0], None)
+
+    assert [measure(one, axis, "distilled", None).at for axis in ("outer_loops", "steps")] == [
+        7, 21,
+    ]  # fmt: skip
+    assert measure(one, "steps", "to-2", 2).at == 6
 
 
 def test_a_method_is_a_line_along_budgets() -> None:
