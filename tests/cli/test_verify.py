@@ -252,6 +252,8 @@ def test_replicates_are_judged_together_over_their_sets(shell: Shell) -> None:
     assert few["error_95"] == pytest.approx(0.12706, rel=1e-3)
     assert few["verdict"] == "within tolerance"
     assert more["difference"] == pytest.approx(0.6025 - 0.4)
+    # Means of 60 and 60.5 % against 39 and 41 %, of one degree of freedom.
+    assert more["error_95"] == pytest.approx(12.706 * math.sqrt((0.005**2 + 0.02**2) / 4))
     assert more["verdict"] == "reproduced"
     assert len(more["evidence"]["sets"]) == 2
     assert more["evidence"]["command"] == (

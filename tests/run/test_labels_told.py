@@ -24,6 +24,7 @@ def claim(labels: str, other: str | None = None, reported: str | None = None) ->
         planned=1,
         reported=reported,
         measured=None,
+        sample=None,
         other=beside,
         judgement=Judgement(Verdict.NOT_RUN),
         labels=labels,
