@@ -3,31 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import warnings
-import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
 
 from ddspec_runners.faults import BadData
+from ddspec_runners.untrusted import content_of, unpickled
 
-LIMIT = 4 * 2**30
-"""No file is larger, in bytes: that is 7,000 images of 224 pixels in float32."""
 SHOWN = 6
 """Keys or entries that a message names."""
 PASSED_OVER = ("numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar", "numpy.dtype")
 """What VICO's code pickles beside its tensors: accuracies, as numbers of numpy."""
-BYTEARRAY = b"\nbytearray\n"
-"""How a pickle names the one thing that torch allows which takes memory by a number alone."""
-
-
-Allowed: TypeAlias = Callable[..., Any] | tuple[Callable[..., Any], str]
-"""What torch takes as allowed to be unpickled: a stand-in, with the name that it stands for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +46,7 @@ def opened(path: Path, digest: str | None = None) -> Opened:
     The file is read once, hashed, and parsed only then. Raises BadData, naming it, where it is
     missing, another one, damaged or hostile.
     """
-    content = _content(path)
+    content = content_of(path, "there is no set")
     found = hashlib.sha256(content).hexdigest()
     if digest is not None and found != digest:
         raise BadData(f"{path} has SHA-256 {found}, the plan says {digest}")
@@ -95,41 +84,10 @@ def _briefly(value: object) -> str:
     return described(value) if isinstance(value, Tensor) else f"a {type(value).__name__}"
 
 
-def _content(path: Path) -> bytes:
-    if not path.exists():
-        raise BadData(f"there is no set at {path}: put the file there")
-    if not path.is_file():  # opening a pipe would wait for its writer
-        raise BadData(f"{path} is not a regular file")
-    try:
-        with path.open("rb") as file:
-            content = file.read(LIMIT + 1)
-    except OSError as error:
-        raise BadData(f"{path} cannot be read: {error}") from error
-    if len(content) > LIMIT:
-        raise BadData(f"{path} is larger than {LIMIT // 2**30} GiB")
-    return content
-
-
 def _parsed(content: bytes) -> object:
-    if content.startswith(b"PK"):
-        _refuse_packed(content)
-    if BYTEARRAY in content:
-        raise BadData("cannot be read: it asks for memory that no tensor of it needs")
-    numbers: list[Allowed] = [(_Unused, name) for name in PASSED_OVER]
-    with warnings.catch_warnings(), torch.serialization.safe_globals(numbers):
-        warnings.simplefilter("ignore")  # of old types of storage, which published files have
-        value: object = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    value = unpickled(content, [(_Unused, name) for name in PASSED_OVER])
     _refuse_inflated(value, len(content))
     return value
-
-
-def _refuse_packed(content: bytes) -> None:
-    """Refuse archives whose parts unpack to more than they take: torch packs none."""
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        entries = archive.infolist()
-    stored = all(entry.compress_type == zipfile.ZIP_STORED for entry in entries)
-    if not stored or sum(entry.file_size for entry in entries) > len(content):
-        raise BadData("cannot be read: its parts are packed, which torch's are not")
 
 
 def _refuse_inflated(value: object, room: int) -> None:

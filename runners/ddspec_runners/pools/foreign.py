@@ -7,10 +7,7 @@ it holds is compared with the network before any number is used.
 from __future__ import annotations
 
 import hashlib
-import io
 import re
-import warnings
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -21,10 +18,8 @@ from torch import Tensor
 from ddspec_runners.faults import BadData
 from ddspec_runners.nets.base import Network
 from ddspec_runners.rng import generator
+from ddspec_runners.untrusted import content_of, unpickled
 
-LIMIT = 4 * 2**30
-"""No file is larger, in bytes; the largest that torchvision publishes for these networks has
-a twentieth of it."""
 WRAPPERS = ("state_dict", "model")
 """Under which training scripts put the weights beside other things."""
 PARALLEL = "module."
@@ -45,7 +40,7 @@ def read_weights(path: Path, digest: str) -> dict[str, Tensor]:
     Nothing but tensors is unpickled. `digest` is the SHA-256 of the file, or its first digits.
     Raises BadData, naming the file, where it is missing, another one, damaged or hostile.
     """
-    content = _content(path)
+    content = content_of(path, "there are no weights")
     found = hashlib.sha256(content).hexdigest()
     if not found.startswith(digest):
         raise BadData(f"{path} has SHA-256 {found}, the plan says {digest}")
@@ -79,39 +74,10 @@ def fitted(
     return {name: kept[name].detach().to("cpu", dtype, copy=True) for name in example}
 
 
-def _content(path: Path) -> bytes:
-    if not path.exists():
-        raise BadData(f"there are no weights at {path}: put the file there")
-    if not path.is_file():  # opening a pipe would wait for its writer
-        raise BadData(f"{path} is not a regular file")
-    try:
-        with path.open("rb") as file:
-            content = file.read(LIMIT + 1)
-    except OSError as error:
-        raise BadData(f"{path} cannot be read: {error}") from error
-    if len(content) > LIMIT:
-        raise BadData(f"{path} is larger than {LIMIT // 2**30} GiB")
-    return content
-
-
 def _parsed(content: bytes) -> Mapping[str, Tensor]:
     if content[8:9] == b"{":
         return safetensors.torch.load(content)
-    if content.startswith(b"PK"):
-        _refuse_packed(content)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of old types of storage, which published files have
-        loaded = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    return _tensors(loaded)
-
-
-def _refuse_packed(content: bytes) -> None:
-    """Refuse archives whose parts unpack to more than they take: torch packs none."""
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        entries = archive.infolist()
-    plain = all(entry.compress_type == zipfile.ZIP_STORED for entry in entries)
-    if not plain or sum(entry.file_size for entry in entries) > len(content):
-        raise BadData("cannot be read as weights: its parts are packed, which torch's are not")
+    return _tensors(unpickled(content))
 
 
 def _tensors(loaded: object) -> Mapping[str, Tensor]:

@@ -19,6 +19,7 @@ from torch import Tensor
 from ddspec.spec.network import NetworkSpec
 from ddspec.wire.job import Job, JobExit, JobStage
 from ddspec.wire.work import CheckpointWork
+from ddspec_runners import untrusted
 from ddspec_runners.entry import main
 from ddspec_runners.faults import BadData, BadJob
 from ddspec_runners.nets.base import Network
@@ -159,6 +160,10 @@ HOSTILE: Mapping[str, tuple[Callable[[], bytes], str]] = {
         lambda: saved({"a": Bomb()}, _use_new_zipfile_serialization=False),
         "cannot be read as weights",
     ),
+    "torch that asks for memory": (
+        lambda: b"\x80\x02cbuiltins\nbytearray\nJ" + (2**30).to_bytes(4, "little") + b"\x85R.",
+        "asks for memory",
+    ),
     "torch with code": (lambda: saved({"a": Bomb()}), "cannot be read as weights"),
     "deep nesting": (lambda: b"\x80\x02" + b"]" * 9999 + b"a" * 9998 + b".", "cannot be read"),
     "a packed bomb": (packed, "its parts are packed"),
@@ -247,7 +252,7 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
 
 
 def test_a_huge_file_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(foreign, "LIMIT", 8)
+    monkeypatch.setattr(untrusted, "LIMIT", 8)
 
     with pytest.raises(BadData, match="larger than"):
         taken(tmp_path, b"nine long")
