@@ -63,7 +63,7 @@ def new_folder(target: Path) -> Iterator[Path]:
 
 
 def _prefix(target: Path) -> str:
-    return f".{target.name[:100]}.export-"
+    return f".{target.name.encode(errors='replace')[:100].decode(errors='ignore')}.export-"
 
 
 def _sweep(target: Path) -> None:

@@ -25,6 +25,15 @@ def test_a_folder_appears_with_all_its_files(tmp_path: Path) -> None:
     assert [path.name for path in target.parent.iterdir()] == ["out"]
 
 
+def test_a_name_may_be_as_long_as_the_file_system_takes(tmp_path: Path) -> None:
+    target = tmp_path / ("鳥" * 85)
+
+    with new_folder(target) as folder:
+        (folder / "file").write_text("whole")
+
+    assert (target / "file").read_text() == "whole"
+
+
 def test_others_may_read_it_as_the_umask_says(tmp_path: Path) -> None:
     before = os.umask(0o027)
     try:
