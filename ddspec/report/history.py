@@ -59,11 +59,6 @@ class History:
         """Return the attempts that led to no output."""
         return tuple(one for one in self.attempts if one.outcome != DONE)
 
-    @property
-    def working_s(self) -> float:
-        """Return the seconds of all attempts together."""
-        return sum(one.seconds for one in self.attempts)
-
 
 def history_of(plan: Plan, store: Store | None) -> History:
     """Read the journal of every stage; what cannot be read is named, and left out."""

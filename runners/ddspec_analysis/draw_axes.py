@@ -15,7 +15,6 @@ from ddspec_analysis.draw_looks import INK
 from ddspec_analysis.draw_model import Axis, Clustered, Reference, Series
 from ddspec_analysis.draw_words import columns_of, wrapped
 
-MARGIN = 0.04
 TICK_CHARS, TICK_LINES = 14, 3
 LABEL_CHARS = 30
 """Of an axis that stands upright; figures are high enough for as many."""
