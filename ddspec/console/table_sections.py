@@ -59,7 +59,16 @@ def sections(block: Block) -> tuple[Section, ...]:
 
 def notes(blocks: Sequence[Block]) -> tuple[str, ...]:
     """Return what a reader must know of the numbers of some tables."""
-    return tuple(dict.fromkeys(note for block in blocks for note in _notes(block)))
+    found = dict.fromkeys(note for block in blocks for note in _notes(block))
+    return (*found, *_not_compared(blocks))
+
+
+def _not_compared(blocks: Sequence[Block]) -> Iterator[str]:
+    """Yield which tables have not the row that others are compared with."""
+    wanted = sorted({block.against for block in blocks if block.against})
+    without = [block.title for block in blocks if not block.against]
+    if wanted and without:
+        yield f"no {' or '.join(wanted)} to compare with: {'; '.join(without)}"
 
 
 def ran_on(block: Block) -> tuple[str, ...]:

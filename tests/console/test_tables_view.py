@@ -144,6 +144,16 @@ def test_csv_holds_every_accuracy_in_full() -> None:
     assert float(values["accuracy_mean"]) == (third + 0.5) / 2
 
 
+def test_tables_without_the_row_to_compare_with_are_named() -> None:
+    alone = evidence("DM", 1, score("distilled", (0.5, 0.6)), dataset="Elsewhere")
+
+    both = render_tables(tables([*paper(), alone], "DC"))
+    compared = render_tables(tables(paper(), "DC"))
+
+    assert "no DC to compare with: Elsewhere" in both
+    assert "to compare with" not in compared
+
+
 def test_differences_have_their_intervals_and_chance_is_marked() -> None:
     chance = Inference(
         0.01, -0.02, 0.04, 0.3, 0.6, "sets", "welch", None, 0.01, None, "cannot tell"
