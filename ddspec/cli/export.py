@@ -78,12 +78,14 @@ def export(
     learned. Nothing that exists is overwritten (exit 5), and half an export never appears.
     """
     from ddspec.cli.inputs import existing_store, open_document
+    from ddspec.run.analysis import require_libraries
     from ddspec.run.new_folder import require_free
     from ddspec.run.rounding import with_rounding
 
     if exact and form is not Form.NPZ:
         raise DdspecError(f"`--exact` is of npz, not of {form}", exit=Exit.USAGE)
     require_free(to)
+    require_libraries()  # before hours of evaluations, not after them
     opened = open_document(document).only(variant)
     name = _only_variant(opened.plan)
     rounding = with_rounding(opened.plan.of(name), evaluate=evaluate)

@@ -27,7 +27,7 @@ def ask(tool: str, question: Json, *, timeout_s: float | None = TIMEOUT_S) -> Js
     Raises `DdspecError`: exit 6 where its libraries are not installed, exit 3 with its own words
     where it cannot answer the question, exit 1 where it died.
     """
-    _require_libraries()
+    require_libraries()
     try:
         done = subprocess.run(
             [*COMMAND, tool],
@@ -51,7 +51,8 @@ def ask(tool: str, question: Json, *, timeout_s: float | None = TIMEOUT_S) -> Js
     return answer
 
 
-def _require_libraries() -> None:
+def require_libraries() -> None:
+    """Raise `DdspecError` (exit 6) where what every tool needs is not installed."""
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:
         raise DdspecError(

@@ -9,7 +9,7 @@ import pytest
 from fake_cli import SPEC, Shell
 
 from ddspec.errors import DdspecError, Exit
-from ddspec.run import exporting
+from ddspec.run import analysis, exporting
 from ddspec.store.holds import Hold
 from ddspec.store.store import open_store
 
@@ -106,6 +106,19 @@ def test_a_damaged_set_is_named(shell: Shell) -> None:
     assert ended.code == 1
     assert f"stored output {key[:16]} is damaged: synthetic.safetensors" in ended.err
     assert "`ddspec run` makes it again" in ended.err
+
+
+def test_missing_libraries_are_named_before_anything_is_evaluated(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell("run", "small.yaml", "--device", "cpu")
+    monkeypatch.setattr(analysis, "NEEDED", ("no_such_library",))
+
+    ended = shell("export", "small.yaml", "--as", "npz", "--to", "new", "--device", "cpu")
+
+    assert ended.code == 6
+    assert "no_such_library" in ended.err
+    assert "round" not in ended.err
 
 
 def test_what_the_run_leaves_to_the_export_is_only_what_rounding_adds(shell: Shell) -> None:
