@@ -54,6 +54,8 @@ class Asked:
 def draft_of(asked: Asked, base: Plan, seen: Inspected) -> ImportDraft:
     """Return what the spec says; raises `DdspecError` where files and spec do not fit together."""
     variant = base.variants[0]
+    images_per_class = _images_per_class(base, seen)
+    _require_labels(base, seen)
     known = OFFICIAL[asked.layout].get(variant.experiment.dataset.kind)
     mean, std = known if known is not None and asked.space == "normalised" else (None, None)
     return ImportDraft(
@@ -67,7 +69,7 @@ def draft_of(asked: Asked, base: Plan, seen: Inspected) -> ImportDraft:
         ),
         extends=asked.extends,
         settings=variant.settings,
-        images_per_class=_images_per_class(base, seen),
+        images_per_class=images_per_class,
         parameterization=_parameterization(asked, variant.experiment),
         layout=asked.layout,
         files=tuple(
@@ -116,6 +118,19 @@ def _labels(seen: Inspected) -> str:
         return f"soft, {kind} over {told['classes']} classes"
     order = "in order" if told["ordered"] else "not in order: images are sorted by them"
     return f"hard, {told['classes']} classes from {told['low']} to {told['high']}, {order}"
+
+
+def _require_labels(base: Plan, seen: Inspected) -> None:
+    """Raise `DdspecError` (invalid) where hard labels are not those of all classes."""
+    told, classes = seen.labels, len(base.data.classes)
+    if told is None or told["kind"] != "hard":
+        return
+    if (told["low"], told["high"], told["classes"]) != (0, classes - 1, classes):
+        raise DdspecError(
+            f"labels of {told['classes']} classes lie from {told['low']} to {told['high']}: those "
+            f"of the {classes} classes of {base.data.title} are 0 to {classes - 1}",
+            exit=Exit.INVALID,
+        )
 
 
 def _images_per_class(base: Plan, seen: Inspected) -> int:

@@ -241,6 +241,27 @@ def test_a_set_of_any_space_is_judged_as_one_that_was_learned_whitened(
 
 
 @pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize(
+    ("labels", "found"),
+    [
+        pytest.param(LABELS - 1, "10 classes lie from -1 to 8", id="below"),
+        pytest.param(LABELS + 2**62, "10 classes lie from 4611686018427387904", id="above"),
+        pytest.param(LABELS // 2, "5 classes lie from 0 to 4", id="too few"),
+    ],
+)
+def test_labels_of_other_classes_are_refused_before_a_spec_is_written(
+    shell: Shell, data: Path, labels: torch.Tensor, found: str
+) -> None:
+    write_dc(data / "res.pt", [(NORMALISED, labels)])
+
+    ended = importing(shell, "data/res.pt", layout="dc")
+
+    assert ended.code == 3
+    assert found in ended.err
+    assert not (shell.folder / "mine.yaml").exists()
+
+
+@pytest.mark.usefixtures("quick")
 def test_a_set_of_another_dataset_is_refused(shell: Shell, data: Path) -> None:
     write_idc(data, torch.rand(10, 1, 28, 28), LABELS)
     other = importing(shell, "data/data.pt", "--factor", "1")
