@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ddspec.errors import DdspecError, Exit
+from ddspec.plan.check_judging import order_findings
 from ddspec.plan.compile import compile_again, compile_noted, compile_plan, compile_spec
 from ddspec.plan.forms import Forms
 from ddspec.plan.ir import Plan, spec_digest, spec_digests, stage_key
@@ -220,6 +221,28 @@ def test_what_does_not_fit_points_into_the_matrix(matrix: str, problem: str) -> 
 
     assert caught.value.exit is Exit.INVALID
     assert problem in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "variants", "above", "held"),
+    [
+        pytest.param("b", ("a", "b"), "a", True, id="another variant"),
+        pytest.param("b", ("a", "b"), "b", False, id="itself"),
+        pytest.param("b", ("aa", "b"), "a", False, id="one that begins alike"),
+        pytest.param("b-seed-0", ("a-seed-0", "b-seed-0"), "a", True, id="replicates of another"),
+        pytest.param("b-seed-0", ("a-seed-0", "b-seed-0"), "b", False, id="replicates of itself"),
+        pytest.param("b-seed-0", ("a-seed-0", "b-seed-0"), "a-seed-0", True, id="one replicate"),
+        pytest.param("", (), "a", False, id="no matrix"),
+    ],
+)
+def test_an_order_is_against_another_variant_or_its_replicates(
+    small: Callable[..., Experiment], name: str, variants: tuple[str, ...], above: str, held: bool
+) -> None:
+    experiment = small(expect=[{"above": above, "source": "x"}])
+
+    found = list(order_findings(experiment, name, variants))
+
+    assert (found == []) is held
 
 
 def test_problems_of_all_variants_come_at_once() -> None:
