@@ -20,12 +20,13 @@ from ddspec.console.verify_view import (
     counted,
     difference,
     left_words,
-    percent,
+    measured,
+    named,
     published,
+    repeats,
 )
 from ddspec.errors import Diagnostic
 from ddspec.run.judgement import Verdict
-from ddspec.run.scores import SETS
 from ddspec.run.tally import Tally, tallies
 from ddspec.run.verification import Claim
 from ddspec.run.witness import Witness
@@ -170,17 +171,12 @@ def _measured(one: Verified, chosen: Sequence[tuple[Claim, Witness | None]]) -> 
 
 
 def _row(claim: Claim) -> tuple[str, ...]:
-    of = "" if claim.set == SETS[0] else f"{visible(claim.set)} on "
-    score = claim.measured
-    known = 0 if score is None else len(score.accuracies)
-    repeats = str(known) if known == claim.planned else f"{known} of {claim.planned}"
     return (
-        visible(claim.variant) or "-",
-        of + visible(claim.network),
+        *named(claim),
         published(claim),
-        "-" if score is None else percent(score.mean, score.std),
-        f"n {repeats}",
-        "-" if score is None else f"{_is_off(claim)} {difference(claim)}",
+        measured(claim),
+        f"n {repeats(claim)}",
+        "-" if claim.measured is None else f"{_is_off(claim)} {difference(claim)}",
         claim.verdict.value,
     )
 

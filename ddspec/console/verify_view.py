@@ -151,19 +151,31 @@ def _judged(protocol: str, on: str) -> str:
 
 
 def _row(claim: Claim, found: Verified) -> tuple[str, ...]:
-    of = "" if claim.set == SETS[0] else f"{visible(claim.set)} on "
-    score, sample = claim.measured, claim.sample
-    known = 0 if score is None else len(score.accuracies)
-    repeats = str(known) if known == claim.planned else f"{known} of {claim.planned}"
     return (
-        visible(claim.variant) or "-",
-        of + visible(claim.network),
+        *named(claim),
         published(claim),
-        "-" if sample is None else percent(sample.mean, sample.std),
-        repeats,
+        measured(claim),
+        repeats(claim),
         difference(claim),
         _verdict(claim, found.left),
     )
+
+
+def named(claim: Claim) -> tuple[str, str]:
+    """Return the variant, and the network with the set where it is not the distilled one."""
+    of = "" if claim.set == SETS[0] else f"{visible(claim.set)} on "
+    return visible(claim.variant) or "-", of + visible(claim.network)
+
+
+def measured(claim: Claim) -> str:
+    """Return what the claim is judged by, in percent: over sets where there are replicates."""
+    return "-" if claim.sample is None else percent(claim.sample.mean, claim.sample.std)
+
+
+def repeats(claim: Claim) -> str:
+    """Return how many networks are known, of how many where some lack."""
+    known = 0 if claim.measured is None else len(claim.measured.accuracies)
+    return str(known) if known == claim.planned else f"{known} of {claim.planned}"
 
 
 def published(claim: Claim) -> str:

@@ -275,12 +275,13 @@ def test_the_mean_that_is_shown_is_the_one_that_is_judged(shell: Shell) -> None:
     shell("run", "e.yaml")
 
     (found,) = shell("verify", "e.yaml", "--json").json["documents"][0]["expectations"]
-    text = shell("verify", "e.yaml").out
+    text, summary = shell("verify", "e.yaml").out, shell("verify", ".").out
 
     # sets of 40 and 60 %, though of the first two networks are known and of the second one
     assert (found["mean"], found["difference"]) == (pytest.approx(0.5), pytest.approx(0))
     assert found["std"] == pytest.approx(0.2 / math.sqrt(2))
     assert "50.0 ± 14.1" in text
+    assert "50.0 ± 14.1" in summary
     assert "over 2 sets of different seeds, ± of measured over sets" in text
 
 
