@@ -1,8 +1,7 @@
-"""Figures of a page: asked for all at once, and made fit to stand beside one another."""
+"""Figures of a page, asked for all at once."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,11 +12,6 @@ from ddspec.run.analysis import ask
 WIDTH = 4.6
 """Inches: on a telephone a figure is a little smaller, and its words can still be read."""
 HEIGHT = 2.7
-
-_PROLOGUE = re.compile(r"\A.*?(?=<svg\b)", re.DOTALL)
-_METADATA = re.compile(r"<metadata>.*?</metadata>", re.DOTALL)
-_NAMED = re.compile(r'\bid="([^"]+)"')
-_USED = re.compile(r'(href="#|url\(#)([^")]+)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +57,4 @@ def drawn(figures: Sequence[Figure]) -> Mapping[str, str]:
     found = answer.get("figures") if isinstance(answer, dict) else None
     if not isinstance(found, list) or len(found) != len(figures):
         raise DdspecError("`draw` answered with other figures than asked for", exit=Exit.FAILED)
-    return {one.name: _inline(str(svg), one.name) for one, svg in zip(figures, found, strict=True)}
-
-
-def _inline(svg: str, name: str) -> str:
-    """Return an SVG as an element of a page: the names of its parts are those of no other one."""
-    bare = _METADATA.sub("", _PROLOGUE.sub("", svg))
-    named = _NAMED.sub(lambda found: f'id="{name}-{found[1]}"', bare)
-    return _USED.sub(lambda found: f"{found[1]}{name}-{found[2]}", named)
+    return {one.name: str(svg) for one, svg in zip(figures, found, strict=True)}

@@ -33,11 +33,12 @@ def answer(question: Json) -> Json:
     none, an interval that its value is outside of, an unknown kind.
     """
     asked = question_of(question)
-    return {"figures": [_drawn(one, asked) for one in asked.figures]}
+    return {"figures": [_drawn(one, asked, at) for at, one in enumerate(asked.figures)]}
 
 
-def _drawn(figure: Figure, asked: Question) -> str:
+def _drawn(figure: Figure, asked: Question, at: int) -> str:
     salt = salt_of(json.dumps(figure.model_dump(mode="json"), sort_keys=True))
+    salt += f"-{at}" if at else ""  # two that are the same may stand in one page
     with looks(salt):
         drawn = _figure(figure)
         return svg(drawn, salt) if asked.format == "svg" else png(drawn, asked.dpi)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,12 @@ import fake_store
 import pytest
 from fake_cli import SPEC
 
+from ddspec.canon import Json
 from ddspec.cli.inputs import compile_spec
 from ddspec.plan.forecast import Span
 from ddspec.report.costs import CostRow, cost_rows
 from ddspec.report.experiment import Ground, outcome_of
-from ddspec.report.figures import Figure, drawn
+from ddspec.report.figures import Figure, drawn, line
 from ddspec.report.history import Attempt, History, history_of, timeline
 from ddspec.report.losses import distillation_figures, training_figure
 from ddspec.report.pictures import TOGETHER, Album
@@ -188,20 +190,16 @@ def test_an_entry_that_is_none_is_named(spec: Path, tmp_path: Path) -> None:
     assert len(history.attempts) == len(plan.stages) - 1
 
 
-def test_parts_of_two_figures_have_names_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    svg = (
-        '<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"><metadata>x</metadata>'
-        '<clipPath id="p"></clipPath><g clip-path="url(#p)"><use xlink:href="#q"/></g></svg>'
-    )
-    monkeypatch.setattr("ddspec.report.figures.ask", lambda *_: {"figures": [svg, svg]})
+def test_parts_of_two_figures_have_names_of_their_own() -> None:
+    alike: list[dict[str, Json]] = [{"name": 'id="s"', "x": [1, 2], "y": [1, 2]}]
+    figures = [line(name, "", x="x", y={"label": "y"}, series=alike) for name in ("one", "two")]
 
-    found = drawn([Figure("one", "", {}), Figure("two", "", {})])
+    found = drawn(figures)
 
-    assert found["two"] == (
-        '<svg xmlns="http://www.w3.org/2000/svg">'
-        '<clipPath id="two-p"></clipPath><g clip-path="url(#two-p)">'
-        '<use xlink:href="#two-q"/></g></svg>'
-    )
+    names = {name: set(re.findall(r'<[^>]* id="([^"]+)"', svg)) for name, svg in found.items()}
+    assert names["one"]
+    assert names["two"]
+    assert names["one"].isdisjoint(names["two"])
 
 
 def test_without_a_figure_nothing_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
