@@ -111,10 +111,9 @@ class Framed(_Model):
     """Without title and legend, which come on top; by default what the figure needs."""
 
 
-class Line(Framed):
-    """Values over a quantity; series of very many points are thinned to what can be seen."""
+class Plane(Framed):
+    """Values over a quantity."""
 
-    kind: Literal["line"]
     x: Axis
     y: Axis
     series: Annotated[list[Series], Field(max_length=MAX_SERIES)]
@@ -126,19 +125,16 @@ class Line(Framed):
         return self
 
 
-class Scatter(Framed):
+class Line(Plane):
+    """Series joined by lines; those of very many points are thinned to what can be seen."""
+
+    kind: Literal["line"]
+
+
+class Scatter(Plane):
     """Points by two quantities, with words beside them."""
 
     kind: Literal["scatter"]
-    x: Axis
-    y: Axis
-    series: Annotated[list[Series], Field(max_length=MAX_SERIES)]
-    references: list[Reference] = []
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        _require_scale(self.x, self.y, self.series, self.references)
-        return self
 
 
 class Bars(Framed):
