@@ -16,7 +16,6 @@ from ddspec.visible import visible
 
 SHORTEST = 12
 """Of a name that is cut."""
-INTERVAL = f"{100 * CONFIDENCE:.0f} % interval"
 
 
 def render_scores(found: Paired, told: Inferences | None) -> str:
