@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from ddspec.errors import DdspecError, Diagnostic, Exit
+from ddspec.canon import Json
+from ddspec.errors import DdspecError, Exit
+from ddspec.run.asking import answered, missing
 from ddspec.spec.imported import Holds, Layout
 from ddspec.spec.learned import Space
 from ddspec.wire.job import JobExit
@@ -20,7 +19,6 @@ COMMAND = (sys.executable, "-P", "-m", "ddspec_runners.inspection")
 NEEDED = ("torch", "safetensors", "numpy", "PIL")
 """What it imports; looked for before it is asked."""
 TIMEOUT_S = 300.0
-LINES_SHOWN = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,46 +51,24 @@ def inspect(
     Exit 3 where they are no files of the layout or contradict the space, exit 6 where the runners'
     libraries are not installed.
     """
-    missing = [name for name in NEEDED if find_spec(name) is None]
-    if missing:
+    if absent := missing(NEEDED):
         raise DdspecError(
-            f"files of official code are read by the runners, and {', '.join(missing)} "
-            f"is not installed for {sys.executable}",
+            f"files of official code are read by the runners, which need {absent}",
             exit=Exit.UNABLE,
             hint="`pip install 'ddspec[runners]'`",
         )
-    question = {
+    question: Json = {
         "layout": layout,
         "files": [str(path) for path in files],
         "experiment": experiment,
         "space": space,
     }
-    return _read(_asked(json.dumps(question)))
+    return _read(_asked(question))
 
 
-def _asked(question: str) -> dict[str, Any]:
-    try:
-        done = subprocess.run(
-            COMMAND,
-            input=question,
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            timeout=TIMEOUT_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        message = f"the files were not read after {TIMEOUT_S:.0f} seconds"
-        raise DdspecError(message, exit=Exit.FAILED) from None
-    told = "\n".join(done.stderr.strip().splitlines()[-LINES_SHOWN:])
-    if done.returncode == JobExit.BAD_DATA:
-        raise DdspecError([Diagnostic(told)], exit=Exit.INVALID)
-    if done.returncode != JobExit.DONE:
-        raise DdspecError(
-            f"looking at the files failed with exit {done.returncode}\n{told}", exit=Exit.FAILED
-        )
-    answer: dict[str, Any] = json.loads(done.stdout)
-    return answer
+def _asked(question: Json) -> Any:
+    what = "looking at the files"
+    return answered(COMMAND, question, what, refused=JobExit.BAD_DATA, timeout_s=TIMEOUT_S)
 
 
 def _read(answer: dict[str, Any]) -> Inspected:

@@ -23,10 +23,10 @@ PIXELS = torch.rand(10, 1, 8, 8, generator=torch.Generator().manual_seed(0))
 NORMALISED = (PIXELS - 0.3) / 0.4
 
 
-def asked_here(question: str) -> dict[str, Any]:
+def asked_here(question: Any) -> dict[str, Any]:
     """Answer in this process: starting one that loads torch takes seconds."""
     try:
-        answer: dict[str, Any] = looked_at(Question.model_validate_json(question))
+        answer: dict[str, Any] = looked_at(Question.model_validate(question))
     except BadData as error:
         raise DdspecError([Diagnostic(str(error))], exit=Exit.INVALID) from None
     return json.loads(json.dumps(answer))
