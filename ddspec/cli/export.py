@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ddspec.cli.options import AsJson, Data, Device, Document, Home, Variants
+from ddspec.cli.options import AsJson, Computing, Data, Device, Document, Home, Variants
 from ddspec.cli.place import Asked, Gpus, Image, Memory, Place, Shm, Together, Where
 from ddspec.cli.policy import PolicyFile, enforce, ground_of, verdicts_on
 from ddspec.errors import DdspecError, Exit
@@ -60,9 +60,7 @@ def export(
     data: Data = None,
     home: Home = None,
     as_json: AsJson = False,
-    device: Annotated[
-        Device, typer.Option("--device", help="Where stages compute; auto takes a GPU if seen.")
-    ] = Device.AUTO,
+    device: Computing = Device.AUTO,
     executor: Where = Place.LOCAL,
     image: Image = None,
     gpus: Gpus = None,

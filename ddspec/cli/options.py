@@ -21,6 +21,9 @@ Document: TypeAlias = Annotated[
     Path, typer.Argument(metavar="SPEC|PLAN", help="A spec, or a plan file made from one.")
 ]
 Spec: TypeAlias = Annotated[Path, typer.Argument(metavar="SPEC", help="A spec (YAML).")]
+Computing: TypeAlias = Annotated[
+    Device, typer.Option("--device", help="Where stages compute; auto takes a GPU if seen.")
+]
 AsJson: TypeAlias = Annotated[
     bool, typer.Option("--json", help="Print one JSON object to stdout instead of text.")
 ]

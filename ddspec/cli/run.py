@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ddspec.cli.options import AsJson, Data, Device, Document, Home, Variants
+from ddspec.cli.options import AsJson, Computing, Data, Device, Document, Home, Variants
 from ddspec.cli.place import Asked, Gpus, Image, Memory, Place, Shm, Together, Where
 from ddspec.cli.policy import PolicyFile, enforce, ground_of, verdicts_on
 from ddspec.errors import Exit
@@ -41,9 +41,7 @@ def run(
     steal: Annotated[
         bool, typer.Option("--steal", help="Take over work of runs that cannot be reached.")
     ] = False,
-    device: Annotated[
-        Device, typer.Option("--device", help="Where stages compute; auto takes a GPU if seen.")
-    ] = Device.AUTO,
+    device: Computing = Device.AUTO,
     executor: Where = Place.LOCAL,
     image: Image = None,
     gpus: Gpus = None,
