@@ -104,10 +104,6 @@ class Board:
         self.present.discard(key)
         self._needed = self._blockers = None
 
-    def released(self, keys: Iterable[Digest]) -> None:
-        """Note that nobody works on these keys any more."""
-        self.busy.difference_update(keys)
-
     def state(self, key: Digest) -> StageState:
         """Return what a table says of a key."""
         if key in self.present:
